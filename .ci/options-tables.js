@@ -1,0 +1,66 @@
+// The README's tables of options, made from the comments on the types, so that there is one place to write them.
+//
+//     npm run readme        writes them between the markers in README.md
+import { readFileSync, writeFileSync } from 'node:fs'
+import ts from 'typescript'
+
+const typesFile = new URL('../lib/options/types.ts', import.meta.url)
+const readmeFile = new URL('../README.md', import.meta.url)
+
+const tables = ['LlmuxOptions', 'ModelOptions', 'Timeouts', 'FifoOptions']
+
+/** @typedef {{ name: string, type: string, fallback: string, effect: string }} Row */
+
+/** @param {ts.SourceFile} source @param {string} name @returns {ts.InterfaceDeclaration} */
+function findInterface (source, name) {
+  const found = source.statements.find(statement => ts.isInterfaceDeclaration(statement) && statement.name.text === name)
+  if (found === undefined) throw new Error(`no interface ${name}`)
+  return /** @type {ts.InterfaceDeclaration} */ (found)
+}
+
+/** The text of a type, with aliases of unions written out. @param {ts.SourceFile} source @param {string} text */
+function spellOut (source, text) {
+  for (const statement of source.statements) {
+    if (ts.isTypeAliasDeclaration(statement) && statement.name.text === text && ts.isUnionTypeNode(statement.type)) return statement.type.getText()
+  }
+  return text
+}
+
+/** @param {ts.Node} node */
+function comment (node) {
+  return ts.getJSDocCommentsAndTags(node).map(doc => ts.getTextOfJSDocComment(doc.comment) ?? '').join(' ').replace(/\s+/g, ' ')
+}
+
+/** @param {string} interfaceName @returns {Row[]} */
+export function rows (interfaceName) {
+  const source = ts.createSourceFile('types.ts', readFileSync(typesFile, 'utf8'), ts.ScriptTarget.Latest, true)
+  return findInterface(source, interfaceName).members.filter(ts.isPropertySignature).map(member => {
+    const text = comment(member)
+    // A sentence: `Default 300 000.`, `Default: the model's name.`
+    const [sentence = '', fallback = ''] = /(?:^|(?<= ))Default:? (.+?)\.(?= |$) ?/.exec(text) ?? []
+    return {
+      name: member.name.getText(),
+      type: spellOut(source, member.type?.getText() ?? ''),
+      fallback: member.questionToken === undefined ? 'required' : fallback || '–',
+      effect: text.replace(sentence, '').trim()
+    }
+  })
+}
+
+/** @param {string} interfaceName */
+function table (interfaceName) {
+  const cell = (/** @type {string} */ text) => text.replaceAll('|', '\\|')
+  const lines = rows(interfaceName).map(({ name, type, fallback, effect }) => `| \`${name}\` | \`${cell(type)}\` | ${cell(fallback)} | ${cell(effect)} |`)
+  return ['| option | type | default | effect |', '|---|---|---|---|', ...lines].join('\n')
+}
+
+/** The text with its tables made anew. @param {string} readme */
+export function withTables (readme) {
+  return tables.reduce((text, name) => {
+    const markers = new RegExp(`(<!-- ${name}[^>]*-->\n)[^]*?(<!-- end -->)`)
+    if (!markers.test(text)) throw new Error(`README.md has no place for ${name}`)
+    return text.replace(markers, (_, start, end) => `${start}\n${table(name)}\n\n${end}`)
+  }, readme)
+}
+
+if (process.argv[1] === import.meta.filename) writeFileSync(readmeFile, withTables(readFileSync(readmeFile, 'utf8')))

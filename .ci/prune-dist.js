@@ -1,0 +1,12 @@
+// Takes out of dist what a file of lib has left that is there no more. The rest stays in place, for whoever is running it.
+import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+for (const entry of readdirSync(join(root, 'dist/lib'), { recursive: true, withFileTypes: true })) {
+  const file = join(entry.parentPath, entry.name)
+  const source = file.replace(join(root, 'dist'), join(root, '.')).replace(/\.d\.ts$|\.js$/, '.ts')
+  if (!existsSync(source)) rmSync(file, { recursive: true, force: true })
+}
