@@ -1,0 +1,23 @@
+import { Gpu } from '../gpu.js'
+
+/** @param {number} mib */
+const gib = (mib) => (mib / 1024).toFixed(2)
+
+/**
+ * vLLM starts only where `--gpu-memory-utilization` of the whole device is free, whatever the model needs.
+ * @param {import('../args.js').Config} config
+ * @returns {{ share?: import('../gpu.js').GpuShare, mib: number, error?: string }}
+ */
+export function claimAtStart (config) {
+  if (!config.gpu) return { mib: config.memory || 24576 * config.utilization }
+  const share = new Gpu(config.gpu, config.gpuTotal).open(config.name, config.memoryLag)
+  const mib = Math.round(config.memory || share.total * config.utilization)
+  const needed = config.memory && !config.utilizationGiven ? mib : Math.round(share.total * config.utilization)
+  const free = share.claim(mib, Math.max(needed, mib))
+  if (free === undefined) return { share, mib }
+  return {
+    mib,
+    error: `ValueError: Free memory on device cuda:0 (${gib(free)}/${gib(share.total)} GiB) on startup is less than desired GPU memory ` +
+      `utilization (${(needed / share.total).toFixed(2)}, ${gib(needed)} GiB). Decrease GPU memory utilization or reduce GPU memory used by other processes.`
+  }
+}

@@ -1,0 +1,20 @@
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+const program = fileURLToPath(new URL('worker.js', import.meta.url))
+
+/**
+ * @param {import('../args.js').Config} config
+ * @param {import('../gpu.js').GpuShare | undefined} share
+ * @param {(pid: number) => void} onDeath
+ */
+export function startWorkers (config, share, onDeath) {
+  const count = config.workers >= 0 ? config.workers : config.tensorParallel > 1 ? config.tensorParallel : 0
+  return Array.from({ length: count }, (_, rank) => {
+    const worker = spawn(process.execPath, [program, count > 1 ? `VLLM::Worker_TP${rank}` : 'VLLM::Worker'], { env: {}, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    const pid = worker.pid ?? 0
+    share?.addHolder(pid)
+    worker.on('exit', () => onDeath(pid))
+    return worker
+  })
+}
