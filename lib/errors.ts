@@ -1,0 +1,83 @@
+import createError from '@fastify/error'
+
+/** What all our errors have in common: recognisable by `instanceof`, and across versions by a code that starts with `LLMUX_ERR_`. */
+export class LlmuxError extends Error {
+  declare code: string
+  declare statusCode: number
+  /** Seconds after which trying again makes sense, if it is known better than by the code alone. */
+  declare retryAfter?: number
+}
+
+type Text = string | number
+
+const make = <Arg extends Text[]>(code: string, message: string, statusCode: number) =>
+  createError<string, number, [...Arg, { cause?: unknown }?]>(`LLMUX_ERR_${code}`, message, statusCode, LlmuxError as unknown as ErrorConstructor)
+
+// Raised at registration.
+
+/** A wrong option. Arguments: the path of the option, what is allowed. */
+export const OptionsError = make<[string, string]>('OPTIONS', 'llmux: option %s %s', 500)
+export const AlreadyRegisteredError = make<[]>('ALREADY_REGISTERED', 'llmux is already registered in this server: name all models in one registration', 500)
+
+// A request that cannot be served as it is.
+
+export const BodyNotJsonError = make<[string]>('BODY_NOT_JSON', 'the body is not valid JSON: %s', 400)
+export const BodyNotMultipartError = make<[string]>('BODY_NOT_MULTIPART', 'the body is not valid multipart/form-data: %s', 400)
+export const ModelMissingError = make<[]>('MODEL_MISSING', 'the request names no model', 400)
+export const ModelNotStringError = make<[string]>('MODEL_NOT_STRING', 'model must be a string, not %s', 400)
+export const ModelNotFoundError = make<[string]>('MODEL_NOT_FOUND', 'the model `%s` does not exist', 404)
+export const BodyTimeoutError = make<[number]>('BODY_TIMEOUT', 'the body was not received within %d ms', 408)
+/** The client left, or broke its body off; there is hardly anybody to answer. */
+export const BodyAbortedError = make<[]>('BODY_ABORTED', 'the body ended before it was complete', 400)
+export const BodyTooLargeError = make<[number]>('BODY_TOO_LARGE', 'the body is larger than %d bytes', 413)
+export const QueueFullError = make<[string]>('QUEUE_FULL', 'too many requests are waiting (%s)', 429)
+
+// A request that could not be served. Arguments: the model, then details.
+
+/** The engine died while it held the request. */
+export const EngineDiedError = make<[string, string]>('ENGINE_DIED', 'the engine of model `%s` died: %s', 502)
+export const UpstreamError = make<[string]>('UPSTREAM', 'the upstream did not answer: %s', 502)
+export const QueueTimeoutError = make<[string, number]>('QUEUE_TIMEOUT', 'a request for model `%s` waited more than %d ms', 504)
+export const DrainTimeoutError = make<[string, number]>('DRAIN_TIMEOUT', 'the request was cut: model `%s` had to go, and %d ms were not enough to finish', 504)
+export const GraceTimeoutError = make<[number]>('GRACE_TIMEOUT', 'the request was cut: the server is closing, and %d ms were not enough to finish', 503)
+export const ClosingError = make<[]>('CLOSING', 'the server is closing', 503)
+
+export const StalledError = make<[number]>('STALLED', 'the request was cut: its client read nothing for %d ms while others waited', 504)
+/** The engine answers neither requests nor probes. */
+export const WedgedError = make<[string, number]>('WEDGED', 'the engine of model `%s` has not answered for %d ms', 502)
+
+// An engine that cannot be brought up, or does not go. Arguments: the model, then details.
+
+export const SpawnError = make<[string, string]>('SPAWN_FAILED', 'the engine of model `%s` could not be spawned: %s', 503)
+/** What can be known before anything is started: the command is not there, the port is taken. */
+export const NotStartableError = make<[string, string]>('NOT_STARTABLE', 'the engine of model `%s` cannot be started: %s', 503)
+/** The process ended while starting, waking or going to sleep. */
+export const ProcessDiedError = make<[string, string]>('PROCESS_DIED', 'the process of model `%s` died: %s', 503)
+export const StartTimeoutError = make<[string, number, string]>('START_TIMEOUT', 'the engine of model `%s` was not healthy within %d ms%s', 503)
+export const WakeError = make<[string, string]>('WAKE_FAILED', 'the engine of model `%s` could not be woken: %s', 503)
+export const WakeTimeoutError = make<[string, number]>('WAKE_TIMEOUT', 'the engine of model `%s` did not wake within %d ms', 503)
+export const ReloadTimeoutError = make<[string, number]>('RELOAD_TIMEOUT', 'the engine of model `%s` did not reload its weights within %d ms', 503)
+export const SleepError = make<[string, string]>('SLEEP_FAILED', 'the engine of model `%s` could not be put to sleep: %s', 503)
+export const SleepTimeoutError = make<[string, number]>('SLEEP_TIMEOUT', 'the engine of model `%s` did not go to sleep within %d ms', 503)
+export const ResetPrefixCacheTimeoutError = make<[string, number]>('RESET_PREFIX_CACHE_TIMEOUT', 'the engine of model `%s` did not reset its prefix cache within %d ms', 503)
+export const HealthTimeoutError = make<[string, number]>('HEALTH_TIMEOUT', 'the engine of model `%s` did not answer a health probe within %d ms', 503)
+/** SIGTERM was not enough: a warning, since SIGKILL follows. */
+export const StopTimeoutError = make<[string, number]>('STOP_TIMEOUT', 'the processes of model `%s` did not end within %d ms of SIGTERM', 503)
+/** Not even SIGKILL was enough: the GPU may still be held. */
+export const StopError = make<[string, string]>('STOP_FAILED', 'the processes of model `%s` cannot be ended: %s', 503)
+/** A model whose GPU is still held by processes that cannot be ended. */
+export const GpuBlockedError = make<[string, string]>('GPU_BLOCKED', 'model `%s` cannot be started: its GPU is still held by the processes of `%s`, which cannot be ended', 503)
+/** A lease was used after its end. */
+export const LeaseEndedError = make<[string]>('LEASE_ENDED', 'the lease on model `%s` has ended', 500)
+/** A warning: a policy threw, or decided something that cannot be. */
+export const PolicyError = make<[string]>('POLICY', 'the policy failed, and fifo took its turn: %s', 500)
+/** A warning: the next start may fail for lack of memory. */
+export const MemoryTimeoutError = make<[number]>('MEMORY_TIMEOUT', 'GPU memory did not come back within %d ms', 503)
+/** A warning: without it, the end of the processes is all there is to go by. */
+export const MemoryCommandError = make<[string]>('MEMORY_COMMAND', 'GPU memory could not be read: %s', 503)
+/** A warning: engines would outlive us if we were killed now. */
+export const WatcherError = make<[string]>('WATCHER', 'the watcher that ends engines when this process is killed does not run: %s', 500)
+/** A warning: the next gateway would not find what this one leaves behind, or this one what another left. Arguments: the file, then details. */
+export const LedgerError = make<[string, string]>('LEDGER', 'the file %s with the process groups of a gateway is of no use: %s', 500)
+/** A warning: what a gateway that was killed has left behind. Argument: what became of it. */
+export const OrphansError = make<[string]>('ORPHANS', 'engines were left behind by a gateway that did not end properly: %s', 500)

@@ -1,0 +1,48 @@
+import { OptionsError } from '../errors.ts'
+import { checkArgs, checkGpuShare } from './engine-args.ts'
+import { optionPath } from './path.ts'
+import { suggestion } from './suggestion.ts'
+import type { ResolvedModel } from './types.ts'
+
+// What a schema cannot say: what one option demands of another.
+
+/** Without sleep mode vLLM answers 200 to `/sleep` and frees nothing. */
+function checkSleep ({ id, sleepMode, sleepLevel }: ResolvedModel): void {
+  if (sleepMode === false && sleepLevel !== 3) {
+    throw new OptionsError(optionPath('models', id, 'sleepLevel'), `must be 3 where sleepMode is false, not ${sleepLevel}`)
+  }
+}
+
+function checkPorts (models: readonly ResolvedModel[]): void {
+  const taken = new Map<number, string>()
+  for (const { id, port } of models) {
+    if (port === undefined) continue
+    const other = taken.get(port)
+    if (other !== undefined) throw new OptionsError(optionPath('models', id, 'port'), `must be a port of its own: ${port} is taken by ${optionPath('models', other)}`)
+    taken.set(port, id)
+  }
+}
+
+export function checkModels (models: readonly ResolvedModel[]): void {
+  for (const model of models) {
+    checkSleep(model)
+    checkArgs(model)
+    checkGpuShare(model)
+  }
+  checkPorts(models)
+}
+
+export function checkDefaultModel (defaultModel: string | undefined, names: ReadonlyMap<string, string>): void {
+  if (defaultModel === undefined || names.has(defaultModel)) return
+  throw new OptionsError('defaultModel', `must be a name, an alias or an adapter of a model: ${suggestion(defaultModel, [...names.keys()])}`)
+}
+
+/** The origin in its normal form. */
+export function upstreamOrigin (upstream: string | undefined): string | undefined {
+  if (upstream === undefined) return undefined
+  const url = URL.canParse(upstream) ? new URL(upstream) : undefined
+  // Whatever is more than scheme, host and port would be dropped in silence.
+  const isOrigin = url !== undefined && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`
+  if (isOrigin) return url.origin
+  throw new OptionsError('fallbackUpstream', 'must be an origin: http://host:port or https://host:port, without path or credentials')
+}

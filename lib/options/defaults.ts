@@ -1,0 +1,59 @@
+import { knownRoutes } from './routes.ts'
+import type { Command, PolicyOption, ResolvedModel, ResolvedOptions, Timeouts } from './types.ts'
+
+/** Milliseconds. `sleep` and `wake` leave room for large models: 36 s has been measured for a 14B model at level 1. */
+export const defaultTimeouts: Readonly<Required<Timeouts>> = Object.freeze({
+  start: 300_000,
+  sleep: 120_000,
+  wake: 120_000,
+  reload: 60_000,
+  resetPrefixCache: 30_000,
+  health: 5_000,
+  body: 60_000,
+  drain: 300_000,
+  queue: 600_000,
+  grace: 30_000,
+  wedged: 60_000,
+  stalled: 60_000,
+  memory: 30_000,
+  stop: 10_000
+})
+
+// Made anew for each call: what is handed out is frozen later, and must not be shared.
+
+export const modelDefaults = (name: string): Omit<ResolvedModel, 'id' | 'command' | 'timeouts'> => ({
+  path: name,
+  aliases: [],
+  adapters: [],
+  args: [],
+  env: {},
+  preload: false,
+  maxConcurrency: 256,
+  warmup: false,
+  port: undefined,
+  sleepLevel: 1,
+  sleepMode: true,
+  gpus: [0],
+  gpuShare: 1
+})
+
+type TopDefaults = Omit<ResolvedOptions, 'models' | 'names' | 'policy' | 'timeouts'> & { command: Command, policy: PolicyOption, timeouts: Timeouts }
+
+export const topDefaults = (): TopDefaults => ({
+  command: 'vllm',
+  prefix: '',
+  policy: 'fifo',
+  engineLogLevel: 'debug',
+  closeWithGrace: undefined,
+  routes: knownRoutes.map(route => route.path),
+  modelHeader: 'model-override',
+  defaultModel: undefined,
+  fallbackUpstream: undefined,
+  forwardCredentials: false,
+  replay: true,
+  gpuMemoryCommand: undefined,
+  bodyLimit: 32 * 1024 ** 2,
+  maxQueue: 1_000,
+  maxQueueBytes: 512 * 1024 ** 2,
+  timeouts: {}
+})

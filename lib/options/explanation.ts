@@ -1,0 +1,55 @@
+import type { ErrorObject } from 'ajv'
+import { optionPath, pointerKeys } from './path.ts'
+import { modelSchema, optionsSchema, routeSchema, timeoutsSchema, type Schema } from './schema.ts'
+import { suggestion } from './suggestion.ts'
+
+type Explanation = [path: string, allowed: string]
+type Properties = Record<string, Schema>
+
+/** What there was instead: a value only where it is short and cannot be a secret. */
+function instead (value: unknown, schema: Schema): string {
+  if (value === undefined) return ', but is missing'
+  if (value === null || typeof value === 'number' || typeof value === 'boolean') return `, not ${value}`
+  const type = Array.isArray(value) ? 'array' : typeof value
+  // Of the right type, but not as it must be: the description says how.
+  if (type === schema['type'] && type !== 'string') return ''
+  if (typeof value !== 'string') return `, not ${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type}`
+  if (schema['writeOnly'] !== true && value.length <= 80) return `, not ${JSON.stringify(value)}`
+  return schema['type'] === 'string' ? ', not such a string' : ', not a string'
+}
+
+function allowed (schema: Schema, value: unknown): string {
+  if (schema === routeSchema && typeof value === 'string') return `is no route that carries a model: ${suggestion(value, routeSchema.enum)}`
+  return `${schema['description']}${instead(value, schema)}`
+}
+
+/** The key belongs on the other level: said so, since no similar name would help. */
+function elsewhere (keys: Array<string | number>, unknown: string): string | undefined {
+  const [first, , ...inModel] = keys
+  if (first === 'models' && inModel.length === 0 && Object.hasOwn(optionsSchema.properties, unknown)) return `is for all models: set ${unknown} beside models`
+  if (first === 'models' && inModel[0] === 'timeouts' && Object.hasOwn(timeoutsSchema.properties, unknown)) return `is for all models: set timeouts.${unknown} beside models`
+  if (keys.length === 0 && Object.hasOwn(modelSchema.properties, unknown)) return 'belongs to a model: set it inside models["…"]'
+}
+
+function unknownKey (keys: Array<string | number>, unknown: string, schema: Schema): Explanation {
+  const known = Object.keys(schema['properties'] as Properties)
+  return [optionPath(...keys, unknown), elsewhere(keys, unknown) ?? `is unknown: ${suggestion(unknown, known)}`]
+}
+
+/** The path and the words of what Ajv found. */
+export function explain (error: ErrorObject, options: unknown): Explanation {
+  const keys = pointerKeys(error.instancePath, options)
+  const schema = error.parentSchema as Schema
+  switch (error.keyword) {
+    case 'additionalProperties':
+      return unknownKey(keys, error.params['additionalProperty'], schema)
+    case 'propertyNames':
+      return [optionPath(...keys, error.params['propertyName']), `${(schema['propertyNames'] as Schema)['description']}`]
+    case 'required': {
+      const missing = error.params['missingProperty']
+      return [optionPath(...keys, missing), allowed((schema['properties'] as Properties)[missing] as Schema, undefined)]
+    }
+    default:
+      return [optionPath(...keys), allowed(schema, error.data)]
+  }
+}

@@ -1,0 +1,137 @@
+import { knownRoutes } from './routes.ts'
+import type { FifoOptions, LlmuxOptions, ModelOptions, ModelTimeouts, Timeouts } from './types.ts'
+
+/** `description` says what is allowed, in words that follow the option's path; `writeOnly` keeps a value out of messages. */
+export interface Schema {
+  readonly [keyword: string]: unknown
+}
+
+/**
+ * An object with just the keys of `T`: a key that is in the type but not in the schema, or the reverse, does not
+ * compile. Under `strict` Ajv refuses what JSON Schema would ignore.
+ */
+export function objectOf<T extends object> (description: string, properties: { [K in keyof Required<T>]: Schema }, required: ReadonlyArray<keyof T> = []) {
+  return { type: 'object', description, properties, required, additionalProperties: false } as const satisfies Schema
+}
+
+function integer (minimum: number, maximum: number, unit = ''): Schema {
+  const range = maximum === Number.MAX_SAFE_INTEGER ? `of at least ${minimum}` : `from ${minimum} to ${maximum}`
+  return { type: 'integer', minimum, maximum, description: `must be a whole number ${range}${unit}` }
+}
+
+/** The first schema for values of this type, the second for all others: unlike `anyOf`, its errors say what is wrong inside. */
+function ifType (type: string, schema: Schema, otherwise: Schema): Schema {
+  return { if: { type }, then: schema, else: otherwise }
+}
+
+const listOf = (items: Schema, description: string, more: Schema = {}): Schema =>
+  ({ type: 'array', items, description, ...more })
+
+const boolean: Schema = { type: 'boolean', description: 'must be true or false' }
+const either = new Intl.ListFormat('en', { type: 'disjunction' })
+const oneOf = (...values: unknown[]): Schema =>
+  ({ enum: values, description: `must be ${either.format(values.map(value => JSON.stringify(value)))}` })
+
+// No timer of Node's runs longer, and positions in a body are counted in 32 bits.
+const longestTimer = 2 ** 31 - 1
+const largestBody = 2 ** 31 - 1
+const milliseconds = (minimum: number): Schema => integer(minimum, longestTimer, ' (milliseconds)')
+const anyCount = (minimum: number, unit = ''): Schema => integer(minimum, Number.MAX_SAFE_INTEGER, unit)
+
+/** A name becomes an argument of vLLM's, a header's value and a word in a log line. */
+const name: Schema = {
+  type: 'string',
+  pattern: '^(?![\\s-])[^\\p{Cc}\\p{Cs}]+(?<!\\s)$',
+  description: 'must be a name: not empty, without control characters, white space at its ends or a dash at its start'
+}
+const argument: Schema = { type: 'string', pattern: '^[^\\0]*$', writeOnly: true, description: 'must be a string without NUL characters' }
+const word: Schema = { type: 'string', pattern: '^[^\\0]+$', writeOnly: true, description: 'must be a string that is not empty' }
+
+const argv: Schema = listOf(word, 'must be a list of at least one word, the program first', { minItems: 1 })
+
+const command: Schema = ifType(
+  'array',
+  argv,
+  ifType('string', { type: 'string', pattern: '^[^\\0]*[^\\s\\0][^\\0]*$', writeOnly: true, description: 'must be the program with its leading words: not empty' },
+    { isFunction: true, description: 'must be a string, a list of strings or a function' })
+)
+
+const modelTimeouts = {
+  start: milliseconds(1),
+  sleep: milliseconds(1),
+  wake: milliseconds(1),
+  reload: milliseconds(1),
+  resetPrefixCache: milliseconds(1),
+  health: milliseconds(1),
+  drain: milliseconds(1),
+  queue: milliseconds(1),
+  wedged: milliseconds(1),
+  stalled: milliseconds(1),
+  memory: milliseconds(1),
+  stop: milliseconds(1)
+}
+
+export const timeoutsSchema = objectOf<Timeouts>('must be an object of milliseconds', { ...modelTimeouts, body: milliseconds(1), grace: milliseconds(1) })
+
+const environment: Schema = {
+  type: 'object',
+  writeOnly: true,
+  description: 'must be an object of strings',
+  propertyNames: { type: 'string', pattern: '^[^=\\0]+$', description: 'is no name of an environment variable: it must not be empty or contain = or NUL' },
+  additionalProperties: argument
+}
+
+export const modelSchema = objectOf<ModelOptions>('must be an object: the options of this model', {
+  path: word,
+  aliases: listOf(name, 'must be a list of names'),
+  adapters: listOf(name, 'must be a list of names'),
+  args: listOf(argument, 'must be a list of strings, one argument each', { writeOnly: true }),
+  env: environment,
+  command,
+  timeouts: objectOf<ModelTimeouts>('must be an object of milliseconds', modelTimeouts),
+  preload: boolean,
+  maxConcurrency: anyCount(1),
+  warmup: boolean,
+  port: integer(1, 65_535),
+  sleepLevel: oneOf(1, 2, 3),
+  sleepMode: oneOf(true, false, 'simulated'),
+  gpus: listOf(anyCount(0), 'must be a list of GPU indices: at least one, none twice', { minItems: 1, uniqueItems: true }),
+  gpuShare: { type: 'number', exclusiveMinimum: 0, maximum: 1, description: 'must be a number above 0 and at most 1' }
+})
+
+const fifo = objectOf<FifoOptions>('must be an object', { type: oneOf('fifo'), minActive: milliseconds(0) }, ['type'])
+
+export const routeSchema = { enum: knownRoutes.map(route => route.path), description: 'must be a route that carries a model' }
+
+/** The whole options object. Defaults are filled in elsewhere: a validator that also changes what it reads is hard to trust. */
+export const optionsSchema = objectOf<LlmuxOptions>('must be an object', {
+  models: {
+    type: 'object',
+    minProperties: 1,
+    description: 'must be an object of models by name, with at least one',
+    propertyNames: name,
+    additionalProperties: modelSchema
+  },
+  command,
+  prefix: {
+    type: 'string',
+    pattern: '^(/(?!\\.\\.?(/|$))[\\w.~-]+)*$',
+    description: 'must be empty or a path that starts with / and does not end with it, of letters, digits and - . _ ~'
+  },
+  policy: ifType('object', fifo, oneOf('fifo')),
+  engineLogLevel: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+  closeWithGrace: boolean,
+  routes: listOf(routeSchema, 'must be a list of routes, none twice', { uniqueItems: true }),
+  modelHeader: ifType('string',
+    { type: 'string', pattern: "^[\\w!#$%&'*+.^`|~-]+$", description: 'must be the name of a header, or false' },
+    { enum: [false], description: 'must be the name of a header, or false' }),
+  defaultModel: { type: 'string', description: 'must be a name, an alias or an adapter of a model' },
+  fallbackUpstream: { type: 'string', writeOnly: true, description: 'must be an origin: http://host:port or https://host:port, without path or credentials' },
+  forwardCredentials: boolean,
+  bodyLimit: integer(1, largestBody, ' (bytes)'),
+  replay: boolean,
+  gpuMemoryCommand: ifType('array', argv, { enum: [false], description: 'must be a list of strings, the program first, or false' }),
+  maxQueue: anyCount(0),
+  maxQueueBytes: anyCount(0, ' (bytes)'),
+  timeouts: timeoutsSchema
+}, ['models'])

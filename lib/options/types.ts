@@ -1,0 +1,184 @@
+/** 1: offload the weights to host memory; 2: discard them; 3: stop the process group. */
+export type SleepLevel = 1 | 2 | 3
+
+/** What a `command` function is told about the engine it is to start. */
+export interface CommandContext {
+  /** The key in `models`. */
+  model: string
+  /** What vLLM is to load: a path or a name on the hub. */
+  path: string
+  /** The name and its aliases, for `--served-model-name`. */
+  servedNames: string[]
+  /** The TCP port on 127.0.0.1, if the model has one; otherwise `socket` is given. */
+  port?: number
+  /** The path of the unix socket, if the model has no port. */
+  socket?: string
+  /** Whether `--enable-sleep-mode` is wanted. */
+  sleepMode: boolean
+  /** The model's own `args`. */
+  args: string[]
+}
+
+/**
+ * How an engine is started. A string (split at white space) or an array is the program with its leading words, to
+ * which `serve PATH --port … or --uds …` and the rest is appended; a function returns the whole argv.
+ */
+export type Command = string | string[] | ((context: CommandContext) => string[])
+
+/** Limits in milliseconds, each with an error code of its own. All are whole numbers from 1 to 2 147 483 647, the longest that a timer of Node's runs. */
+export interface Timeouts {
+  /** From spawn to a healthy engine. Default 300 000. Minimum 1. `LLMUX_ERR_START_TIMEOUT` */
+  start?: number
+  /** One `/sleep` call; past it the process group is ended. Default 120 000. Minimum 1. `LLMUX_ERR_SLEEP_TIMEOUT` */
+  sleep?: number
+  /** One `/wake_up` call. Default 120 000. Minimum 1. `LLMUX_ERR_WAKE_TIMEOUT` */
+  wake?: number
+  /** `reload_weights` on the way back from level 2. Default 60 000. Minimum 1. `LLMUX_ERR_RELOAD_TIMEOUT` */
+  reload?: number
+  /** `/reset_prefix_cache` after level 2; past it a warning, then on. Default 30 000. Minimum 1. `LLMUX_ERR_RESET_PREFIX_CACHE_TIMEOUT` */
+  resetPrefixCache?: number
+  /** One health probe. Default 5 000. Minimum 1. `LLMUX_ERR_HEALTH_TIMEOUT` */
+  health?: number
+  /** Reading a request's body. Default 60 000. Minimum 1. `LLMUX_ERR_BODY_TIMEOUT` (global: a model may not override it) */
+  body?: number
+  /** How long requests of a model that is to go may still run; then they are cut. Default 300 000. Minimum 1. `LLMUX_ERR_DRAIN_TIMEOUT` */
+  drain?: number
+  /** How long a request may wait for its model. Default 600 000. Minimum 1. `LLMUX_ERR_QUEUE_TIMEOUT` */
+  queue?: number
+  /** How long streams may still run at shutdown. Default 30 000. Minimum 1. `LLMUX_ERR_GRACE_TIMEOUT` (global: a model may not override it) */
+  grace?: number
+  /**
+   * How long an engine may leave both its requests and a probe without an answer before it is treated as dead, over several
+   * probes: one long step blocks a probe too. Default 60 000. Minimum 1. `LLMUX_ERR_WEDGED`
+   */
+  wedged?: number
+  /**
+   * How long a client may read nothing, with its buffer full, while requests for other models wait; then it is cut.
+   * Default 60 000. Minimum 1. `LLMUX_ERR_STALLED`
+   */
+  stalled?: number
+  /**
+   * How long GPU memory may take to come back after a process group has ended; then a warning, and on. Default 30 000.
+   * Minimum 1. `LLMUX_ERR_MEMORY_TIMEOUT`
+   */
+  memory?: number
+  /** From SIGTERM to SIGKILL when a process group is ended. Default 10 000. Minimum 1. `LLMUX_ERR_STOP_TIMEOUT` */
+  stop?: number
+}
+
+/** The limits that make sense for one model. */
+export type ModelTimeouts = Omit<Timeouts, 'body' | 'grace'>
+
+/** One model, and the engine behind it. */
+export interface ModelOptions {
+  /** What vLLM loads: a local path or a name on the hub. Default: the model's name. */
+  path?: string
+  /** Other names for the same model, accepted in `model`. Default `[]`. */
+  aliases?: string[]
+  /** LoRA adapters served by the same engine (`--lora-modules` in `args`): routed to it, but not among its served names. Default `[]`. */
+  adapters?: string[]
+  /** More arguments for `vllm serve`; those that llmux sets itself are refused. Default `[]`. */
+  args?: string[]
+  /** More environment for the process. `VLLM_API_KEY` is also used for our own calls and relayed requests. Default `{}`. */
+  env?: Record<string, string>
+  /** How this engine is started. Default: the top-level `command`. */
+  command?: Command
+  /** Limits for this model. Default: the top-level `timeouts`. */
+  timeouts?: ModelTimeouts
+  /** Start the engine as soon as the server is ready, in the background, rather than on the first request. Default `false`. */
+  preload?: boolean
+  /** Requests granted at once; others wait. Default 256, as vLLM's `--max-num-seqs`. Minimum 1. */
+  maxConcurrency?: number
+  /** Generate one token after each start and wake, before the first user. Default `false`. */
+  warmup?: boolean
+  /** TCP port on 127.0.0.1. 1 to 65 535. Default: a unix socket in a private directory. */
+  port?: number
+  /** How deep the model sleeps when another takes the GPU. Default 1. */
+  sleepLevel?: SleepLevel
+  /**
+   * `true`: start with `--enable-sleep-mode`. `false`: without it, which demands `sleepLevel: 3`.
+   * `'simulated'`: without it, but levels 1 and 2 are used all the same, for CPU builds, which refuse the flag and free nothing.
+   * Default `true`.
+   */
+  sleepMode?: boolean | 'simulated'
+  /** The GPUs the engine lives on, by index. Default `[0]`. */
+  gpus?: number[]
+  /** The share of each of its GPUs that the engine takes while awake: above 0, at most 1. Default 1. */
+  gpuShare?: number
+}
+
+/** Leave at the first request for another model, oldest first. */
+export interface FifoOptions {
+  type: 'fifo'
+  /** Milliseconds a model stays awake at least before another may take its place. Default 0. Minimum 0. */
+  minActive?: number
+}
+
+/** Which policy decides when to switch, and to whom. */
+export type PolicyOption = 'fifo' | FifoOptions
+
+/** The levels of Fastify's logger. */
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
+
+/** Options of the plugin. Unknown keys are refused. */
+export interface LlmuxOptions {
+  /** The models by name: what clients write in `model`. At least one. */
+  models: Record<string, ModelOptions>
+  /** How engines are started. Default `'vllm'`. */
+  command?: Command
+  /** Put before every route: `/llm`, say, without a slash at its end. Default `''`. */
+  prefix?: string
+  /** When to switch. Default `'fifo'`. */
+  policy?: PolicyOption
+  /** Level at which the engines' output is logged. Default `'debug'`. */
+  engineLogLevel?: LogLevel
+  /** Whether to close the server on SIGTERM and SIGINT. Default: only when nobody else listens for SIGTERM or SIGINT. */
+  closeWithGrace?: boolean
+  /** The engine's routes that are offered, from the list in `knownRoutes`. Default: all of them. */
+  routes?: string[]
+  /** Header that names the model and wins over the body; `false` to switch it off. Default `'model-override'`. */
+  modelHeader?: string | false
+  /** Model of requests that name none. Default: such requests are refused with 400. */
+  defaultModel?: string
+  /** Origin (`http://host:port`) to which requests for models that are not ours go untouched. Default: such requests are answered with 404. */
+  fallbackUpstream?: string
+  /** Whether the client's `Authorization` and cookies are sent on to engines and to `fallbackUpstream`. Default `false`. */
+  forwardCredentials?: boolean
+  /** Largest request body in bytes. Default 33 554 432 (32 MiB). Minimum 1, maximum 2 147 483 647. */
+  bodyLimit?: number
+  /** Whether a request whose engine died before its first byte is sent again, once, to the restarted engine. Default `true`. */
+  replay?: boolean
+  /**
+   * Program and arguments that print one line per GPU, in the order of their indices: `used, total` in MiB. Asked after a
+   * process group has ended and before a cold start. Default: `nvidia-smi` with the arguments for that, if it is there;
+   * `false`: the end of the processes is all there is to go by.
+   */
+  gpuMemoryCommand?: string[] | false
+  /** Requests that may wait, all models together. Default 1 000. Minimum 0. */
+  maxQueue?: number
+  /** Bytes of the bodies of waiting requests, all models together. Default 536 870 912 (512 MiB). Minimum 0. */
+  maxQueueBytes?: number
+  /** Limits in milliseconds; a model may override them. */
+  timeouts?: Timeouts
+}
+
+/** One model's options with every default filled in. The floors below the plugin see only this. */
+export interface ResolvedModel extends Required<Omit<ModelOptions, 'port' | 'timeouts'>> {
+  /** The engine's own id: names, aliases and adapters map to it at the edge. */
+  id: string
+  port: number | undefined
+  timeouts: Required<ModelTimeouts>
+}
+
+/** The plugin's options with every default filled in. */
+export interface ResolvedOptions extends Required<Omit<LlmuxOptions, 'models' | 'closeWithGrace' | 'gpuMemoryCommand' | 'defaultModel' | 'fallbackUpstream' | 'timeouts' | 'policy' | 'command'>> {
+  models: ResolvedModel[]
+  /** Every name, alias and adapter, and the id of the engine that serves it. */
+  names: Map<string, string>
+  policy: Required<FifoOptions>
+  closeWithGrace: boolean | undefined
+  gpuMemoryCommand: string[] | false | undefined
+  defaultModel: string | undefined
+  fallbackUpstream: string | undefined
+  timeouts: Required<Timeouts>
+}
