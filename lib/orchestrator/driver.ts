@@ -1,0 +1,59 @@
+import type { Dispatcher } from 'undici'
+import type { ResolvedModel } from '../options/types.ts'
+
+/** Where a running engine answers. */
+export interface Endpoint {
+  /** `http://127.0.0.1:PORT`, or `http://engine` behind a unix socket. */
+  origin: string
+  /** Connections to this engine only, as many as there are requests, none kept idle for longer than vLLM keeps them. */
+  dispatcher: Dispatcher
+  /** `VLLM_API_KEY` as the engine sees it. */
+  apiKey: string | undefined
+}
+
+/** How the leader of a process group ended. Exit code 0 is no better than any other: a dead vLLM has been seen to say 0. */
+export interface ProcessExit {
+  code: number | null
+  signal: NodeJS.Signals | null
+}
+
+/** One process group, from its spawn until nobody of it is left. */
+export interface EngineProcess {
+  /** The leader's number, which is the group's. */
+  readonly pid: number
+  /** The last lines of its output, oldest first. */
+  lastLines (count: number): string[]
+  /** Sends a signal to the whole group; nobody left to get it is no error. */
+  signal (signal: NodeJS.Signals): void
+  /** Resolves with true as soon as nobody of the group is left, with false after `limit` milliseconds. */
+  gone (limit: number): Promise<boolean>
+  /** Resolves when everything that the group wrote has been read, or after a moment if a stranger holds its pipes open. */
+  flushed (): Promise<void>
+}
+
+/**
+ * How engines are started, probed, put to sleep, woken, stopped and addressed. Limits of time are the caller's: it aborts
+ * the signal, and whoever is called gives up at once. A rejection says in words what went wrong.
+ */
+export interface Driver {
+  /** Checks what can be known before a start. Rejects with NotStartableError. */
+  prepare (model: ResolvedModel): Promise<void>
+  /** Resolves as soon as the process exists; rejects with SpawnError. `onExit` is called, later, at the leader's end. */
+  spawn (model: ResolvedModel, onExit: (exit: ProcessExit) => void): Promise<EngineProcess>
+  endpoint (model: ResolvedModel): Endpoint
+  /** Breaks every connection to the engine, or lets those in use come to their end if `gently`. */
+  disconnect (model: ResolvedModel, gently: boolean): void
+  /** Whether the engine says that it is healthy. Never rejects. */
+  probe (model: ResolvedModel, signal: AbortSignal): Promise<boolean>
+  /** Whether the engine's core answers, which `/health` does not tell. Never rejects. */
+  responds (model: ResolvedModel, signal: AbortSignal): Promise<boolean>
+  sleep (model: ResolvedModel, level: 1 | 2, signal: AbortSignal): Promise<void>
+  /** Takes the memory back: all of it, or what the tag names. */
+  wake (model: ResolvedModel, tag: 'weights' | 'kv_cache' | undefined, signal: AbortSignal): Promise<void>
+  reload (model: ResolvedModel, signal: AbortSignal): Promise<void>
+  resetPrefixCache (model: ResolvedModel, signal: AbortSignal): Promise<void>
+  /** Generates one token; resolves with false if the model is not one that generates. */
+  warmUp (model: ResolvedModel, signal: AbortSignal): Promise<boolean>
+  /** Removes what it made for itself. Called when no engine is left. */
+  close (): Promise<void>
+}

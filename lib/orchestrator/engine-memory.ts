@@ -1,0 +1,61 @@
+import type { ResolvedModel } from '../options/types.ts'
+import type { EngineStatus } from './engine-status.ts'
+import type { MemoryWatch, Settlement } from './memory/memory-watch.ts'
+
+export interface EngineMemoryContext {
+  model: ResolvedModel
+  status: EngineStatus
+  /** Undefined where nobody can look: then the end of processes is all there is to go by. */
+  memory: MemoryWatch | undefined
+}
+
+/** The GPU memory of one engine, while it is brought up. */
+export class EngineMemory {
+  readonly #context: EngineMemoryContext
+  #took: number | undefined
+
+  constructor (context: EngineMemoryContext) {
+    this.#context = context
+  }
+
+  /** Milliseconds waited since `reset`; undefined if there was nothing to wait for, or no way to know. */
+  get took (): number | undefined {
+    return this.#took
+  }
+
+  reset (): void {
+    this.#took = undefined
+  }
+
+  /** Before a start. */
+  async awaitStart (signals: AbortSignal[]): Promise<void> {
+    await this.#wait('start', signals)
+  }
+
+  /** Before a wake. Whoever has gone to sleep has given its memory back already: a plain switch does not wait. */
+  async awaitWake (signals: AbortSignal[]): Promise<void> {
+    const { model, memory } = this.#context
+    if (memory?.expects(model)) await this.#wait('wake', signals)
+  }
+
+  /** Its processes are gone, or have failed to do what takes or frees memory: it may change from here on. */
+  release (): void {
+    const { model, memory } = this.#context
+    memory?.release(model.gpus)
+  }
+
+  /** In the background: nobody waits for it. `stays`: whether the engine is still the one that has just started. */
+  measure (stays: () => boolean): void {
+    const { model, status, memory } = this.#context
+    const { since } = status
+    memory?.measure(model, () => stays() && status.since === since && status.state === 'awake').catch(() => {
+      // The wait before the start has told already what is wrong with the command.
+    })
+  }
+
+  async #wait (purpose: Settlement['purpose'], signals: AbortSignal[]): Promise<void> {
+    const { model, status, memory } = this.#context
+    const took = await memory?.settle(model, { purpose, signals, warn: error => status.warn(error) })
+    if (took !== undefined) this.#took = (this.#took ?? 0) + took
+  }
+}

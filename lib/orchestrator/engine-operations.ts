@@ -1,0 +1,237 @@
+import type { Clock } from '../clock.ts'
+import { HealthTimeoutError, SleepError, StopError, StopTimeoutError, WakeError } from '../errors.ts'
+import type { ResolvedModel, SleepLevel } from '../options/types.ts'
+import type { Driver } from './driver.ts'
+import { EngineMemory } from './engine-memory.ts'
+import type { EngineStatus } from './engine-status.ts'
+import { EngineSteps } from './engine-steps.ts'
+import { Life } from './life.ts'
+import type { MemoryWatch } from './memory/memory-watch.ts'
+import type { StartBackoff } from './start-backoff.ts'
+import { pause, withTimeLimit } from './time-limit.ts'
+
+export interface OperationsContext {
+  model: ResolvedModel
+  driver: Driver
+  clock: Clock
+  status: EngineStatus
+  backoff: StartBackoff
+  /** Undefined where nobody can look at GPU memory. */
+  memory: MemoryWatch | undefined
+  /** The leader of the group ended. */
+  onExit: (life: Life) => void
+  /** Not even SIGKILL ended the group. */
+  onStuck: (life: Life) => void
+}
+
+/** How long after a failed call to wait for news of the process's end. Milliseconds. */
+const exitPause = 50
+
+/**
+ * What can be done with one engine; one thing at a time, which is the caller's care. `epoch` aborts when what is done is
+ * not wanted any more. However an operation fails, it leaves either a whole engine or no process, or else says StopError.
+ */
+export class EngineOperations {
+  /** There is one exactly while there are processes. */
+  life: Life | undefined
+  readonly #context: OperationsContext
+  readonly #memory: EngineMemory
+  #lines: (count: number) => string[] = () => []
+
+  constructor (context: OperationsContext) {
+    this.#context = context
+    this.#memory = new EngineMemory(context)
+  }
+
+  /** The last lines of this life or, after its end, of the last one. */
+  lastLines (count: number): string[] {
+    return this.#lines(count)
+  }
+
+  /** Wakes it or starts it; one that cannot be woken is started afresh. `force`: also in the pause after starts that failed. */
+  async wake (epoch: AbortSignal, force: boolean): Promise<void> {
+    const { status, backoff } = this.#context
+    epoch.throwIfAborted()
+    if (status.state === 'awake') return
+    if (this.life?.stuck) await this.end(this.life)
+    const { level } = status
+    if (level === undefined && !force) backoff.check()
+    this.#memory.reset()
+    try {
+      const woken = level !== undefined && await this.#rouse(level, epoch)
+      if (!woken) await this.#start(epoch)
+      this.#arrive(woken ? 'woken' : 'started')
+    } catch (error) {
+      throw await this.#giveUp(error as Error, epoch)
+    }
+  }
+
+  async sleep (level: SleepLevel, epoch: AbortSignal): Promise<void> {
+    const { status } = this.#context
+    const { life } = this
+    if (life === undefined) return
+    if (level === 3 || epoch.aborted || life.stuck) return await this.stop('sleep requested at level 3')
+    if (status.state === 'asleep') return
+    status.change('sleeping', 'sleep requested', { level, pid: life.pid })
+    try {
+      await this.#steps(epoch).sleep(level)
+    } catch (error) {
+      return await this.#failSleep(error as Error, epoch)
+    }
+    status.change('asleep', 'sleep requested', { level, pid: life.pid })
+  }
+
+  async stop (reason: string): Promise<void> {
+    const { status } = this.#context
+    if (this.life === undefined) return
+    status.change('stopping', reason, { pid: this.life.pid })
+    await this.end(this.life)
+    status.change('stopped', reason)
+  }
+
+  async healthy (): Promise<boolean> {
+    return await this.#probe((model, signal) => this.#context.driver.probe(model, signal))
+  }
+
+  async responds (): Promise<boolean> {
+    return await this.#probe((model, signal) => this.#context.driver.responds(model, signal))
+  }
+
+  /** @throws {StopError} if not even SIGKILL ends the group */
+  async end (life: Life): Promise<void> {
+    const { model, model: { id, timeouts }, driver, status, onStuck } = this.#context
+    const wasStuck = life.stuck
+    // vLLM does not end while a connection is open. What a dead one has sent may still be on its way to somebody.
+    driver.disconnect(model, life.dead.aborted)
+    if (await life.end(timeouts.stop, () => status.warn(new StopTimeoutError(id, timeouts.stop)))) {
+      this.forget()
+      return
+    }
+    const error = new StopError(id, `process group ${life.pid} is still there after SIGKILL`)
+    status.change('failed', error.message, { pid: life.pid, error })
+    if (!wasStuck) onStuck(life)
+    throw error
+  }
+
+  /** Its process group is gone. */
+  forget (): void {
+    this.life = undefined
+    this.#memory.release()
+  }
+
+  async #probe (call: (model: ResolvedModel, signal: AbortSignal) => Promise<boolean>): Promise<boolean> {
+    const { model, model: { timeouts: { health } }, clock } = this.#context
+    const timeout = () => new HealthTimeoutError(model.id, health)
+    try {
+      return await withTimeLimit({ clock, limit: health, timeout, signals: [this.life!.dead] }, signal => call(model, signal))
+    } catch {
+      // Too late, or dead meanwhile: either way the answer is no.
+      return false
+    }
+  }
+
+  async #start (epoch: AbortSignal): Promise<void> {
+    const { model, driver, status, onExit } = this.#context
+    status.change('starting', 'wanted')
+    await this.#memory.awaitStart([epoch])
+    const life = await Life.begin(driver, model, onExit)
+    this.life = life
+    this.#lines = count => life.lines(count)
+    await this.#steps(epoch).start()
+    await this.#warmUp(epoch)
+  }
+
+  #arrive (how: 'woken' | 'started'): void {
+    const { status, backoff } = this.#context
+    const life = this.life!
+    backoff.succeeded()
+    status.change('awake', how, { pid: life.pid, memory: this.#memory.took })
+    if (how === 'started') this.#memory.measure(() => this.life === life)
+  }
+
+  /** Resolves with false if it could not be woken and was ended: half awake it is of no use, and in the way of others. */
+  async #rouse (level: 1 | 2, epoch: AbortSignal): Promise<boolean> {
+    const { status } = this.#context
+    status.change('waking', 'wanted', { pid: this.life!.pid })
+    try {
+      await this.#tryWake(level, epoch).catch(async error => {
+        if (!await this.#mayRetry(error, epoch)) throw error
+        status.warn(error)
+        this.#memory.release()
+        await this.#tryWake(level, epoch)
+      })
+      return true
+    } catch (error) {
+      const cause = await this.#bury(error as Error, epoch)
+      if (epoch.aborted) throw cause
+      status.warn(cause)
+      return false
+    }
+  }
+
+  async #tryWake (level: 1 | 2, epoch: AbortSignal): Promise<void> {
+    await this.#memory.awaitWake([epoch, this.life!.dead])
+    await this.#steps(epoch).wake(level)
+    await this.#warmUp(epoch)
+  }
+
+  /** Only what has answered may do better the next time: what is dead does not, and what hangs would be waited for twice. */
+  async #mayRetry (error: Error, epoch: AbortSignal): Promise<boolean> {
+    if (!(error instanceof WakeError) || epoch.aborted) return false
+    await pause(this.#context.clock, exitPause, this.life!.dead)
+    return await this.healthy()
+  }
+
+  async #warmUp (epoch: AbortSignal): Promise<void> {
+    if (this.#context.model.warmup) await this.#steps(epoch).warmUp()
+  }
+
+  /** A start came to nothing. */
+  async #giveUp (error: Error, epoch: AbortSignal): Promise<Error> {
+    // What cannot be ended has been told of, and is looked after.
+    if (error instanceof StopError) return error
+    const { status, backoff } = this.#context
+    const cause = await this.#bury(error, epoch)
+    if (epoch.aborted) {
+      status.change('stopped', cause.message)
+    } else {
+      backoff.failed(cause)
+      status.change('failed', cause.message, { error: cause })
+    }
+    return cause
+  }
+
+  /** Its memory may be half released: what is certain is only that it is free when the processes are gone. */
+  async #failSleep (error: Error, epoch: AbortSignal): Promise<void> {
+    const { status } = this.#context
+    const cause = await this.#bury(error, epoch)
+    if (epoch.aborted) return status.change('stopped', cause.message)
+    status.change('failed', cause.message, { error: cause })
+    status.warn(cause)
+  }
+
+  /** Ends what an operation that failed has left, if anything, and says why it failed. */
+  async #bury (error: Error, epoch: AbortSignal): Promise<Error> {
+    const { clock, status } = this.#context
+    const { life } = this
+    if (life === undefined) return error
+    // A process that dies breaks its connections before its exit is known, and the exit says more.
+    if (!epoch.aborted && (error instanceof WakeError || error instanceof SleepError)) await pause(clock, exitPause, life.dead)
+    const cause: Error = life.dead.aborted ? life.dead.reason : error
+    status.change('stopping', cause.message, { pid: life.pid, error: cause })
+    await this.end(life)
+    return await life.complete(cause)
+  }
+
+  #steps (epoch: AbortSignal): EngineSteps {
+    const { status } = this.#context
+    const life = this.life!
+    return new EngineSteps({
+      ...this.#context,
+      signals: [epoch, life.dead],
+      lastLines: () => life.lines(20),
+      onDead: error => life.die(error),
+      warn: error => status.warn(error)
+    })
+  }
+}

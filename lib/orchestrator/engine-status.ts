@@ -1,0 +1,77 @@
+import type { Clock } from '../clock.ts'
+import type { EngineChange, EngineState, LlmuxEvents } from '../events.ts'
+
+export interface StatusContext {
+  id: string
+  clock: Clock
+  events: LlmuxEvents
+}
+
+export interface Details {
+  level?: 1 | 2 | undefined
+  pid?: number | undefined
+  memory?: number | undefined
+  error?: Error | undefined
+}
+
+/** What an engine is doing, since when and why, told to everybody who listens. */
+export class EngineStatus {
+  readonly #context: StatusContext
+  #state: EngineState = 'stopped'
+  #since: number
+  #level: 1 | 2 | undefined
+  #error: Error | undefined
+
+  constructor (context: StatusContext) {
+    this.#context = context
+    this.#since = context.clock.now()
+  }
+
+  get state (): EngineState {
+    return this.#state
+  }
+
+  get since (): number {
+    return this.#since
+  }
+
+  get level (): 1 | 2 | undefined {
+    return this.#level
+  }
+
+  get error (): Error | undefined {
+    return this.#error
+  }
+
+  /** Takes up a state; the function returned tells those who listen. */
+  enter (to: EngineState, reason: string, { level, pid, memory, error }: Details = {}): () => void {
+    const { id, clock, events } = this.#context
+    const time = clock.now()
+    const change: EngineChange = {
+      time,
+      model: id,
+      from: this.#state,
+      to,
+      reason,
+      duration: time - this.#since,
+      ...(level !== undefined && { level }),
+      ...(pid !== undefined && { pid }),
+      ...(memory !== undefined && { memory }),
+      ...(error !== undefined && { error })
+    }
+    this.#state = to
+    this.#since = time
+    this.#level = level
+    this.#error = error
+    return () => { events.emit('engine', change) }
+  }
+
+  change (to: EngineState, reason: string, details?: Details): void {
+    this.enter(to, reason, details)()
+  }
+
+  warn (error: Error): void {
+    const { id, clock, events } = this.#context
+    events.emit('warning', { time: clock.now(), model: id, error })
+  }
+}

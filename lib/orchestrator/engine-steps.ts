@@ -1,0 +1,110 @@
+import type { Clock } from '../clock.ts'
+import { HealthTimeoutError, ProcessDiedError, ReloadTimeoutError, ResetPrefixCacheTimeoutError, SleepTimeoutError, StartTimeoutError, WakeError, WakeTimeoutError } from '../errors.ts'
+import type { ModelTimeouts, ResolvedModel } from '../options/types.ts'
+import type { Driver } from './driver.ts'
+import { quote } from './life.ts'
+import { pause, withTimeLimit } from './time-limit.ts'
+import { keepVigil } from './vigil.ts'
+
+export interface StepContext {
+  model: ResolvedModel
+  driver: Driver
+  clock: Clock
+  /** What makes going on pointless: the process is dead, or not wanted any more. */
+  signals: AbortSignal[]
+  lastLines: () => string[]
+  /** The engine is found dead, which its process does not show. */
+  onDead: (error: Error) => void
+  warn: (error: Error) => void
+}
+
+/** A probe is cheap, and an engine must be seen within 50 ms of being healthy. Milliseconds. */
+const firstProbePause = 20
+const longestProbePause = 45
+const probePauseGrowth = 1.2
+
+/** The calls that bring an engine up or put it to sleep, each under a time limit of its own. */
+export class EngineSteps {
+  readonly #context: StepContext
+
+  constructor (context: StepContext) {
+    this.#context = context
+  }
+
+  /** Until it is healthy. */
+  async start (): Promise<void> {
+    const { model: { id, timeouts: { start } }, lastLines } = this.#context
+    await this.#limited('start', () => new StartTimeoutError(id, start, quote(lastLines())), async signal => {
+      const { clock } = this.#context
+      for (let delay = firstProbePause; !signal.aborted && !await this.#probe(signal); delay = Math.min(delay * probePauseGrowth, longestProbePause)) {
+        await pause(clock, delay, signal)
+      }
+    })
+  }
+
+  /** From the level it sleeps at. After level 2 there are no weights: without the reload it would generate garbage, and not say so. */
+  async wake (level: 1 | 2): Promise<void> {
+    const { model, model: { id, timeouts }, driver } = this.#context
+    if (level === 1) return await this.#wake(undefined)
+    await this.#wake('weights')
+    await this.#controlled('reload', () => new ReloadTimeoutError(id, timeouts.reload), signal => driver.reload(model, signal))
+    await this.#wake('kv_cache')
+    await this.#resetPrefixCache()
+  }
+
+  /** One token, so that the first user does not pay for what the first request brings, and as proof that it answers. */
+  async warmUp (): Promise<void> {
+    const { model, model: { id, timeouts }, driver, warn } = this.#context
+    const generates = await this.#controlled('wake', () => new WakeTimeoutError(id, timeouts.wake), signal => driver.warmUp(model, signal))
+    if (!generates) warn(new WakeError(id, 'no warm-up: the model does not answer /v1/completions'))
+  }
+
+  async sleep (level: 1 | 2): Promise<void> {
+    const { model, model: { id, timeouts }, driver } = this.#context
+    await this.#controlled('sleep', () => new SleepTimeoutError(id, timeouts.sleep), signal => driver.sleep(model, level, signal))
+  }
+
+  async #wake (tag: 'weights' | 'kv_cache' | undefined): Promise<void> {
+    const { model, model: { id, timeouts }, driver } = this.#context
+    await this.#controlled('wake', () => new WakeTimeoutError(id, timeouts.wake), signal => driver.wake(model, tag, signal))
+  }
+
+  /** Best effort: the cache was empty after the sleep, so a failure costs nothing that can be named. */
+  async #resetPrefixCache (): Promise<void> {
+    const { model, model: { id, timeouts }, driver, signals, warn } = this.#context
+    const timeout = () => new ResetPrefixCacheTimeoutError(id, timeouts.resetPrefixCache)
+    try {
+      await this.#controlled('resetPrefixCache', timeout, signal => driver.resetPrefixCache(model, signal))
+    } catch (error) {
+      for (const signal of signals) signal.throwIfAborted()
+      warn(error as Error)
+    }
+  }
+
+  /** Undefined if it does not answer in time, which is a warning. */
+  async #probe (signal: AbortSignal): Promise<boolean | undefined> {
+    const { model, model: { id, timeouts }, driver, clock, warn } = this.#context
+    const timeout = () => new HealthTimeoutError(id, timeouts.health)
+    try {
+      return await withTimeLimit({ clock, limit: timeouts.health, timeout, signals: [signal] }, signal => driver.probe(model, signal))
+    } catch (error) {
+      // If what the probe is for is over, its own error says so.
+      if (!signal.aborted) warn(error as Error)
+      return undefined
+    }
+  }
+
+  #controlled<T> (name: keyof ModelTimeouts, timeout: () => Error, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { model: { id }, clock, onDead } = this.#context
+    return keepVigil({
+      clock,
+      isHealthy: signal => this.#probe(signal),
+      onDead: () => onDead(new ProcessDiedError(id, 'it is not healthy any more, in the midst of a control call'))
+    }, () => this.#limited(name, timeout, call))
+  }
+
+  #limited<T> (name: keyof ModelTimeouts, timeout: () => Error, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { model, clock, signals } = this.#context
+    return withTimeLimit({ clock, limit: model.timeouts[name], timeout, signals }, call)
+  }
+}

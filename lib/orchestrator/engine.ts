@@ -1,0 +1,182 @@
+import type { Clock } from '../clock.ts'
+import { ClosingError, NotStartableError, ProcessDiedError, WakeError } from '../errors.ts'
+import type { EngineState, LlmuxEvents } from '../events.ts'
+import type { ResolvedModel, SleepLevel } from '../options/types.ts'
+import type { Driver, Endpoint } from './driver.ts'
+import { EngineOperations } from './engine-operations.ts'
+import { EngineStatus } from './engine-status.ts'
+import { quote } from './life.ts'
+import type { Life } from './life.ts'
+import type { MemoryWatch } from './memory/memory-watch.ts'
+import { OperationQueue } from './operation-queue.ts'
+import { SharedQuestion } from './shared-question.ts'
+import { StartBackoff } from './start-backoff.ts'
+
+export interface EngineContext {
+  model: ResolvedModel
+  driver: Driver
+  clock: Clock
+  events: LlmuxEvents
+  memory: MemoryWatch | undefined
+  /** For the pauses after starts that failed. */
+  random: () => number
+  /** Called at once when a running engine is known to be dead without anybody having asked for it. */
+  onLost: (id: string, error: Error) => void
+}
+
+/** How long to wait before looking again at a group that cannot be ended. Milliseconds. */
+const stuckPause = 1_000
+
+const runningStates: readonly EngineState[] = ['starting', 'awake', 'sleeping', 'asleep', 'waking']
+
+/** One engine and its life. What is asked of it is done in turn; only a stop interrupts what is under way. */
+export class Engine {
+  readonly model: ResolvedModel
+  readonly #driver: Driver
+  readonly #onLost: EngineContext['onLost']
+  readonly #status: EngineStatus
+  readonly #backoff: StartBackoff
+  readonly #operations: EngineOperations
+  readonly #health = new SharedQuestion<boolean>()
+  readonly #queue = new OperationQueue()
+  /** Aborts everything that was asked for before a stop. */
+  #epoch = new AbortController()
+  #sharedWake: Promise<void> | undefined
+  #cleanUp: Promise<void> | undefined
+  #closed = false
+
+  constructor (context: EngineContext) {
+    const { model, driver, onLost } = context
+    this.model = model
+    this.#driver = driver
+    this.#onLost = onLost
+    const status = new EngineStatus({ ...context, id: model.id })
+    this.#status = status
+    this.#backoff = new StartBackoff(context)
+    this.#operations = new EngineOperations({
+      ...context,
+      status,
+      backoff: this.#backoff,
+      onExit: life => this.#die(life, life.obituary()),
+      onStuck: life => this.#watch(life)
+    })
+  }
+
+  get state (): EngineState {
+    return this.#status.state
+  }
+
+  /** Whether it has processes that cannot be ended. */
+  get stuck (): boolean {
+    return this.#operations.life?.stuck === true
+  }
+
+  get endpoint (): Endpoint {
+    return this.#driver.endpoint(this.model)
+  }
+
+  /** Settles when what was left of an engine that died is gone, or is known not to go. */
+  get cleanUp (): Promise<void> | undefined {
+    return this.#cleanUp
+  }
+
+  snapshot () {
+    const { state, since, level, error } = this.#status
+    const { failures, retryAt } = this.#backoff
+    return { state, since, level, error, failures, retryAt, holdsGpu: this.stuck, pid: this.#operations.life?.pid, lastLines: this.lastLines(20) }
+  }
+
+  lastLines (count: number): string[] {
+    return this.#operations.lastLines(count)
+  }
+
+  async prepare (force = false): Promise<void> {
+    if (this.#running) return
+    // A port is not free before its former holder is gone.
+    await this.#queue.idle()
+    if (this.#running) return
+    if (this.stuck) throw new NotStartableError(this.model.id, 'its former processes cannot be ended')
+    if (!force) this.#backoff.check()
+    await this.#driver.prepare(this.model)
+  }
+
+  wake (force = false): Promise<void> {
+    if (this.#closed) return Promise.reject(new ClosingError())
+    if (this.#sharedWake !== undefined) return this.#sharedWake
+    const { signal } = this.#epoch
+    const wake = this.#queue.run(() => this.#operations.wake(signal, force)).finally(() => {
+      if (this.#sharedWake === wake) this.#sharedWake = undefined
+    })
+    this.#sharedWake = wake
+    return wake
+  }
+
+  sleep (level: SleepLevel = this.model.sleepLevel): Promise<void> {
+    this.#sharedWake = undefined
+    const { signal } = this.#epoch
+    // Without the flag vLLM plays along, and frees nothing.
+    const real = this.model.sleepMode === false ? 3 : level
+    return this.#queue.run(() => this.#operations.sleep(real, signal))
+  }
+
+  stop (reason = 'stop requested', error: Error = new WakeError(this.model.id, 'it was stopped meanwhile')): Promise<void> {
+    this.#sharedWake = undefined
+    this.#epoch.abort(error)
+    this.#epoch = new AbortController()
+    return this.#queue.run(() => this.#operations.stop(reason))
+  }
+
+  async close (): Promise<void> {
+    this.#closed = true
+    await this.stop('closing', new ClosingError())
+  }
+
+  /** Treats a running engine as dead, for those who found out by other means than its exit. */
+  fail (error: Error): void {
+    const { life } = this.#operations
+    if (life !== undefined) this.#die(life, error)
+  }
+
+  /** Whether an engine that seems dead lives. If it does not, it is treated as dead, which it may be long before its process ends. */
+  async examine (reason: string): Promise<boolean> {
+    const { life } = this.#operations
+    if (this.state !== 'awake' || life === undefined) return false
+    const healthy = await this.#health.ask(() => this.#operations.healthy())
+    if (!healthy) this.#die(life, new ProcessDiedError(this.model.id, `${reason}, and it is not healthy${quote(life.lines(20))}`))
+    return healthy && !life.dead.aborted
+  }
+
+  /** Whether the core of an awake engine answers within one probe's time. */
+  async responds (): Promise<boolean> {
+    return this.state === 'awake' && await this.#operations.responds()
+  }
+
+  get #running (): boolean {
+    return runningStates.includes(this.state)
+  }
+
+  /** What is under way sees it by the signal; otherwise those who count on the engine are told before its remains are removed. */
+  #die (life: Life, error: Error): void {
+    if (life.dead.aborted) return
+    life.die(error)
+    // The end of a former life may be told late.
+    if (life !== this.#operations.life) return
+    if (this.state !== 'awake' && this.state !== 'asleep') return
+    const tell = this.#status.enter('failed', error.message, { pid: life.pid, error })
+    this.#cleanUp = this.#queue.run(() => this.#operations.end(life)).catch(error => this.#status.warn(error))
+    this.#onLost(this.model.id, error)
+    tell()
+  }
+
+  /** Looks at a group that cannot be ended until it is gone all the same: only then is its GPU free. */
+  async #watch (life: Life): Promise<void> {
+    while (!await life.gone(stuckPause)) {
+      if (this.#closed) return
+    }
+    await this.#queue.run(async () => {
+      if (this.#operations.life !== life) return
+      this.#operations.forget()
+      this.#status.change('stopped', 'its processes are gone at last')
+    })
+  }
+}

@@ -1,0 +1,42 @@
+import { Pool } from 'undici'
+import type { Endpoint } from '../driver.ts'
+import type { Address } from './command.ts'
+import { ControlClient } from './control-client.ts'
+
+/** vLLM closes idle connections after 5 s: ours are closed before, so that no request meets one that is just closing. Milliseconds. */
+const keepAliveTimeout = 4_000
+
+export interface ConnectionTarget {
+  id: string
+  address: Address
+  apiKey: string | undefined
+}
+
+/** All connections to one life of an engine: those of the requests, and apart from them those of the control calls. */
+export class Connection {
+  readonly endpoint: Endpoint
+  readonly control: ControlClient
+
+  constructor ({ id, address, apiKey }: ConnectionTarget) {
+    const origin = 'port' in address ? `http://127.0.0.1:${address.port}` : 'http://engine'
+    const connect = 'port' in address ? {} : { socketPath: address.socket }
+    const dispatcher = new Pool(origin, {
+      connections: null,
+      pipelining: 1,
+      // A long answer is not an error: limits on requests are set elsewhere.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      keepAliveTimeout,
+      keepAliveMaxTimeout: keepAliveTimeout,
+      connect
+    })
+    this.endpoint = { origin, dispatcher, apiKey }
+    this.control = new ControlClient({ id, origin, connect, apiKey })
+  }
+
+  /** Takes no more requests. Those under way are broken: vLLM does not end while a connection is open. Or, if `gently`, they are left alone. */
+  async close (gently: boolean): Promise<void> {
+    const { endpoint: { dispatcher }, control } = this
+    await Promise.all([gently ? dispatcher.close() : dispatcher.destroy(), control.destroy()])
+  }
+}

@@ -1,0 +1,131 @@
+import type { Clock } from '../../clock.ts'
+import { NotStartableError, SpawnError } from '../../errors.ts'
+import type { ResolvedModel } from '../../options/types.ts'
+import type { Driver, Endpoint, EngineProcess, ProcessExit } from '../driver.ts'
+import type { Ledger } from '../orphans/ledger.ts'
+import { engineArgv, engineEnv, type Address } from './command.ts'
+import { Connection } from './connection.ts'
+import { spawnLeader } from './leader.ts'
+import { LocalProcess } from './local-process.ts'
+import type { OutputStream } from './output.ts'
+import { obstacle } from './prepare.ts'
+import { SocketDirectory } from './socket-directory.ts'
+
+export interface LocalDriverOptions {
+  clock: Clock
+  /** Called with each line that an engine writes, without colours. */
+  onLine?: (model: string, stream: OutputStream, line: string) => void
+  sockets?: SocketDirectory
+  /** Where what would outlive us is written down. */
+  ledger?: Ledger
+  spawnLeader?: typeof spawnLeader
+}
+
+/** Runs engines as process groups on this machine, and reaches them over loopback or a unix socket that nobody else can open. */
+export class LocalDriver implements Driver {
+  readonly #clock: Clock
+  readonly #onLine: NonNullable<LocalDriverOptions['onLine']>
+  readonly #sockets: SocketDirectory
+  readonly #ledger: Ledger | undefined
+  readonly #spawnLeader: typeof spawnLeader
+  readonly #connections = new Map<string, Connection>()
+
+  constructor (options: LocalDriverOptions) {
+    const { clock, onLine = () => {}, ledger, sockets = new SocketDirectory(undefined, path => ledger?.keepDirectory(path)) } = options
+    this.#clock = clock
+    this.#spawnLeader = options.spawnLeader ?? spawnLeader
+    this.#onLine = onLine
+    this.#sockets = sockets
+    this.#ledger = ledger
+  }
+
+  async prepare (model: ResolvedModel): Promise<void> {
+    const problem = await this.#obstacle(model).catch((error: Error) => error.message)
+    if (problem !== undefined) throw new NotStartableError(model.id, problem)
+  }
+
+  async spawn (model: ResolvedModel, onExit: (exit: ProcessExit) => void): Promise<EngineProcess> {
+    try {
+      const address = this.#address(model)
+      if ('socket' in address) this.#sockets.clear(address.socket)
+      const leader = await this.#spawnLeader(engineArgv(model, address), engineEnv(model))
+      leader.onExit(onExit)
+      this.#ledger?.add(leader.pid)
+      const untrack = () => {
+        leader.untrack()
+        this.#ledger?.remove(leader.pid)
+      }
+      return new LocalProcess({ ...leader, untrack }, { clock: this.#clock, onLine: (stream, line) => this.#onLine(model.id, stream, line) })
+    } catch (error) {
+      throw new SpawnError(model.id, (error as Error).message, { cause: error })
+    }
+  }
+
+  endpoint (model: ResolvedModel): Endpoint {
+    return this.#connection(model).endpoint
+  }
+
+  disconnect ({ id }: ResolvedModel, gently: boolean): void {
+    const connection = this.#connections.get(id)
+    this.#connections.delete(id)
+    // Whoever has a request on it learns of its end there.
+    connection?.close(gently).catch(() => {})
+  }
+
+  async probe (model: ResolvedModel, signal: AbortSignal): Promise<boolean> {
+    return await this.#connection(model).control.health(signal)
+  }
+
+  async responds (model: ResolvedModel, signal: AbortSignal): Promise<boolean> {
+    return await this.#connection(model).control.responds(signal)
+  }
+
+  async sleep (model: ResolvedModel, level: 1 | 2, signal: AbortSignal): Promise<void> {
+    await this.#connection(model).control.sleep(level, signal)
+  }
+
+  async wake (model: ResolvedModel, tag: 'weights' | 'kv_cache' | undefined, signal: AbortSignal): Promise<void> {
+    await this.#connection(model).control.wake(tag, signal)
+  }
+
+  async reload (model: ResolvedModel, signal: AbortSignal): Promise<void> {
+    await this.#connection(model).control.reload(signal)
+  }
+
+  async resetPrefixCache (model: ResolvedModel, signal: AbortSignal): Promise<void> {
+    await this.#connection(model).control.resetPrefixCache(signal)
+  }
+
+  async warmUp (model: ResolvedModel, signal: AbortSignal): Promise<boolean> {
+    return await this.#connection(model).control.warmUp(signal)
+  }
+
+  async close (): Promise<void> {
+    await Promise.all([...this.#connections.values()].map(connection => connection.close(false)))
+    this.#connections.clear()
+    this.#sockets.remove()
+  }
+
+  async #obstacle (model: ResolvedModel): Promise<string | undefined> {
+    const address = this.#address(model)
+    const [file = ''] = engineArgv(model, address)
+    const searchPath = model.env.PATH ?? process.env.PATH ?? ''
+    return await obstacle({ file, searchPath, address, path: model.path })
+  }
+
+  #address ({ id, port }: ResolvedModel): Address {
+    return port === undefined ? { socket: this.#sockets.pathFor(id) } : { port }
+  }
+
+  #connection (model: ResolvedModel): Connection {
+    const { id, env } = model
+    let connection = this.#connections.get(id)
+    if (connection === undefined) {
+      // An empty key is none, for vLLM too.
+      const apiKey = (env.VLLM_API_KEY ?? process.env.VLLM_API_KEY) || undefined
+      connection = new Connection({ id, address: this.#address(model), apiKey })
+      this.#connections.set(id, connection)
+    }
+    return connection
+  }
+}

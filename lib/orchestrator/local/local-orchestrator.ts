@@ -1,0 +1,29 @@
+import type { LlmuxEvents } from '../../events.ts'
+import type { ResolvedOptions } from '../../options/types.ts'
+import { memoryCommand } from '../memory/memory-command.ts'
+import { Orchestrator, type OrchestratorOptions } from '../orchestrator.ts'
+import { Ledger } from '../orphans/ledger.ts'
+import { reclaimOrphans } from '../orphans/reclaim.ts'
+import { LocalDriver, type LocalDriverOptions } from './local-driver.ts'
+
+export interface LocalOrchestratorOptions extends Pick<OrchestratorOptions, 'clock' | 'onLost'>, Pick<LocalDriverOptions, 'onLine'> {
+  events: LlmuxEvents
+  options: Pick<ResolvedOptions, 'models' | 'gpuMemoryCommand'>
+}
+
+/** An orchestrator of engines on this machine. What earlier gateways of this user left here is ended in the background. */
+export function localOrchestrator ({ options, clock, events, onLine, onLost }: LocalOrchestratorOptions): Orchestrator {
+  const warn = (error: Error) => { events.emit('warning', { time: clock.now(), model: undefined, error }) }
+  const ledger = new Ledger({ clock, onError: warn })
+  // With each change of state there may be other processes.
+  events.on('engine', () => ledger.touch())
+  return new Orchestrator(options.models, {
+    driver: new LocalDriver({ clock, ledger, ...(onLine && { onLine }) }),
+    clock,
+    events,
+    onLost,
+    readMemory: memoryCommand(options.gpuMemoryCommand),
+    // A little later, when those who listen to warnings do so.
+    orphans: new Promise(resolve => setImmediate(resolve)).then(() => reclaimOrphans({ clock, warn }))
+  })
+}

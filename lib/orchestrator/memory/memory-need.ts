@@ -1,0 +1,20 @@
+import { memoryUtilization } from '../../options/engine-args.ts'
+import type { ResolvedModel } from '../../options/types.ts'
+
+/** vLLM's default for `--gpu-memory-utilization`. It does not start unless so much of the whole is free. */
+const defaultUtilization = 0.92
+
+/** What a sleeper keeps at least, and so need not get back. 0.4 to 2 GiB have been seen. Bytes. */
+const leastResidue = 0.4 * 1024 ** 3
+
+/** Bytes that an engine needs of a GPU to start. `measured`: what it took in an earlier life. */
+export function needToStart ({ args, gpuShare }: ResolvedModel, measured: number | undefined, total: number): number {
+  const given = memoryUtilization(args)
+  if (given !== undefined && given > 0) return given * total
+  return measured ?? Math.min(gpuShare, defaultUtilization) * total
+}
+
+/** The same for one that sleeps, and still holds a part of it. */
+export function needToWake (model: ResolvedModel, measured: number | undefined, total: number): number {
+  return Math.max(0, (measured ?? needToStart(model, measured, total)) - leastResidue)
+}

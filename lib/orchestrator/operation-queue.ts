@@ -1,0 +1,16 @@
+/** Runs operations one after the other, in the order they were asked for. */
+export class OperationQueue {
+  #tail: Promise<unknown> = Promise.resolve()
+
+  /** The next one runs whatever became of this one: how it ended is told to its own caller. */
+  run<T> (operation: () => Promise<T>): Promise<T> {
+    const result = this.#tail.then(operation)
+    this.#tail = result.catch(() => {})
+    return result
+  }
+
+  /** Resolves when everything asked for so far is over. */
+  async idle (): Promise<void> {
+    await this.#tail
+  }
+}

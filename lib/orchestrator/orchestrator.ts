@@ -1,0 +1,172 @@
+import type { Clock } from '../clock.ts'
+import { ClosingError, GpuBlockedError, ModelNotFoundError } from '../errors.ts'
+import type { EngineState, LlmuxEvents } from '../events.ts'
+import type { ResolvedModel, SleepLevel } from '../options/types.ts'
+import type { Driver, Endpoint } from './driver.ts'
+import { Engine } from './engine.ts'
+import type { ReadMemory } from './memory/memory-command.ts'
+import { MemoryWatch } from './memory/memory-watch.ts'
+
+export interface OrchestratorOptions {
+  driver: Driver
+  clock: Clock
+  events: LlmuxEvents
+  /** How GPU memory is read. Without it the end of processes is all there is to go by. */
+  readMemory?: ReadMemory
+  /** Settles when what earlier gateways left behind is gone, with whether there was anything. Nothing is started before. */
+  orphans?: Promise<boolean>
+  /** From 0 up to 1. Default Math.random. */
+  random?: () => number
+  /** Called at once when a running engine, awake or asleep, is known to be dead without anybody having asked for it. */
+  onLost: (id: string, error: Error) => void
+}
+
+export interface WakeOptions {
+  /** Also in the pause after starts that failed. */
+  force?: boolean | undefined
+}
+
+/** What is to be told of one engine. */
+export type EngineSnapshot = ReturnType<Engine['snapshot']>
+
+/** Owns every engine: starts, wakes, puts to sleep, stops, recovers. Knows nothing of requests, nor of who should be awake. */
+export class Orchestrator {
+  readonly #driver: Driver
+  readonly #engines: Map<string, Engine>
+  readonly #memory: MemoryWatch | undefined
+  #orphans: Promise<void> | undefined
+  #closing: Promise<void> | undefined
+
+  constructor (models: ResolvedModel[], options: OrchestratorOptions) {
+    const { driver, clock, readMemory, random = Math.random } = options
+    this.#driver = driver
+    this.#memory = readMemory && new MemoryWatch({ clock, read: readMemory })
+    this.#engines = new Map(models.map(model => [model.id, new Engine({ ...options, random, model, memory: this.#memory })]))
+    this.#orphans = options.orphans?.then(found => this.#reclaimed(found))
+  }
+
+  /**
+   * Checks what can be known before anybody is put to sleep for it. Nothing to check if the engine runs.
+   *
+   * @throws {NotStartableError} or, in the pause after starts that failed, what the last one failed with, with `retryAfter`
+   */
+  async prepare (id: string, { force }: WakeOptions = {}): Promise<void> {
+    if (this.#closing !== undefined) throw new ClosingError()
+    // They hold memory, and perhaps the port.
+    await this.#orphans
+    await this.#engine(id).prepare(force)
+  }
+
+  /**
+   * Starts or wakes; resolves when the engine serves. Callers at the same time share one start. A wake that fails is tried
+   * once more if the engine still answers, then the engine is started afresh. If the start fails, or is interrupted by a
+   * stop, it rejects when the process group is gone; with StopError if the group cannot be ended. For some time after a
+   * start that failed it rejects at once with the same error, whose `retryAfter` says for how long.
+   *
+   * @throws {SpawnError | StartTimeoutError | ProcessDiedError | WakeError | WakeTimeoutError | ReloadTimeoutError | GpuBlockedError | StopError | ClosingError}
+   */
+  async wake (id: string, { force }: WakeOptions = {}): Promise<void> {
+    const engine = this.#engine(id)
+    if (this.#orphans !== undefined) await this.#orphans
+    const others = this.#neighbours(engine)
+    // The remains of an engine that died hold memory until they are gone.
+    const cleanUps = others.flatMap(other => other.cleanUp ?? [])
+    if (cleanUps.length > 0) await Promise.all(cleanUps)
+    const blocker = others.find(other => other.stuck)
+    if (blocker !== undefined) throw new GpuBlockedError(id, blocker.model.id)
+    await engine.wake(force)
+  }
+
+  /**
+   * Resolves when the memory is released, also when that took ending the process group because the sleep failed: a
+   * `warning` event says so then. Does nothing if the engine sleeps or does not run. Level 3 ends the group.
+   *
+   * @throws {StopError}
+   */
+  async sleep (id: string, level?: SleepLevel): Promise<void> {
+    await this.#engine(id).sleep(level)
+  }
+
+  /**
+   * Ends the process group: SIGTERM, SIGKILL after `timeouts.stop`. What the engine is doing is interrupted, and what it
+   * was asked for before is not done any more. If the group is not even ended by SIGKILL, `holdsGpu` is true until it is.
+   *
+   * @throws {StopError}
+   */
+  async stop (id: string): Promise<void> {
+    await this.#engine(id).stop()
+  }
+
+  /** Treats a running engine as dead although its process has not ended: it is ended, and started afresh by the next `wake`. */
+  fail (id: string, error: Error): void {
+    this.#engine(id).fail(error)
+  }
+
+  /** Whether an awake engine that seems dead lives. If it does not, it is treated as dead from now on: `onLost` is called. */
+  async examine (id: string, reason: string): Promise<boolean> {
+    return await this.#engine(id).examine(reason)
+  }
+
+  /** Whether the core of an awake engine answers, which `/health` does not tell, within `timeouts.health`. */
+  async responds (id: string): Promise<boolean> {
+    return await this.#engine(id).responds()
+  }
+
+  endpoint (id: string): Endpoint {
+    return this.#engine(id).endpoint
+  }
+
+  state (id: string): EngineState {
+    return this.#engine(id).state
+  }
+
+  /** Whether the engine still holds its GPU although it was to go: its processes cannot be ended. */
+  holdsGpu (id: string): boolean {
+    return this.#engine(id).stuck
+  }
+
+  snapshot (id: string): EngineSnapshot {
+    return this.#engine(id).snapshot()
+  }
+
+  /** What the engine wrote last, oldest first; also after its end. At most 1 000 lines are kept. */
+  lastLines (id: string, count: number): string[] {
+    return this.#engine(id).lastLines(count)
+  }
+
+  /**
+   * Ends all engines at once, also those in the middle of a start, and starts none from now on.
+   *
+   * @throws {StopError | AggregateError} if process groups cannot be ended
+   */
+  close (): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close (): Promise<void> {
+    const ends = await Promise.allSettled([...this.#engines.values()].map(engine => engine.close()))
+    this.#memory?.close()
+    await this.#driver.close()
+    const errors = ends.flatMap(end => end.status === 'rejected' ? [end.reason] : [])
+    if (errors.length === 1) throw errors[0]
+    if (errors.length > 1) throw new AggregateError(errors, 'engines cannot be ended')
+  }
+
+  #reclaimed (found: boolean): void {
+    this.#orphans = undefined
+    if (!found) return
+    for (const { model } of this.#engines.values()) this.#memory?.release(model.gpus)
+  }
+
+  /** The other engines that live on a GPU of this one. */
+  #neighbours ({ model: { id, gpus } }: Engine): Engine[] {
+    return [...this.#engines.values()].filter(({ model }) => model.id !== id && model.gpus.some(gpu => gpus.includes(gpu)))
+  }
+
+  #engine (id: string): Engine {
+    const engine = this.#engines.get(id)
+    if (engine === undefined) throw new ModelNotFoundError(id)
+    return engine
+  }
+}

@@ -1,0 +1,40 @@
+import type { Clock } from '../clock.ts'
+import { pause } from './time-limit.ts'
+
+export interface VigilContext {
+  clock: Clock
+  /** Resolves with undefined if there was no answer in time, which says nothing. Does not reject. */
+  isHealthy: (signal: AbortSignal) => Promise<boolean | undefined>
+  onDead: () => void
+}
+
+/** Nothing is asked during a call as short as most are. Milliseconds. */
+const vigilPause = 500
+
+/** A single no may be a connection that broke. */
+const leastMisses = 2
+
+/**
+ * Keeps an eye on an engine while a control call is under way. One whose core dies meanwhile never answers the call, and
+ * its API process waits for it for ever, deaf to everybody else (seen on vLLM 0.32.0): nothing but `/health` tells.
+ */
+export async function keepVigil<T> (context: VigilContext, call: () => Promise<T>): Promise<T> {
+  const over = new AbortController()
+  watch(context, over.signal)
+  try {
+    return await call()
+  } finally {
+    over.abort()
+  }
+}
+
+async function watch ({ clock, isHealthy, onDead }: VigilContext, over: AbortSignal): Promise<void> {
+  for (let misses = 0; misses < leastMisses;) {
+    await pause(clock, vigilPause, over)
+    if (over.aborted) return
+    const healthy = await isHealthy(over)
+    if (over.aborted) return
+    misses = healthy === false ? misses + 1 : 0
+  }
+  onDead()
+}
