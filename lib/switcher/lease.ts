@@ -1,0 +1,66 @@
+/** How a lease came to its end. `lost`: its engine died. `cut`: it was taken away, to drain or to close. */
+export type LeaseEnd = 'released' | 'cut' | 'lost'
+
+/**
+ * One admitted request's hold on an awake model: from admission until the engine's last byte has arrived, or its end by
+ * any other way. It ends exactly once; ending it again does nothing.
+ */
+export class Lease {
+  readonly id: number
+  /** The engine's id. */
+  readonly model: string
+  /** When it was granted, in milliseconds since the epoch. */
+  readonly since: number
+  readonly #onEnd: (lease: Lease, how: LeaseEnd) => void
+  #how: LeaseEnd | undefined
+  #error: Error | undefined
+  #controller: AbortController | undefined
+
+  constructor (id: number, model: string, since: number, onEnd: (lease: Lease, how: LeaseEnd) => void) {
+    this.id = id
+    this.model = model
+    this.since = since
+    this.#onEnd = onEnd
+  }
+
+  get ended (): boolean {
+    return this.#how !== undefined
+  }
+
+  /** Why it was cut or lost; undefined if it was not. */
+  get error (): Error | undefined {
+    return this.#error
+  }
+
+  /**
+   * Aborted, with an `LlmuxError` as its reason, when the lease is taken away: whoever holds it must let go of the engine.
+   * Not aborted when the engine dies: its connections break by themselves, after the bytes that had still arrived.
+   */
+  get signal (): AbortSignal {
+    // Most leases end well and are never asked for it.
+    this.#controller ??= new AbortController()
+    if (this.#how === 'cut') this.#controller.abort(this.#error)
+    return this.#controller.signal
+  }
+
+  release (): void {
+    this.#end('released')
+  }
+
+  cut (error: Error): void {
+    this.#end('cut', error)
+  }
+
+  lose (error: Error): void {
+    this.#end('lost', error)
+  }
+
+  #end (how: LeaseEnd, error?: Error): void {
+    if (this.ended) return
+    this.#how = how
+    this.#error = error
+    // First its holder lets go of the engine, then whoever has waited for that may put the engine to sleep.
+    if (how === 'cut') this.#controller?.abort(error)
+    this.#onEnd(this, how)
+  }
+}

@@ -1,0 +1,44 @@
+import type { ModelView } from './policy/policy.ts'
+
+type Placed = Pick<ModelView, 'id' | 'gpus' | 'gpuShare'>
+
+/** Shares are written as decimals: 0.1 + 0.2 + 0.7 must still fit one GPU. */
+const tolerance = 1e-9
+
+/** Whether there is room for `candidate` on its GPUs beside those models. How it stands on other GPUs does not matter. */
+export function fits (candidate: Placed, beside: Iterable<Placed>): boolean {
+  const free = new Map(candidate.gpus.map(gpu => [gpu, 1 - candidate.gpuShare]))
+  for (const { gpus, gpuShare } of beside) {
+    for (const gpu of gpus) free.set(gpu, (free.get(gpu) ?? Infinity) - gpuShare)
+  }
+  return [...free.values()].every(share => share >= -tolerance)
+}
+
+/** Who goes first when room is needed: the idle, then whoever has had its turn longest. */
+function cheapestFirst (a: ModelView, b: ModelView): number {
+  return Math.sign(a.inFlight) - Math.sign(b.inFlight) || a.awakeSince! - b.awakeSince!
+}
+
+/**
+ * The awake models that must go so that `candidate` fits, no more than needed; undefined if they cannot go now.
+ */
+export function mustGo (candidate: ModelView, models: readonly ModelView[]): string[] | undefined {
+  const staying = new Set(models.filter(model => model.onGpu && model !== candidate))
+  const evictable = [...staying].filter(model => !model.held && shareGpu(model, candidate)).sort(cheapestFirst)
+  const evicted: ModelView[] = []
+  while (!fits(candidate, staying)) {
+    const next = evictable.shift()
+    if (next === undefined) return undefined
+    staying.delete(next)
+    evicted.push(next)
+  }
+  // Whoever went early may turn out to fit beside those that went later.
+  for (const model of evicted) {
+    if (fits(candidate, [...staying, model])) staying.add(model)
+  }
+  return evicted.filter(model => !staying.has(model)).map(model => model.id)
+}
+
+export function shareGpu (a: Pick<ModelView, 'gpus'>, b: Pick<ModelView, 'gpus'>): boolean {
+  return a.gpus.some(gpu => b.gpus.includes(gpu))
+}

@@ -1,0 +1,35 @@
+import type { FifoOptions } from '../../options/types.ts'
+import { mustGo } from '../placement.ts'
+import { stay } from './policy.ts'
+import type { ModelView, Policy } from './policy.ts'
+
+/** Serve whoever has waited longest: leave for it at once, or as soon as those who must go have been awake for `minActive`. */
+export function fifo ({ minActive }: Required<FifoOptions>): Policy {
+  return ({ now, models }) => {
+    let lookAgainAt: number | undefined
+    const taken = new Set<number>()
+    const ahead = new Set<string>()
+    for (const candidate of inLine(models)) {
+      // Awake but full: those who wait for it came first, and would have to wait for it to come back.
+      if (candidate.awakeSince !== undefined) {
+        ahead.add(candidate.id)
+        continue
+      }
+      const evict = candidate.held || candidate.gpus.some(gpu => taken.has(gpu)) ? undefined : mustGo(candidate, models)
+      // Nobody overtakes on a GPU, or a model that needs more of them than others do would wait for ever.
+      candidate.gpus.forEach(gpu => taken.add(gpu))
+      if (evict === undefined || evict.some(id => ahead.has(id))) continue
+      const freeAt = Math.max(now, ...models.filter(model => evict.includes(model.id)).map(model => model.awakeSince! + minActive))
+      if (freeAt <= now) return { wake: candidate.id, evict, lookAgainAt: undefined }
+      lookAgainAt = Math.min(lookAgainAt ?? freeAt, freeAt)
+    }
+    return stay(lookAgainAt)
+  }
+}
+
+/** The models that somebody waits for, the longest wait first. */
+function inLine (models: readonly ModelView[]): ModelView[] {
+  return models
+    .filter(model => model.waiting > 0)
+    .sort((a, b) => a.oldest! - b.oldest!)
+}

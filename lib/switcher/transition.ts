@@ -1,0 +1,211 @@
+import type { Clock } from '../clock.ts'
+import type { LlmuxEvents, TransitionPhase } from '../events.ts'
+import type { SleepLevel } from '../options/types.ts'
+import { Drain } from './drain.ts'
+import type { EnginePort } from './engine-port.ts'
+import { shareGpu } from './placement.ts'
+import type { Slot } from './slot.ts'
+
+/** What a transition is to do. */
+export interface Plan {
+  wake: Slot | undefined
+  evict: Slot[]
+  /** Why, in words. */
+  reason: string
+  /** It is carried out even if nobody waits: asked for by hand, or to bring back what was put to sleep in vain. */
+  unconditional: boolean
+  /** The level for those who go, if not their own. */
+  level?: SleepLevel | undefined
+}
+
+export interface TransitionContext {
+  engines: EnginePort
+  clock: Clock
+  events: LlmuxEvents
+  /** Why a model cannot be woken now; undefined if nothing is known to be in its way. */
+  obstacle: (slot: Slot) => Error | undefined
+  /** The drain has begun. */
+  onDraining: () => void
+  /** It is over; with an error if the model could not be woken, or one that had to go is not gone. */
+  onEnd: (error: Error | undefined, woken: boolean) => void
+}
+
+/**
+ * One transition of one set of GPUs: drain, put to sleep, wake or start. Until the drain is over it may be pointed at
+ * another model, or undone, by whoever decides; from `commit` on it runs to its end.
+ */
+export class Transition {
+  plan: Plan
+  phase: TransitionPhase = 'idle'
+  /** Those it has put to sleep so far. */
+  readonly evicted: Slot[] = []
+  readonly phases: Partial<Record<TransitionPhase, number>> = {}
+  readonly since: number
+  readonly #context: TransitionContext
+  readonly #drain: Drain
+  #phaseSince: number
+  /** Whether the engine died after it was asked to wake. */
+  #lost = false
+
+  constructor (plan: Plan, context: TransitionContext) {
+    this.plan = plan
+    this.#context = context
+    this.#drain = new Drain(context.clock)
+    this.since = this.#phaseSince = context.clock.now()
+  }
+
+  get slots (): Slot[] {
+    const { wake, evict } = this.plan
+    return wake === undefined ? evict : [wake, ...evict]
+  }
+
+  /** Whether it can still be pointed at another model, or undone. */
+  get open (): boolean {
+    return this.phase === 'checking' || this.phase === 'draining'
+  }
+
+  touches (slot: Slot): boolean {
+    return this.slots.some(other => shareGpu(other.model, slot.model))
+  }
+
+  /** Whether it is what this plan would do. */
+  follows ({ wake, evict }: Plan): boolean {
+    const own = this.plan
+    return wake === own.wake && evict.length === own.evict.length && evict.every(slot => own.evict.includes(slot))
+  }
+
+  /** Whether anybody still wants what it is for. */
+  get wanted (): boolean {
+    return this.plan.unconditional || this.plan.wake!.queue.size > 0
+  }
+
+  /** Whether those who must go have no request left. */
+  get drained (): boolean {
+    return this.phase === 'draining' && this.plan.evict.every(slot => slot.leases.size === 0)
+  }
+
+  start (): void {
+    const { plan } = this
+    // Nobody is put to sleep for a model that is known not to start.
+    if (plan.wake === undefined || plan.evict.length === 0) return this.#startDrain()
+    this.#enter('checking')
+    this.#context.engines.prepare(plan.wake.id, error => {
+      if (this.plan !== plan || this.phase !== 'checking') return
+      if (error === undefined) this.#startDrain()
+      else this.#end(error)
+    }, plan.unconditional)
+  }
+
+  /** Another model is to be woken after all; whoever may stay is given leases again. */
+  retarget (plan: Plan): void {
+    for (const slot of this.plan.evict) {
+      if (!plan.evict.includes(slot)) this.#drain.stop(slot)
+    }
+    this.plan = plan
+    this.start()
+  }
+
+  undo (reason: string): void {
+    this.plan = { ...this.plan, reason }
+    this.#end()
+  }
+
+  /** It has turned out that it cannot succeed. */
+  fail (error: Error): void {
+    this.plan = { ...this.plan }
+    this.#end(error)
+  }
+
+  /** What has begun is brought to its end, but nobody is woken who is not waited for. */
+  abandon (): void {
+    this.plan = { ...this.plan, unconditional: false }
+  }
+
+  /** The point of no return. */
+  commit (): void {
+    this.#enter('evicting')
+    this.#evict([...this.plan.evict])
+  }
+
+  /** The engine died. */
+  lose (slot: Slot): void {
+    if (slot === this.plan.wake) this.#lost = true
+  }
+
+  status () {
+    const { phase, since, plan: { wake, evict, reason } } = this
+    return { phase, since, wake: wake?.id, evict: evict.map(slot => slot.id), reason }
+  }
+
+  #startDrain (): void {
+    // Before anybody hears of it: whoever does may undo it.
+    this.plan.evict.forEach(slot => this.#drain.start(slot))
+    this.#enter('draining')
+    this.#context.onDraining()
+  }
+
+  #evict (remaining: Slot[]): void {
+    const slot = remaining.shift()
+    if (slot === undefined) return this.#arrive()
+    const { awake } = slot
+    // Not awake from before the call on, so that nothing is sent to a model on its way to sleep.
+    slot.awakeSince = undefined
+    this.#drain.stop(slot)
+    this.#context.engines.sleep(slot.id, this.plan.level, error => {
+      if (error !== undefined) return this.#end(error)
+      if (awake) this.evicted.push(slot)
+      this.#evict(remaining)
+    })
+  }
+
+  #arrive (): void {
+    const { wake } = this.plan
+    if (wake === undefined || !this.wanted) return this.#end()
+    const obstacle = this.#context.obstacle(wake)
+    if (obstacle !== undefined) return this.#end(obstacle)
+    this.#enter('waking')
+    this.#wake(wake)
+  }
+
+  #wake (slot: Slot): void {
+    this.#lost = false
+    this.#context.engines.wake(slot.id, error => {
+      if (error === undefined && this.#lost) this.#settle(slot)
+      else this.#end(error)
+    }, this.plan.unconditional)
+  }
+
+  /** The success may be that of the engine that died, or of one started since. Asking again makes it certain. */
+  #settle (slot: Slot): void {
+    if (this.wanted) return this.#wake(slot)
+    this.#enter('evicting')
+    this.#context.engines.sleep(slot.id, undefined, error => this.#end(error))
+  }
+
+  #end (error?: Error): void {
+    this.plan.evict.forEach(slot => this.#drain.stop(slot))
+    const woken = error === undefined && this.phase === 'waking'
+    this.#enter('idle', error)
+    this.#context.onEnd(error, woken)
+  }
+
+  #enter (phase: TransitionPhase, error?: Error): void {
+    const { phase: from, plan: { wake, evict, reason } } = this
+    const now = this.#context.clock.now()
+    const duration = now - this.#phaseSince
+    if (from !== 'idle') this.phases[from] = (this.phases[from] ?? 0) + duration
+    this.phase = phase
+    this.#phaseSince = now
+    this.#context.events.emit('transition', {
+      time: now,
+      model: (wake ?? evict[0]!).id,
+      from,
+      to: phase,
+      reason,
+      duration,
+      evict: evict.map(slot => slot.id),
+      phases: { ...this.phases },
+      ...(error && { error })
+    })
+  }
+}
