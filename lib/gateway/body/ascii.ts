@@ -1,0 +1,25 @@
+/** Bytes by their names. */
+export const ascii = {
+  tab: 0x09,
+  lineFeed: 0x0a,
+  carriageReturn: 0x0d,
+  space: 0x20,
+  quote: 0x22,
+  plus: 0x2b,
+  comma: 0x2c,
+  minus: 0x2d,
+  dot: 0x2e,
+  zero: 0x30,
+  nine: 0x39,
+  colon: 0x3a,
+  openBracket: 0x5b,
+  backslash: 0x5c,
+  closeBracket: 0x5d,
+  openBrace: 0x7b,
+  closeBrace: 0x7d,
+  letterE: 0x65,
+  letterF: 0x66,
+  letterN: 0x6e,
+  letterT: 0x74,
+  letterU: 0x75
+} as const

@@ -1,0 +1,99 @@
+import { BodyNotJsonError, BodyNotMultipartError, ModelMissingError, ModelNotStringError } from '../../errors.ts'
+import type { Route } from '../../options/index.ts'
+import { headerModel } from './header-model.ts'
+import { locateJsonModel } from './json-location.ts'
+import { readJsonModel } from './json-model.ts'
+import { replaceJsonModel } from './json-replace.ts'
+import { locateMultipartModel } from './multipart-location.ts'
+import { readMultipartModel, replaceMultipartModel } from './multipart-model.ts'
+
+export interface ModelSources {
+  /** The value of the header that names a model; it wins over the body. */
+  header?: string | string[] | undefined
+  /** Undefined as long as it has not been read. */
+  body: Buffer | undefined
+  kind: Route['body']
+  contentType?: string | undefined
+  /** For requests that name none. */
+  defaultModel?: string | undefined
+}
+
+export interface ChosenModel {
+  /** The model that the client named, if it did. */
+  readonly asked: string | undefined
+  /** The model that the request is for. */
+  readonly name: string
+  /**
+   * What to send to the engine: the client's own bytes, unless they name another model. Made when it is first read.
+   *
+   * @throws {BodyNotJsonError | BodyNotMultipartError}
+   */
+  readonly body: Buffer
+}
+
+/** A body in which the model has been found. */
+interface OpenBody {
+  readonly bytes: Buffer
+  read (): string | undefined
+  replace (name: string): Buffer
+}
+
+/** @throws {BodyNotJsonError | BodyNotMultipartError} */
+function openBody ({ body, kind, contentType = '' }: ModelSources): OpenBody {
+  if (body === undefined) throw kind === 'json' ? new BodyNotJsonError('it is empty') : new BodyNotMultipartError('it is empty')
+  // Found once, whether it is read, replaced or both: on a large body this is what takes the time.
+  if (kind === 'json') {
+    const location = locateJsonModel(body)
+    return { bytes: body, read: () => readJsonModel(body, location), replace: name => replaceJsonModel(body, name, location) }
+  }
+  const location = locateMultipartModel(body, contentType)
+  return { bytes: body, read: () => readMultipartModel(body, contentType, location), replace: name => replaceMultipartModel(body, contentType, name, location) }
+}
+
+/** Where a header names the model, whatever the body has instead is replaced, be it no string at all. */
+function namesAlready (body: OpenBody, name: string): boolean {
+  try {
+    return body.read() === name
+  } catch (error) {
+    if (error instanceof ModelNotStringError) return false
+    throw error
+  }
+}
+
+class Choice implements ChosenModel {
+  readonly asked: string | undefined
+  readonly name: string
+  readonly #open: () => OpenBody
+  #body: Buffer | undefined
+
+  constructor (asked: string | undefined, name: string, open: () => OpenBody) {
+    this.asked = asked
+    this.name = name
+    this.#open = open
+  }
+
+  get body (): Buffer {
+    if (this.#body === undefined) {
+      const body = this.#open()
+      this.#body = namesAlready(body, this.name) ? body.bytes : body.replace(this.name)
+    }
+    return this.#body
+  }
+}
+
+/**
+ * The model that a request is for: the header's, else the body's, else the default one. With a header the body is not
+ * looked at before it is needed.
+ *
+ * @throws {BodyNotJsonError | BodyNotMultipartError | ModelNotStringError}
+ * @throws {ModelMissingError} if nothing names a model, or only an empty string does.
+ */
+export function chosenModel (sources: ModelSources): ChosenModel {
+  const byHeader = headerModel(sources.header)
+  if (byHeader !== undefined) return new Choice(byHeader, byHeader, () => openBody(sources))
+  const body = openBody(sources)
+  const asked = body.read() || undefined
+  const name = asked ?? sources.defaultModel
+  if (name === undefined) throw new ModelMissingError()
+  return new Choice(asked, name, () => body)
+}

@@ -1,0 +1,49 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { LlmuxError } from '../errors.ts'
+
+/** Seconds after which trying again makes sense. The Python client of OpenAI ignores more than 120. */
+const retryAfter: Record<string, number> = {
+  LLMUX_ERR_QUEUE_FULL: 5,
+  LLMUX_ERR_ENGINE_DIED: 1,
+  LLMUX_ERR_UPSTREAM: 1,
+  LLMUX_ERR_CLOSING: 5,
+  LLMUX_ERR_GRACE_TIMEOUT: 5,
+  LLMUX_ERR_PROCESS_DIED: 10,
+  LLMUX_ERR_SPAWN_FAILED: 10,
+  LLMUX_ERR_START_TIMEOUT: 30,
+  LLMUX_ERR_WAKE_FAILED: 5,
+  LLMUX_ERR_WAKE_TIMEOUT: 5,
+  LLMUX_ERR_RELOAD_TIMEOUT: 5
+}
+const longestRetryAfter = 120
+
+/** The request was not read to its end, so nothing more can come over this connection. */
+const bodyUnread = new Set(['LLMUX_ERR_BODY_TOO_LARGE', 'LLMUX_ERR_BODY_TIMEOUT'])
+
+const aboutModel = new Set(['LLMUX_ERR_MODEL_MISSING', 'LLMUX_ERR_MODEL_NOT_STRING', 'LLMUX_ERR_MODEL_NOT_FOUND'])
+
+/** An error as OpenAI's clients expect it. */
+export interface ErrorBody {
+  error: { message: string, type: string, param: string | null, code: string }
+}
+
+/** Answers errors of ours in OpenAI's shape; all others are the host's to answer. */
+export function answerError (error: FastifyError | Error, _request: FastifyRequest, reply: FastifyReply): void {
+  if (!(error instanceof LlmuxError)) throw error
+  const { code, statusCode } = error
+  const seconds = error.retryAfter ?? retryAfter[code]
+  if (seconds !== undefined) reply.header('retry-after', Math.min(Math.max(1, Math.ceil(seconds)), longestRetryAfter))
+  // OpenAI's clients try 408 and all from 500 on twice more, unless they are told not to.
+  else if (statusCode >= 500 || statusCode === 408) reply.header('x-should-retry', 'false')
+  if (bodyUnread.has(code)) reply.header('connection', 'close')
+  reply.code(statusCode).type('application/json').send(errorBody(error))
+}
+
+export function errorBody ({ message, code, statusCode }: LlmuxError): ErrorBody {
+  return { error: { message, type: errorType(statusCode), param: aboutModel.has(code) ? 'model' : null, code } }
+}
+
+function errorType (statusCode: number): string {
+  if (statusCode === 429) return 'rate_limit_error'
+  return statusCode < 500 ? 'invalid_request_error' : 'server_error'
+}

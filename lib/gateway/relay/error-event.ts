@@ -1,0 +1,19 @@
+import type { LlmuxError } from '../../errors.ts'
+
+/** `LLMUX_ERR_ENGINE_DIED` is `engine_died` in an event stream. */
+function eventCode ({ code }: LlmuxError): string {
+  return code.replace(/^LLMUX_ERR_/, '').toLowerCase()
+}
+
+/** An error in the dialect of the route, as the last event of a stream that has begun. */
+export function errorEvent (path: string, error: LlmuxError): string {
+  const { message } = error
+  const code = eventCode(error)
+  if (path === '/v1/messages') return named({ type: 'error', error: { type: 'api_error', message, code } })
+  if (path === '/v1/responses') return named({ type: 'error', code, message, param: null })
+  return `data: ${JSON.stringify({ error: { message, type: 'server_error', param: null, code } })}\n\n`
+}
+
+function named (data: object): string {
+  return `event: error\ndata: ${JSON.stringify(data)}\n\n`
+}

@@ -1,0 +1,124 @@
+import type { ServerResponse } from 'node:http'
+import type { Dispatcher } from 'undici'
+import type { Clock } from '../../clock.ts'
+import type { Endpoint } from '../../orchestrator/driver.ts'
+import type { Lease } from '../../switcher/lease.ts'
+import type { Answer } from '../../switcher/queue.ts'
+
+/** How long a client may read nothing, in milliseconds, and whether anybody minds. */
+export interface StallLimit {
+  clock: Clock
+  limit: number
+  othersWait: () => boolean
+}
+
+/** What a request on its way to an engine may ask of the floors below. */
+export interface EngineLink {
+  /** The lease it sets out with. */
+  readonly lease: Lease
+  /** Where the engine answers now. */
+  endpoint (): Endpoint
+  /** Waits for another lease, apart from others of its kind if the request is suspected of having killed its engine. Returns how to give up. */
+  renew (suspect: boolean, answer: Answer): () => void
+  /** Whether a request may be sent again after its engine died. */
+  readonly replay: boolean
+  /** Called when the request is sent, until `heard`: an engine that stays silent is probed. */
+  silent (request: object): void
+  heard (request: object): void
+  /** How long its client may read nothing while others wait for the GPU. */
+  readonly stall: StallLimit
+  /** Asks an engine that seems dead whether it lives. If it does not, it is treated as dead from then on. */
+  examine (reason: string): Promise<boolean>
+}
+
+/** There is nobody to answer any more. */
+export class ClientLeftError extends Error {
+  override message = 'the client has left'
+}
+
+/**
+ * One request's passage to an engine, or to the fallback upstream, which needs no lease. Holds a lease until the last
+ * byte has come back or either side has broken.
+ */
+export class Passage {
+  /** The route's path without any prefix, which is the engine's. */
+  readonly path: string
+  /** What the client is sent. */
+  readonly response: ServerResponse
+  readonly link: EngineLink | undefined
+  #target: Endpoint
+  #lease: Lease | undefined
+  #controller: Dispatcher.DispatchController | undefined
+  #stopWaiting: ((error: Error) => void) | undefined
+  #abortReason: Error | undefined
+  #ended = false
+
+  constructor (path: string, response: ServerResponse, to: EngineLink | Endpoint) {
+    this.path = path
+    this.response = response
+    this.link = 'lease' in to ? to : undefined
+    this.#target = 'lease' in to ? to.endpoint() : to
+    if (this.link !== undefined) this.#hold(this.link.lease)
+  }
+
+  get target (): Endpoint {
+    return this.#target
+  }
+
+  get lease (): Lease | undefined {
+    return this.#lease
+  }
+
+  /** Why it was broken from our side; undefined if it was not. */
+  get abortReason (): Error | undefined {
+    return this.#abortReason
+  }
+
+  /** The request is on its way, and can be broken off from now on. */
+  started (controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#abortReason !== undefined) controller.abort(this.#abortReason)
+  }
+
+  /** Breaks off the upstream request, which ends the engine's work on it, or the wait for another lease. Does nothing once it has ended. */
+  abort (reason: Error): void {
+    if (this.#ended || this.#abortReason !== undefined) return
+    this.#abortReason = reason
+    this.#lease?.release()
+    this.#stopWaiting?.(reason)
+    this.#controller?.abort(reason)
+  }
+
+  /** The target has nothing more to do with it. */
+  end (): void {
+    this.#ended = true
+    this.#lease?.release()
+  }
+
+  /** Waits for a lease to try again with. */
+  renew (suspect: boolean, callback: (error?: Error) => void): void {
+    const link = this.link!
+    this.#lease!.release()
+    this.#controller = undefined
+    let settled = false
+    const settle = (error?: Error) => {
+      settled = true
+      this.#stopWaiting = undefined
+      callback(error)
+    }
+    const leave = link.renew(suspect, {
+      granted: lease => {
+        this.#target = link.endpoint()
+        this.#hold(lease)
+        settle()
+      },
+      refused: settle
+    })
+    if (!settled) this.#stopWaiting = error => { leave(); settle(error) }
+  }
+
+  #hold (lease: Lease): void {
+    this.#lease = lease
+    lease.signal.addEventListener('abort', () => this.abort(lease.error!), { once: true })
+  }
+}

@@ -1,0 +1,84 @@
+import { Readable } from 'node:stream'
+import type { ServerResponse } from 'node:http'
+import type { Timer } from '../../clock.ts'
+import { StalledError } from '../../errors.ts'
+import { ClientLeftError } from './passage.ts'
+import type { StallLimit } from './passage.ts'
+
+/** What a slow reader may leave unread before its engine has to wait for it, in bytes. */
+const slowReaderBuffer = 1024 * 1024
+
+/** How long a client may take for the last event of a broken stream. Milliseconds. */
+const farewellLimit = 2_000
+
+export interface ResponseBodyOptions {
+  response: ServerResponse
+  /** How long the reader may read nothing; undefined if it does not matter. */
+  stall: StallLimit | undefined
+  /** There is room again. */
+  resume: () => void
+  /** The reader is gone, or has had enough. */
+  abandoned: (reason: Error) => void
+}
+
+/** An answer's body between engine and client: buffered as far as a slow reader may be, and broken visibly if it breaks. */
+export class ResponseBody extends Readable {
+  readonly #options: ResponseBodyOptions
+  #piped = false
+  #stallTimer: Timer | undefined
+
+  constructor (options: ResponseBodyOptions) {
+    super({ highWaterMark: slowReaderBuffer })
+    this.#options = options
+    options.response.once('pipe', source => { this.#piped = source === this })
+  }
+
+  /** Returns whether there is room for more. */
+  add (chunk: Buffer): boolean {
+    const room = this.push(chunk)
+    if (!room && this.#stallTimer === undefined) this.#watchReader()
+    return room
+  }
+
+  override _read (): void {
+    this.#stopWatching()
+    this.#options.resume()
+  }
+
+  override _destroy (error: Error | null, callback: (error: Error | null) => void): void {
+    this.#stopWatching()
+    this.#options.abandoned(error ?? new ClientLeftError())
+    callback(error)
+  }
+
+  /** Breaks the connection to the client: the body must not look complete. */
+  break (error: Error, lastEvent?: string): void {
+    const { response } = this.#options
+    // Behind a compressing hook of the host's there is no place for bytes of ours.
+    if (lastEvent === undefined || !this.#piped) {
+      this.destroy(error)
+      return
+    }
+    this.unpipe(response)
+    for (let chunk = this.read(); chunk !== null; chunk = this.read()) response.write(chunk)
+    // Destroyed before the event is written out, the connection would lose it, every time.
+    response.write(lastEvent, () => response.destroy(error))
+    setTimeout(() => response.destroy(error), farewellLimit).unref()
+  }
+
+  #watchReader (): void {
+    const { stall, abandoned } = this.#options
+    if (stall === undefined) return
+    const { clock, limit, othersWait } = stall
+    this.#stallTimer = clock.setTimeout(() => {
+      if (othersWait()) abandoned(new StalledError(limit))
+      else this.#watchReader()
+    }, limit)
+  }
+
+  #stopWatching (): void {
+    if (this.#stallTimer === undefined) return
+    this.#options.stall!.clock.clearTimeout(this.#stallTimer)
+    this.#stallTimer = undefined
+  }
+}

@@ -1,0 +1,72 @@
+import type { Clock, Timer } from '../clock.ts'
+
+export interface WedgeWatchOptions {
+  clock: Clock
+  /** How long the engine may be silent. Milliseconds. */
+  limit: number
+  /** Asks the engine; resolves with whether it answered in time. Does not reject. */
+  responds: () => Promise<boolean>
+  /** The engine has been silent for too long. */
+  onWedged: () => void
+}
+
+/** One long step of an engine blocks a probe as well: this many in a row say something. */
+const leastMisses = 3
+const probesPerLimit = 6
+
+/**
+ * Watches one engine as long as requests wait on it without a byte. A core that is stopped or stuck answers nothing, while
+ * `/health` goes on saying 200.
+ */
+export class WedgeWatch {
+  readonly #options: WedgeWatchOptions
+  readonly #silent = new Set<object>()
+  #timer: Timer | undefined
+  #lastSign = 0
+  #misses = 0
+
+  constructor (options: WedgeWatchOptions) {
+    this.#options = options
+  }
+
+  /** A request waits on the engine. */
+  add (request: object): void {
+    this.#silent.add(request)
+    if (this.#silent.size > 1) return
+    this.#sign()
+    this.#probeLater()
+  }
+
+  /** It has had its first byte, or waits no longer. */
+  delete (request: object): void {
+    if (this.#silent.delete(request) && this.#silent.size === 0) this.#options.clock.clearTimeout(this.#timer)
+  }
+
+  #probeLater (): void {
+    const { clock, limit } = this.#options
+    this.#timer = clock.setTimeout(() => this.#probe(), Math.max(1, limit / probesPerLimit))
+  }
+
+  #probe (): void {
+    this.#options.responds().then(answered => {
+      if (this.#silent.size === 0) return
+      if (answered) this.#sign()
+      else this.#miss()
+      this.#options.clock.clearTimeout(this.#timer)
+      this.#probeLater()
+    }, error => { throw error })
+  }
+
+  #sign (): void {
+    this.#lastSign = this.#options.clock.now()
+    this.#misses = 0
+  }
+
+  #miss (): void {
+    const { clock, limit, onWedged } = this.#options
+    this.#misses++
+    if (this.#misses < leastMisses || clock.now() - this.#lastSign < limit) return
+    this.#sign()
+    onWedged()
+  }
+}

@@ -1,0 +1,69 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { systemClock } from './clock.ts'
+import { AlreadyRegisteredError } from './errors.ts'
+import { LlmuxEvents } from './events.ts'
+import { gateway } from './gateway/gateway.ts'
+import { decorateRequest } from './gateway/request-model.ts'
+import { enginePort } from './host/engine-port.ts'
+import { Llmux } from './host/llmux.ts'
+import { logEvents, logLines } from './host/log.ts'
+import { preload } from './host/preload.ts'
+import { closeOnSignals, closeWithServer } from './host/shutdown.ts'
+import { knownRoutes, resolveOptions } from './options/index.ts'
+import type { LlmuxOptions, ResolvedOptions } from './options/index.ts'
+import { localOrchestrator } from './orchestrator/local/local-orchestrator.ts'
+import { createPolicy } from './switcher/policy/index.ts'
+import { Switcher } from './switcher/switcher.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    llmux: Llmux
+  }
+}
+
+const clock = systemClock
+
+/** Not by the decorator: scopes that lie beside each other do not see each other's, and share a GPU all the same. */
+const registered = new WeakSet<object>()
+
+async function llmux (fastify: FastifyInstance, given: LlmuxOptions): Promise<void> {
+  if (registered.has(fastify.server)) throw new AlreadyRegisteredError()
+  const options = resolveOptions(given)
+  registered.add(fastify.server)
+  const events = new LlmuxEvents()
+  const floors = build(fastify, options, events)
+  logEvents(events, fastify.log)
+  fastify.decorate('llmux', new Llmux({ options, events, ...floors }))
+  // The scope that we are registered in may have a prefix of its own.
+  decorateRequest(fastify, knownRoutes.filter(route => options.routes.includes(route.path)), { ...options, prefix: fastify.prefix + options.prefix })
+  closeWithServer(fastify, { options, clock, ...floors })
+  closeOnSignals(fastify, { options, clock, ...floors })
+  preload(fastify, options)
+  await fastify.register(gateway, { prefix: options.prefix, options, clock, ...floors })
+}
+
+/** The switcher asks the orchestrator for engines, and hears from it when one is lost. */
+function build (fastify: FastifyInstance, options: ResolvedOptions, events: LlmuxEvents) {
+  const orchestrator = localOrchestrator({
+    options, clock, events, onLine: logLines(fastify.log, options.engineLogLevel), onLost: (id, error) => switcher.lost(id, error)
+  })
+  const switcher: Switcher = new Switcher(options.models, {
+    engines: enginePort(orchestrator), clock, events, policy: createPolicy(options.policy), limits: options
+  })
+  return { orchestrator, switcher }
+}
+
+export default fp(llmux, { fastify: '5.x', name: 'fastify-llmux' })
+
+export { llmux }
+export * from './errors.ts'
+export type * from './events.ts'
+// Also brings `request.llmux` into the types of whoever imports us.
+export type { RequestModel } from './gateway/request-model.ts'
+export type { HostLease as Lease } from './host/host-lease.ts'
+export type { AcquireOptions, Llmux, LlmuxStatus } from './host/llmux.ts'
+export type {
+  Command, CommandContext, FifoOptions, LlmuxOptions, LogLevel, ModelOptions, ModelTimeouts, PolicyOption, SleepLevel, Timeouts
+} from './options/index.ts'
+export { knownRoutes } from './options/index.ts'
