@@ -1,0 +1,51 @@
+import bearerAuth from '@fastify/bearer-auth'
+import rateLimit from '@fastify/rate-limit'
+import fp from 'fastify-plugin'
+import { createHash, timingSafeEqual } from 'node:crypto'
+
+/** @param {string} key */
+const digest = key => createHash('sha256').update(key).digest()
+
+/**
+ * One gate in front of everything, unknown paths too: the admin key opens what is under /admin, the others the rest.
+ * Both checks are `onRequest` hooks, so whoever is refused neither has a body read nor causes a switch.
+ * @param {import('fastify').FastifyInstance} app
+ * @param {Pick<import('./config.js').Config, 'keys' | 'adminKey' | 'requestsPerMinute'>} config
+ */
+async function auth (app, { keys, adminKey, requestsPerMinute }) {
+  const users = Object.entries(keys).map(([name, key]) => ({ name, digest: digest(key) }))
+  const admins = [{ name: 'admin', digest: digest(adminKey) }]
+
+  app.decorateRequest('caller', '')
+
+  await app.register(bearerAuth, {
+    keys: new Set(),
+    // Refusals go to the error handler, as all errors do.
+    addHook: false,
+    verifyErrorLogLevel: 'info',
+    auth (key, request) {
+      const given = digest(key)
+      const known = isAdminRoute(request) ? admins : users
+      // Digests are equally long, so that the time taken says nothing about the keys.
+      const caller = known.find(({ digest }) => timingSafeEqual(digest, given))
+      request.setDecorator('caller', caller?.name ?? '')
+      return caller !== undefined
+    }
+  })
+  app.addHook('onRequest', (request, reply, done) => app.verifyBearerAuth?.(request, reply, done))
+
+  await app.register(rateLimit, {
+    max: requestsPerMinute,
+    timeWindow: '1 minute',
+    // Not the header: `Bearer  KEY` with two spaces is the same key.
+    keyGenerator: request => /** @type {string} */ (request.getDecorator('caller')),
+    allowList: request => isAdminRoute(request)
+  })
+}
+
+/** By the matched route: a URL can be spelled in more ways than one. @param {import('fastify').FastifyRequest} request */
+function isAdminRoute (request) {
+  return request.routeOptions.url?.startsWith('/admin/') === true
+}
+
+export default fp(auth, { name: 'auth' })
