@@ -1,0 +1,43 @@
+import { existsSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/**
+ * @typedef {object} Subject
+ * @property {string} title
+ * @property {string} python with the `openai` package; empty: none
+ * @property {({ name: string } & import('fastify-llmux').ModelOptions)[]} models two of them
+ * @property {Record<string, string | undefined>} env of the example app
+ * @property {number} patience milliseconds for whatever may take a start
+ * @property {number} tokens of a long answer
+ */
+
+const names = ['tiny-a', 'tiny-b']
+
+/** The real one, in the folder made by test/contract/install-vllm.sh; the path of its `vllm` will do too. @param {string} given @returns {Subject} */
+export function realVllm (given) {
+  const dir = resolve(given.endsWith('/bin/vllm') ? dirname(dirname(given)) : given)
+  for (const path of ['bin/vllm', ...names.map(name => `models/${name}`)]) {
+    if (!existsSync(join(dir, path))) throw new Error(`there is no ${path} in ${dir}: test/contract/install-vllm.sh makes it`)
+  }
+  return {
+    title: `vLLM in ${dir}`,
+    python: join(dir, 'bin/python'),
+    models: names.map(name => ({ name, path: join(dir, 'models', name), sleepMode: /** @type {const} */ ('simulated'), env: { LLMUX_VLLM: dir } })),
+    env: { LLMUX_VLLM: fileURLToPath(new URL('../contract/vllm-cpu.sh', import.meta.url)) },
+    patience: 300_000,
+    tokens: 200
+  }
+}
+
+/** To try this suite itself: it takes seconds. @returns {Subject} */
+export function mocks () {
+  return {
+    title: 'mocks',
+    python: '',
+    models: names.map(name => ({ name, args: ['--mock-task', 'generate', '--mock-memory-lag', '0'] })),
+    env: { LLMUX_VLLM: undefined },
+    patience: 20_000,
+    tokens: 60
+  }
+}

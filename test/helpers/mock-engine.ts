@@ -1,0 +1,74 @@
+import { spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/**
+ * The program that stands in for `vllm`: append `serve MODEL …`. tap puts its loaders into NODE_OPTIONS of all that its tests spawn,
+ * which makes a start ten times slower; `env` takes that out and becomes the program itself.
+ */
+export const mockCommand: readonly string[] = ['/usr/bin/env', '-u', 'NODE_OPTIONS', process.execPath, fileURLToPath(new URL('../../mock-vllm/bin.js', import.meta.url))]
+
+/** One line of a mock's diary; mock-vllm/README.md lists the events. */
+export interface MockRecord {
+  t: number
+  event: string
+  engine: string
+  api: number
+  core: number
+  [field: string]: unknown
+}
+
+export interface MockGpu {
+  readonly dir: string
+  /** Environment for everything that shall share this GPU. */
+  readonly env: { readonly MOCK_VLLM_GPU: string }
+  /** argv of the stand-in for nvidia-smi. */
+  readonly command: readonly string[]
+  /** MiB, as the command prints them. */
+  memory (): Promise<{ used: number, total: number }>
+  records (): MockRecord[]
+  /** Faults of the engine with that name, read at its next start and counted down across starts. */
+  setFaults (engine: string, faults: Record<string, unknown>): void
+  remove (): void
+}
+
+/** A simulated GPU of its own, in a temporary directory. */
+export function makeGpu ({ totalMiB = 24576 } = {}): MockGpu {
+  const dir = mkdtempSync(join(tmpdir(), 'mock-gpu-'))
+  writeFileSync(join(dir, 'gpu.json'), JSON.stringify({ totalMiB }))
+  const command = [...mockCommand, 'gpu', '--gpu', dir]
+  return {
+    dir,
+    env: { MOCK_VLLM_GPU: dir },
+    command,
+    memory: () => readMemory(command),
+    records: () => readRecords(join(dir, 'records.jsonl')),
+    setFaults (engine, faults) {
+      mkdirSync(join(dir, 'faults'), { recursive: true })
+      writeFileSync(join(dir, 'faults', `${encodeURIComponent(engine)}.json`), JSON.stringify(faults))
+    },
+    remove: () => rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+async function readMemory ([program, ...args]: readonly string[]): Promise<{ used: number, total: number }> {
+  const child = spawn(program as string, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  let text = ''
+  for await (const chunk of child.stdout) text += String(chunk)
+  const [used = NaN, total = NaN] = text.split(',').map(Number)
+  return { used, total }
+}
+
+/** A diary, so far. */
+export function readRecords (file: string): MockRecord[] {
+  let text
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
+  return text.split('\n').filter(Boolean).map((line) => JSON.parse(line) as MockRecord)
+}

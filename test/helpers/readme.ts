@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs'
+
+export const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+
+/** The code blocks of a language, in order. */
+export function blocks (language: string): string[] {
+  return [...readme.matchAll(new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\``, 'gm'))].map(([, code]) => code as string)
+}
+
+/** The cells of the rows of the first table after a heading. */
+export function tableAfter (heading: string): string[][] {
+  const [, rest = ''] = readme.split(`\n${heading}\n`)
+  const [table = ''] = /^\|.*\n\|[-|]+\|\n(?:\|.*\n)+/m.exec(rest) ?? []
+  return table.trim().split('\n').slice(2).map(row => row.split(/(?<!\\)\|/).slice(1, -1).map(cell => cell.trim()))
+}
+
+/** The words set as code in a text. */
+export function codeWords (text: string): string[] {
+  return [...text.matchAll(/`([^`]+)`/g)].map(([, word]) => word as string)
+}
+
+/**
+ * The README's server with all its other snippets in it, as somebody would write who takes them all: hooks before the
+ * plugin is registered, the rest before the server listens.
+ */
+export function completeServer (): string {
+  const [server, ...parts] = blocks('ts').filter(code => !code.includes("from 'openai'")) as [string, ...string[]]
+  const imports = parts.flatMap(code => code.match(/^import .*$/gm) ?? [])
+  const bodies = parts.map(code => code.replace(/^import .*\n/gm, ''))
+  const hooks = bodies.filter(code => code.includes('addHook'))
+  const rest = bodies.filter(code => !code.includes('addHook'))
+  return [...imports, server]
+    .join('\n')
+    .replace('await app.register(llmux', () => `${hooks.join('\n')}\nawait app.register(llmux`)
+    .replace('await app.listen', () => `${rest.join('\n')}\nawait app.listen`)
+}
+
+/** The README's client. */
+export function client (): string {
+  const [code] = blocks('ts').filter(code => code.includes("from 'openai'"))
+  return code as string
+}

@@ -1,0 +1,241 @@
+import t from 'tap'
+import type { Test } from 'tap'
+import { until } from '../helpers/engine-process.ts'
+import { StreamReader } from '../helpers/event-stream.ts'
+import { startGateway, type TestGateway, type TestGatewayOptions } from '../helpers/gateway.ts'
+import { nextEvent, nobodyServed, statusOf } from '../helpers/gateway-view.ts'
+import { collectLog } from '../helpers/log-lines.ts'
+import { RawConnection } from '../helpers/raw-connection.ts'
+import { request } from 'undici'
+
+// What a client is told when it cannot be served: OpenAI's shape, and whether trying again makes sense.
+
+async function start (t: Test, options: Partial<TestGatewayOptions> = {}) {
+  const gateway = await startGateway({ models: ['a', 'b'], ...options })
+  t.teardown(() => gateway.close())
+  return gateway
+}
+
+const path = '/v1/chat/completions'
+const endless = { stream: true, max_tokens: 1_000_000 }
+const fault = (spec: string) => ({ args: ['--mock-fault', spec] })
+
+interface Expected {
+  status: number
+  code: string
+  type?: string
+  message?: RegExp
+  /** Seconds after which to try again; false: not at all; undefined: the client's own rules are right */
+  retry?: number | false
+}
+
+async function refused (t: Test, answer: Response, { status, code, retry, message = /./, type = status < 500 ? 'invalid_request_error' : 'server_error' }: Expected) {
+  t.equal(answer.status, status)
+  t.match(answer.headers.get('content-type'), /^application\/json/)
+  const body = await answer.json() as any
+  t.same(Object.keys(body), ['error'])
+  t.match(body.error, { message, type, code: `LLMUX_ERR_${code}` })
+  t.same(Object.keys(body.error), ['message', 'type', 'param', 'code'])
+  t.equal(answer.headers.get('retry-after'), retry === undefined || retry === false ? null : String(retry), 'retry-after')
+  t.equal(answer.headers.get('x-should-retry'), retry === false ? 'false' : null, 'x-should-retry')
+}
+
+/** A stream that holds its model. */
+async function hold (gateway: TestGateway, model: string) {
+  const answer = await request(gateway.url + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ model, messages: [], ...endless }) })
+  const reader = new StreamReader(answer)
+  await until('the stream has begun', () => reader.text.includes('content'))
+  return Object.assign(reader, { leave: () => { answer.body.destroy() } })
+}
+
+t.test('413: a body above bodyLimit, announced or not', async t => {
+  // The server's own limit does not matter, be it higher or lower.
+  const gateway = await start(t, { bodyLimit: 1_000, server: { bodyLimit: 100 } })
+  const wanted = { status: 413, code: 'BODY_TOO_LARGE', message: /1000 bytes/ }
+  await refused(t, await gateway.chat('a', 'x'.repeat(1_000)), wanted)
+  const head = `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n`
+  const chunked = await RawConnection.open(gateway.url)
+  // Without an end: it is told as soon as too much has come.
+  await chunked.send(`${head}transfer-encoding: chunked\r\n\r\n${`64\r\n${' '.repeat(100)}\r\n`.repeat(11)}`).over()
+  t.match(chunked.text, /^HTTP\/1.1 413 [^]*"code":"LLMUX_ERR_BODY_TOO_LARGE"/)
+  const client = await RawConnection.open(gateway.url)
+  client.send(`${head}content-length: 1001\r\n\r\n`)
+  await client.over()
+  t.match(client.text, /^HTTP\/1.1 413 /, 'told before its first byte, and the connection is closed')
+  t.match(client.text, /connection: close/i)
+  t.equal((await gateway.chat('a', 'x'.repeat(800))).status, 200)
+})
+
+t.test('408: a body that does not come', async t => {
+  const gateway = await start(t, { timeouts: { body: 100 } })
+  const client = await RawConnection.open(gateway.url)
+  client.send(`POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{"model":`)
+  await client.over()
+  t.match(client.text, /^HTTP\/1.1 408 /)
+  t.match(client.text, '"code":"LLMUX_ERR_BODY_TIMEOUT"')
+  t.match(client.text, /x-should-retry: false/i)
+  t.match(client.text, /connection: close/i)
+})
+
+t.test('429: too many wait, or with too much', async t => {
+  const full = { status: 429, code: 'QUEUE_FULL', type: 'rate_limit_error', retry: 5 }
+  const gateway = await start(t, { maxQueue: 2, maxQueueBytes: 1_000 })
+  const holder = await hold(gateway, 'a')
+  const waiting = [gateway.chat('b', 'x'), gateway.chat('b', 'x'.repeat(800))]
+  await until('both wait', () => gateway.app.llmux.status().waiting === 2)
+  await refused(t, await gateway.chat('b', 'x'), { ...full, message: /2 requests at most/ })
+  const acquired = gateway.app.llmux.acquire('b').catch(error => error)
+  t.match(await acquired, { code: 'LLMUX_ERR_QUEUE_FULL', statusCode: 429 }, 'for the routes of the server as well')
+  holder.leave()
+  for (const answer of await Promise.all(waiting)) t.equal(answer.status, 200)
+
+  const bytes = await start(t, { maxQueueBytes: 1_000 })
+  const other = await hold(bytes, 'a')
+  const first = bytes.chat('b', 'x'.repeat(800))
+  await until('one waits', () => bytes.app.llmux.status().waiting === 1)
+  await refused(t, await bytes.chat('b', 'x'.repeat(300)), { ...full, message: /1000 bytes/ })
+  other.leave()
+  t.equal((await first).status, 200)
+
+  const none = await start(t, { maxQueue: 0 })
+  await refused(t, await none.chat('a', 'x'), full)
+  await none.app.llmux.switchTo('a')
+  t.equal((await none.chat('a', 'x')).status, 200, 'who need not wait is served')
+})
+
+t.test('502: the engine died before the first byte', async t => {
+  const gateway = await start(t, { replay: false })
+  await gateway.app.llmux.switchTo('a')
+  const lease = await gateway.app.llmux.acquire('a')
+  await lease.fetch('/mock/faults', { method: 'POST', body: '{"request":"api-die"}' })
+  lease.release()
+  await refused(t, await gateway.chat('a', 'x'), { status: 502, code: 'ENGINE_DIED', retry: 1, message: /^the engine of model `a` died: .{1,200}$/ })
+  await nobodyServed(gateway)
+})
+
+t.test('an engine that dies in the midst of a stream: said, and visibly broken', async t => {
+  const gateway = await start(t, { mock: { 'token-ms': 1 } })
+  await gateway.app.llmux.switchTo('a')
+  for (const kind of ['die', 'api-die', 'cut']) {
+    const answer = await request(gateway.url + path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-mock-fault': `stream=${kind}@20` },
+      body: JSON.stringify({ model: 'a', messages: [], ...endless })
+    })
+    t.equal(answer.statusCode, 200)
+    const reader = new StreamReader(answer)
+    await reader.done
+    t.equal(reader.end, 'broken', kind)
+    t.notOk(reader.text.includes('[DONE]'))
+    t.match(JSON.parse(reader.events.at(-1)!.data), { error: { type: 'server_error', code: 'engine_died' } })
+    t.ok(reader.chunks.length > 15, 'with what had come before')
+    await nobodyServed(gateway)
+  }
+})
+
+t.test('503: the engine cannot be started', async t => {
+  await t.test('it ends while it starts: with its last lines', async t => {
+    const gateway = await start(t, { models: { a: fault('start=exit@3/10') } })
+    await refused(t, await gateway.chat('a', 'x'), { status: 503, code: 'PROCESS_DIED', retry: 1, message: /exit code 3; its last lines:\n(.*\n)*.*Error/ })
+    t.equal(statusOf(gateway, 'a').state, 'failed')
+    await nobodyServed(gateway)
+  })
+
+  await t.test('it takes too long', async t => {
+    const gateway = await start(t, { models: { a: fault('start=hang') }, timeouts: { start: 1_500 } })
+    await refused(t, await gateway.chat('a', 'x'), { status: 503, code: 'START_TIMEOUT', retry: 1, message: /within 1500 ms; its last lines:\n/ })
+  })
+
+  await t.test('its command is not there', async t => {
+    const cold = await start(t, { models: { a: { command: '/nowhere/vllm' } } })
+    await refused(t, await cold.chat('a', 'x'), { status: 503, code: 'SPAWN_FAILED', retry: 1, message: /ENOENT/ })
+    const gateway = await start(t, { models: { a: { command: '/nowhere/vllm' }, b: {} } })
+    t.equal((await gateway.chat('b', 'x')).status, 200)
+    const changes: string[] = []
+    gateway.app.llmux.events.on('engine', ({ model, to }) => changes.push(`${model} ${to}`))
+    await refused(t, await gateway.chat('a', 'x'), { status: 503, code: 'NOT_STARTABLE', retry: false, message: /\/nowhere\/vllm/ })
+    t.same(changes, [], 'nobody was put to sleep for it')
+  })
+
+  await t.test('all who wait for it are told, and the model that made way comes back', async t => {
+    const gateway = await start(t, { models: { a: {}, b: fault('start=exit@3/300') } })
+    await gateway.chat('a', 'x')
+    const answers = await Promise.all([gateway.chat('b', '1'), gateway.chat('b', '2'), gateway.chat('b', '3')])
+    for (const answer of answers) await refused(t, answer, { status: 503, code: 'PROCESS_DIED', retry: 1 })
+    await until('the old model is awake again', () => statusOf(gateway, 'a').state === 'awake')
+    await nobodyServed(gateway)
+  })
+})
+
+t.test('503: the engine cannot be woken', async t => {
+  const gateway = await start(t, { models: { a: fault('wake=500'), b: {} } })
+  await gateway.chat('a', 'x')
+  await gateway.chat('b', 'x')
+  const answer = await gateway.chat('a', 'x')
+  // Ended, and started afresh.
+  t.equal(answer.status, 200)
+  t.match(gateway.gpu.records().filter(({ engine, event }) => engine === 'a' && ['started', 'wake-failed'].includes(event)).map(({ event }) => event), ['started', 'wake-failed'])
+})
+
+t.test('504: a request that waits too long', async t => {
+  const gateway = await start(t, { models: { a: {}, b: { timeouts: { queue: 150 } } } })
+  const holder = await hold(gateway, 'a')
+  await refused(t, await gateway.chat('b', 'x'), { status: 504, code: 'QUEUE_TIMEOUT', retry: false, message: /150 ms/ })
+  t.notOk(holder.end)
+  t.equal(gateway.app.llmux.status().transitions.length, 0, 'and the switch for it is off')
+  holder.leave()
+  await nobodyServed(gateway)
+  t.equal(statusOf(gateway, 'b').state, 'stopped')
+})
+
+t.test('504: a request that does not end when its model has to go', async t => {
+  const gateway = await start(t, { models: { a: { timeouts: { drain: 300 } }, b: {} }, mock: { 'token-ms': 5 } })
+  const holder = await hold(gateway, 'a')
+  const whole = gateway.chat('a', 'x', { max_tokens: 1_000_000 })
+  await until('both run', () => statusOf(gateway, 'a').inFlight === 2)
+  const cut = nextEvent(gateway.app.llmux.events, 'request', ({ to }) => to === 'cut')
+  const other = gateway.chat('b', 'x')
+  t.match(await cut, { model: 'a', error: { code: 'LLMUX_ERR_DRAIN_TIMEOUT' } })
+  await refused(t, await whole, { status: 504, code: 'DRAIN_TIMEOUT', retry: false, message: /300 ms/ })
+  await holder.done
+  t.equal(holder.end, 'broken')
+  t.notOk(holder.text.includes('[DONE]'))
+  t.match(JSON.parse(holder.events.at(-1)!.data), { error: { code: 'drain_timeout' } })
+  t.equal((await other).status, 200)
+  t.same(gateway.gpu.records().filter(({ event }) => event === 'aborted').map(({ reason }) => reason), ['client', 'client'], 'the engine was not left to end them as if they were whole')
+})
+
+t.test('names that nobody knows are told short, and in one line', async t => {
+  const log = collectLog()
+  const gateway = await start(t, { server: { logger: { level: 'info', stream: log.stream } } })
+  const messageOf = async (answer: Response) => {
+    t.equal(answer.status, 404)
+    return (await answer.json() as any).error.message as string
+  }
+  const long = await messageOf(await gateway.chat('x'.repeat(1024 ** 2), 'y'))
+  t.ok(long.length < 300, `${long.length} characters`)
+  t.match(long, /`x{50}.*…/)
+  for (const [index, name] of ['a\r\nset-cookie: x=1', 'a\n{"level":60}', 'a\u0000\u001b[31m', 'a\u2028b', '\ud800'].entries()) {
+    const message = await messageOf(await gateway.post(path, JSON.stringify({ model: name })))
+    t.notMatch(message, /[\p{Cc}\p{Cs}\p{Zl}]/u, `name ${index}`)
+  }
+  t.ok(log.lines.every(line => JSON.stringify(line).length < 5_000), 'in the log as well')
+  t.equal(await messageOf(await gateway.chat('Qwen/Qwen3 14B', 'y')), 'the model `Qwen/Qwen3 14B` does not exist')
+  t.match(await messageOf(await fetch(`${gateway.url}/v1/models/${'x'.repeat(90)}%0a`)), /x{50}/)
+})
+
+t.test('a thing that we did not foresee is the server\'s to answer', async t => {
+  const gateway = await start(t, {
+    before: app => {
+      app.setErrorHandler((error: Error, _request, reply) => reply.code(500).send({ own: error.message }))
+      app.addHook('onSend', async (request, _reply, payload) => {
+        if (request.headers['x-break'] !== undefined && (payload as any)?.pipe !== undefined) throw new Error('a hook broke')
+        return payload
+      })
+    }
+  })
+  const answer = await gateway.chat('a', 'x', {}, { headers: { 'x-break': '1' } })
+  t.equal(answer.status, 500)
+  await answer.text()
+  await nobodyServed(gateway)
+})

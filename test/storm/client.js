@@ -1,0 +1,89 @@
+import { request } from 'undici'
+import { poisonWord } from './plan.js'
+
+/**
+ * @typedef {import('./plan.js').Shot} Shot
+ *
+ * @typedef {object} Outcome
+ * @property {Shot} shot
+ * @property {'whole' | 'error' | 'broken' | 'left' | 'fault'} kind `fault`: what must never happen, see `detail`
+ * @property {number} [status]
+ * @property {string} [code] of an error, or of the error event before a stream broke
+ * @property {string} [detail]
+ * @property {number} ms
+ */
+
+/** @param {Shot} shot */
+function bodyOf ({ id, model, stream, tokens, crash, padding }) {
+  const content = `${id} ${crash === 'poison' ? poisonWord : ''}${' '.repeat(padding)}`
+  return JSON.stringify({ model, stream, max_tokens: tokens, messages: [{ role: 'user', content }] })
+}
+
+/**
+ * Sends one request and says how it ended, as its client sees it.
+ * @param {string} url
+ * @param {Shot} shot
+ * @param {import('undici').Dispatcher} dispatcher
+ * @returns {Promise<Outcome>}
+ */
+export async function fire (url, shot, dispatcher) {
+  const began = performance.now()
+  const done = (/** @type {Omit<Outcome, 'shot' | 'ms'>} */ outcome) => ({ shot, ...outcome, ms: performance.now() - began })
+  const leaving = new AbortController()
+  const timer = shot.leaveAfter === undefined ? undefined : setTimeout(() => leaving.abort(), shot.leaveAfter)
+  let status
+  let text = ''
+  try {
+    const answer = await request(`${url}/v1/chat/completions`, {
+      method: 'POST', headers: { 'content-type': 'application/json' }, body: bodyOf(shot), dispatcher, signal: leaving.signal
+    })
+    status = answer.statusCode
+    answer.body.setEncoding('utf8')
+    for await (const chunk of answer.body) text += chunk
+  } catch (error) {
+    const kind = leaving.signal.aborted ? 'left' : 'broken'
+    return done({ kind, code: errorCode(text), detail: String(error), ...(status !== undefined && { status }) })
+  } finally {
+    clearTimeout(timer)
+  }
+  return done({ status, ...judge(shot, status, text) })
+}
+
+/** @param {string} text */
+function errorCode (text) {
+  return /"code":"(\w+)"/.exec(text.slice(text.lastIndexOf('{"error"')))?.[1] ?? ''
+}
+
+/**
+ * What to think of an answer that ended as if it were whole.
+ * @param {Shot} shot
+ * @param {number} status
+ * @param {string} text
+ * @returns {Pick<Outcome, 'kind' | 'code' | 'detail'>}
+ */
+function judge (shot, status, text) {
+  if (status !== 200) {
+    const code = errorCode(text)
+    return code === '' ? { kind: 'fault', detail: `status ${status} without an error of ours: ${text.slice(0, 200)}` } : { kind: 'error', code }
+  }
+  const content = shot.stream ? streamContent(text) : jsonContent(text)
+  if (content === undefined) return { kind: 'fault', detail: `silently cut after ${text.length} bytes: …${text.slice(-120)}` }
+  // A short answer ends before it has said whose it is.
+  const expected = `[served=${shot.model} engine=${shot.model} asked=${shot.model}`
+  const shorter = Math.min(content.length, expected.length)
+  return content.slice(0, shorter) === expected.slice(0, shorter) ? { kind: 'whole' } : { kind: 'fault', detail: `another model's answer: ${content.slice(0, 120)}` }
+}
+
+/** @param {string} text */
+function streamContent (text) {
+  if (!text.endsWith('data: [DONE]\n\n')) return undefined
+  const chunks = text.split('\n\n').slice(0, -2).map((event) => JSON.parse(event.slice('data: '.length)))
+  if (!chunks.some((chunk) => chunk.choices?.[0]?.finish_reason)) return undefined
+  return chunks.map((chunk) => chunk.choices?.[0]?.delta?.content ?? '').join('')
+}
+
+/** @param {string} text */
+function jsonContent (text) {
+  const [choice] = JSON.parse(text).choices
+  return choice.finish_reason ? String(choice.message.content) : undefined
+}

@@ -1,0 +1,30 @@
+// usage: npm run storm -- [--minutes 30] [--seed N] [--models 4] [--crashes 0.03] [--rate 20]
+import { parseArgs } from 'node:util'
+import { storm } from './storm.js'
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '1' },
+    seed: { type: 'string', default: String(Date.now() % 1e6) },
+    models: { type: 'string', default: '4' },
+    crashes: { type: 'string', default: '0.03' },
+    rate: { type: 'string', default: '20' }
+  }
+})
+/** Seconds of one storm: many short ones find more, and say which seed it was. */
+const seconds = 20
+const rounds = Math.ceil(Number(values.minutes) * 60 / seconds)
+let seed = Number(values.seed)
+let faults = 0
+/** @type {Record<string, number>} */
+const sum = {}
+
+for (let round = 1; round <= rounds; round++, seed++) {
+  const report = await storm({ seed, seconds, requests: seconds * Number(values.rate), models: Number(values.models), crashes: Number(values.crashes) })
+  faults += report.faults.length
+  for (const [name, count] of Object.entries(report.tally)) sum[name] = (sum[name] ?? 0) + count
+  console.log(`seed ${seed} (${round}/${rounds}): ${report.transitions} transitions, ${JSON.stringify(report.tally)}`)
+  for (const fault of report.faults) console.log(`  FAULT ${fault}`)
+}
+console.log(`${rounds} storms, ${faults} faults: ${JSON.stringify(sum)}`)
+process.exitCode = faults === 0 ? 0 : 1

@@ -1,0 +1,144 @@
+import { readdirSync, readFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import Fastify from 'fastify'
+import llmux from 'fastify-llmux'
+import { Agent } from 'undici'
+import { check } from './checker.js'
+import { fire } from './client.js'
+import { plan, poisonWord } from './plan.js'
+
+const mock = fileURLToPath(new URL('../../mock-vllm/bin.js', import.meta.url))
+
+/**
+ * @typedef {import('./plan.js').StormOptions & { policy?: import('fastify-llmux').PolicyOption }} Options
+ * @typedef {{ outcomes: import('./client.js').Outcome[], faults: string[], tally: Record<string, number>, transitions: number }} Report
+ */
+
+/**
+ * Lets a storm loose on a gateway in this process, in front of real processes of mocks on one simulated GPU, and checks what
+ * came of it.
+ * @param {Options} options
+ * @returns {Promise<Report>}
+ */
+export async function storm (options) {
+  const gpu = mkdtempSync(join(tmpdir(), 'storm-'))
+  const app = await gateway(options, gpu)
+  const seen = watch(app.llmux.events)
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  const dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0, connections: null })
+  try {
+    const outcomes = await fireAll(plan(options), url, dispatcher, gpu)
+    const faults = await leftovers(app)
+    await app.close()
+    const records = readRecords(gpu)
+    faults.push(...check({ outcomes, records, ...seen }), ...await processesLeft(records))
+    return { outcomes, faults, tally: tally(outcomes), transitions: seen.transitions.filter(({ to }) => to === 'idle').length }
+  } finally {
+    await dispatcher.destroy()
+    await app.close()
+    rmSync(gpu, { recursive: true, force: true })
+  }
+}
+
+/** @param {Options} options @param {string} gpu */
+async function gateway ({ models, policy = 'fifo' }, gpu) {
+  const app = Fastify({ bodyLimit: 8 * 1024 ** 2 })
+  const names = Array.from({ length: models }, (_, index) => `model-${index}`)
+  await app.register(llmux, {
+    command: [process.execPath, mock],
+    policy,
+    closeWithGrace: false,
+    gpuMemoryCommand: [process.execPath, mock, 'gpu', '--gpu', gpu],
+    timeouts: { queue: 120_000, drain: 20_000, stop: 3_000 },
+    models: Object.fromEntries(names.map((name, index) => [name, {
+      sleepLevel: /** @type {1 | 2 | 3} */ (index % 3 + 1),
+      args: ['--mock-token-ms', '4', '--mock-prompt-ms', '20', '--mock-fault', `poison=die@${poisonWord}`],
+      env: { MOCK_VLLM_GPU: gpu }
+    }]))
+  })
+  return app
+}
+
+/** @param {import('fastify-llmux').Llmux['events']} events */
+function watch (events) {
+  /** @type {import('./checker.js').Change[]} */
+  const transitions = []
+  /** @type {import('./checker.js').Change[]} */
+  const requests = []
+  events.on('transition', ({ time, model, from, to, error, reason }) => {
+    transitions.push({ time, model, from, to, failed: error !== undefined, restores: reason.includes('could not be brought up') })
+  })
+  events.on('request', ({ time, model, from, to }) => requests.push({ time, model, from, to }))
+  return { transitions, requests }
+}
+
+/**
+ * @param {import('./plan.js').Shot[]} shots
+ * @param {string} url
+ * @param {Agent} dispatcher
+ * @param {string} gpu
+ */
+async function fireAll (shots, url, dispatcher, gpu) {
+  const start = performance.now()
+  return await Promise.all(shots.map(async (shot) => {
+    await delay(Math.max(0, shot.at - (performance.now() - start)))
+    if (shot.crash === 'core' || shot.crash === 'api') kill(shot.crash, shot.model, gpu)
+    return await fire(url, shot, dispatcher)
+  }))
+}
+
+/** @param {'core' | 'api'} role @param {string} model @param {string} gpu */
+function kill (role, model, gpu) {
+  const engine = readRecords(gpu).findLast(({ event, engine }) => event === 'started' && engine === model)
+  if (engine === undefined) return
+  try {
+    process.kill(engine[role], 'SIGKILL')
+  } catch (error) {
+    if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ESRCH') throw error
+  }
+}
+
+/** @param {string} gpu @returns {import('./checker.js').MockRecord[]} */
+function readRecords (gpu) {
+  if (!readdirSync(gpu).includes('records.jsonl')) return []
+  return readFileSync(join(gpu, 'records.jsonl'), 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line))
+}
+
+/** Counts that are not back to zero when everybody has been answered. @param {import('fastify').FastifyInstance} app */
+async function leftovers (app) {
+  const left = () => {
+    const { waiting, waitingBytes, models } = app.llmux.status()
+    return [waiting, waitingBytes, ...models.map(({ inFlight }) => inFlight)].some((count) => count > 0)
+  }
+  // Whoever hung up last is noticed a moment later.
+  for (let i = 0; i < 100 && left(); i++) await delay(20)
+  return left() ? [`counts not back to zero: ${JSON.stringify(app.llmux.status().models.map(({ name, inFlight, waiting }) => ({ name, inFlight, waiting })))}`] : []
+}
+
+/** @param {import('./checker.js').MockRecord[]} records */
+async function processesLeft (records) {
+  const pids = [...new Set(records.flatMap(({ api, core }) => [api, core]))].filter((pid) => pid > 0)
+  const alive = () => pids.filter((pid) => {
+    try {
+      return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8')) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('mock-vllm')
+    } catch {
+      // No such process, which is what is wanted.
+      return false
+    }
+  })
+  return alive().map((pid) => `process ${pid} is left`)
+}
+
+/** @param {import('./client.js').Outcome[]} outcomes */
+function tally (outcomes) {
+  /** @type {Record<string, number>} */
+  const counts = {}
+  for (const { kind, code } of outcomes) {
+    const name = code ? `${kind} ${code}` : kind
+    counts[name] = (counts[name] ?? 0) + 1
+  }
+  return counts
+}

@@ -1,0 +1,79 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { rows, withTables } from '../../../.ci/options-tables.js'
+import * as errors from '../../../lib/errors.ts'
+import { Llmux } from '../../../lib/host/llmux.ts'
+import { defaultTimeouts, modelDefaults, topDefaults } from '../../../lib/options/defaults.ts'
+import { knownRoutes, resolveOptions } from '../../../lib/options/index.ts'
+import { codeWords, readme, tableAfter } from '../../helpers/readme.ts'
+
+const source = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')
+
+test('the tables of options are those that `npm run readme` makes from the types', () => {
+  expect(withTables(readme)).toBe(readme)
+})
+
+describe('every default that a table states in numbers or as a literal is the real one', () => {
+  const { policy: { type, ...policy } } = resolveOptions({ models: { a: {} } })
+  const defaults = { LlmuxOptions: topDefaults(), ModelOptions: modelDefaults('name'), Timeouts: defaultTimeouts, FifoOptions: policy }
+
+  /** `300 000`, `33 554 432 (32 MiB)`, `'vllm'` in backticks; undefined if it is put in words. */
+  function literal (text: string): unknown {
+    const [, number] = /^(\d[\d ]*\d|\d)(?= \(|,|$)/.exec(text) ?? []
+    if (number !== undefined) return Number(number.replaceAll(' ', ''))
+    const [, code] = /^`([^`]+)`$/.exec(text) ?? []
+    return code === undefined || code.startsWith('nvidia') ? undefined : JSON.parse(code.replaceAll("'", '"'))
+  }
+
+  test.for(Object.entries(defaults))('%s', ([name, real]) => {
+    const stated = rows(name).map(({ name, fallback }) => [name, fallback.startsWith('the top-level') ? undefined : literal(fallback)] as const)
+    const literals = stated.filter(([, value]) => value !== undefined)
+    expect(literals.length).toBeGreaterThan(0)
+    for (const [name, value] of literals) expect({ [name]: (real as Record<string, unknown>)[name] }).toEqual({ [name]: value })
+  })
+})
+
+test('all error codes are in the table, with their status', () => {
+  const classes = Object.values(errors).filter(value => value !== errors.LlmuxError) as Array<new () => errors.LlmuxError>
+  const real = classes.map(Class => new Class()).map(({ code, statusCode }) => [code, String(statusCode)])
+  const stated = tableAfter('## Errors').map(([code = '', status]) => [codeWords(code)[0], status])
+  expect(stated.sort()).toEqual(real.sort())
+})
+
+test('all events and their states are in the table', () => {
+  const types = source('lib/events.ts')
+  const union = (name: string) => [...(new RegExp(`type ${name} = (.*)`).exec(types)?.[1] ?? '').matchAll(/'(\w+)'/g)].map(([, word]) => word)
+  const [, map = ''] = /interface LlmuxEventMap \{([^}]*)\}/.exec(types) ?? []
+  const stated = tableAfter('## Events').map(([event = '', , states = '']) => [codeWords(event)[0], codeWords(states)])
+  expect(stated.map(([event]) => event)).toEqual([...map.matchAll(/(\w+):/g)].map(([, name]) => name))
+  expect(Object.fromEntries(stated)).toEqual({
+    engine: union('EngineState'), transition: union('TransitionPhase'), request: union('RequestState'), warning: []
+  })
+})
+
+test('everything that fastify.llmux has is in its table', () => {
+  const methods = Object.getOwnPropertyNames(Llmux.prototype).filter(name => name !== 'constructor')
+  const stated = tableAfter('### `fastify.llmux`').map(([cell = '']) => /\w+/.exec(cell)?.[0])
+  expect(stated.sort()).toEqual([...methods, 'events'].sort())
+})
+
+test('the routes are those that are offered', () => {
+  const [, section = ''] = /### Routes\n([^]*?)\n## /.exec(readme) ?? []
+  const [, posts = ''] = /that carry a model:\n([^]*?)\.\n/.exec(section) ?? []
+  expect(codeWords(posts).sort()).toEqual(knownRoutes.map(({ path }) => path).sort())
+})
+
+test('the environment of the example app is the one that it reads', () => {
+  const code = source('example-app/config.js')
+  const read = [...code.matchAll(/env\['(\w+)'\]|\b([A-Z_]{4,}): \w+ =/g)].map(([, a, b]) => a ?? b)
+  const stated = tableAfter('## The example app').flatMap(([names = '']) => codeWords(names)).filter(name => !name.startsWith('MOCK_'))
+  expect(stated.sort()).toEqual([...new Set(read)].sort())
+})
+
+test('what it links to is there, and so are the scripts that it names', () => {
+  const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)\)/g)].map(([, path]) => path as string)
+  expect(links.length).toBeGreaterThan(2)
+  for (const path of links) expect(existsSync(new URL(`../../../${path}`, import.meta.url)), path).toBe(true)
+  const { scripts } = JSON.parse(source('package.json'))
+  for (const [, , script] of readme.matchAll(/npm (run )?(demo|test|start|readme)\b/g)) expect(scripts).toHaveProperty(script as string)
+})

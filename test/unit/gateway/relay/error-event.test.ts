@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest'
+import { EngineDiedError } from '../../../../lib/errors.ts'
+import { errorEvent } from '../../../../lib/gateway/relay/error-event.ts'
+
+const error = new EngineDiedError('m', 'signal SIGKILL')
+const message = 'the engine of model `m` died: signal SIGKILL'
+
+const parse = (event: string) => {
+  const [, name, data] = /^(?:event: (\w+)\n)?data: (.*)\n\n$/.exec(event)!
+  return { name, data: JSON.parse(data!) }
+}
+
+test.each(['/v1/chat/completions', '/v1/completions', '/v1/audio/transcriptions'])('in the dialect of OpenAI: %s', path => {
+  expect(parse(errorEvent(path, error))).toEqual({
+    name: undefined,
+    data: { error: { message, type: 'server_error', param: null, code: 'engine_died' } }
+  })
+})
+
+test('in the dialect of Anthropic', () => {
+  expect(parse(errorEvent('/v1/messages', error))).toEqual({
+    name: 'error',
+    data: { type: 'error', error: { type: 'api_error', message, code: 'engine_died' } }
+  })
+})
+
+test('in that of the Responses API', () => {
+  expect(parse(errorEvent('/v1/responses', error))).toEqual({
+    name: 'error',
+    data: { type: 'error', code: 'engine_died', message, param: null }
+  })
+})
+
+test('a message with line ends stays one event', () => {
+  expect(errorEvent('/v1/messages', new EngineDiedError('m', 'a\n\ndata: b')).match(/\n\n/g)).toHaveLength(1)
+})

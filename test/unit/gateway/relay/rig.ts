@@ -1,0 +1,134 @@
+import { PassThrough } from 'node:stream'
+import type { ServerResponse } from 'node:http'
+import type { Dispatcher } from 'undici'
+import { Exchange } from '../../../../lib/gateway/relay/exchange.ts'
+import type { UpstreamResponse } from '../../../../lib/gateway/relay/exchange.ts'
+import { Passage } from '../../../../lib/gateway/relay/passage.ts'
+import type { EngineLink } from '../../../../lib/gateway/relay/passage.ts'
+import type { Endpoint } from '../../../../lib/orchestrator/driver.ts'
+import { Lease } from '../../../../lib/switcher/lease.ts'
+import type { Answer } from '../../../../lib/switcher/queue.ts'
+import { FakeClock } from '../../../helpers/fake-clock.ts'
+
+/** One sending, as the engine sees it: the test plays the engine. */
+export class Sending {
+  readonly options: Dispatcher.DispatchOptions
+  readonly #handler: Dispatcher.DispatchHandler
+  aborted: Error | undefined
+  paused = false
+  readonly #controller: Dispatcher.DispatchController
+
+  constructor (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler) {
+    this.options = options
+    this.#handler = handler
+    this.#controller = {
+      aborted: false,
+      paused: false,
+      reason: null,
+      abort: reason => { this.aborted ??= reason },
+      pause: () => { this.paused = true },
+      resume: () => { this.paused = false }
+    }
+  }
+
+  start (): this {
+    this.#handler.onRequestStart!(this.#controller, {})
+    return this
+  }
+
+  head (statusCode = 200, headers: Record<string, string> = { 'content-type': 'application/json' }): this {
+    this.#handler.onResponseStart!(this.#controller, statusCode, headers)
+    return this
+  }
+
+  events (): this {
+    return this.head(200, { 'content-type': 'text/event-stream; charset=utf-8' })
+  }
+
+  data (text: string | Buffer): this {
+    this.#handler.onResponseData!(this.#controller, Buffer.from(text))
+    return this
+  }
+
+  end (): this {
+    this.#handler.onResponseEnd!(this.#controller, {})
+    return this
+  }
+
+  fail (message = 'other side closed'): this {
+    this.#handler.onResponseError!(this.#controller, new Error(message))
+    return this
+  }
+}
+
+export interface Renewal extends Answer {
+  suspect: boolean
+  left: boolean
+  grant (): Lease
+}
+
+/** One exchange with everything around it played by the test. */
+export function rig ({ replay = true, path = '/v1/chat/completions', fallback = false } = {}) {
+  const clock = new FakeClock()
+  const client = new PassThrough()
+  const sendings: Sending[] = []
+  const renewals: Renewal[] = []
+  const examined: string[] = []
+  const ends: string[] = []
+  let verdict: (alive: boolean) => void = () => { throw new Error('nobody has asked') }
+  let waiting = false
+  const silent = new Set<object>()
+  const endpoint: Endpoint = {
+    origin: 'http://engine',
+    apiKey: undefined,
+    dispatcher: { dispatch: (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler) => { sendings.push(new Sending(options, handler)); return true } } as unknown as Dispatcher
+  }
+  const newLease = () => new Lease(1, 'm', clock.now(), (_lease, how) => { ends.push(how) })
+  const link: EngineLink = {
+    lease: newLease(),
+    replay,
+    endpoint: () => endpoint,
+    renew: (suspect, answer) => {
+      const renewal: Renewal = { suspect, left: false, ...answer, grant: () => { const lease = newLease(); answer.granted(lease); return lease } }
+      renewals.push(renewal)
+      return () => { renewal.left = true }
+    },
+    silent: request => silent.add(request),
+    heard: request => silent.delete(request),
+    stall: { clock, limit: 1_000, othersWait: () => waiting },
+    examine: reason => {
+      examined.push(reason)
+      return new Promise(resolve => { verdict = resolve })
+    }
+  }
+  const passage = new Passage(path, client as unknown as ServerResponse, fallback ? endpoint : link)
+  const answers: Array<UpstreamResponse | Error> = []
+  new Exchange(passage, { path, method: 'POST', headers: {}, body: 'b' }, (error, response) => answers.push(error ?? response!)).send()
+  return {
+    clock,
+    client,
+    passage,
+    sendings,
+    renewals,
+    examined,
+    ends,
+    silent,
+    answers,
+    lease: link.lease,
+    setWaiting: (value: boolean) => { waiting = value },
+    /** The engine's health as the examination finds it. */
+    async find (alive: boolean) {
+      verdict(alive)
+      await new Promise(resolve => setImmediate(resolve))
+    },
+    /** Pipes the answer to the client, as Fastify does it. */
+    pipe () {
+      const { body } = answers[0] as UpstreamResponse
+      body.on('error', () => {})
+      body.pipe(client)
+      let text = ''
+      client.on('data', chunk => { text += String(chunk) })
+      return { body, text: () => text }
+    }
+  }
+}

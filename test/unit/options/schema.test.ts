@@ -1,0 +1,239 @@
+import { describe, expect, test } from 'vitest'
+import { modelSchema, optionsSchema, timeoutsSchema } from '../../../lib/options/schema.ts'
+import { refusal, modelOf, withModel, withTop, resolve } from './helper.ts'
+
+const millisecond = 'must be a whole number from 1 to 2147483647 (milliseconds)'
+const boolean = 'must be true or false'
+const name = 'must be a name: not empty, without control characters, white space at its ends or a dash at its start'
+
+/** What is accepted, and what is refused with which words. */
+interface Case {
+  good: unknown[]
+  bad: Array<[value: unknown, path: string, words: string]>
+}
+
+const timeoutNames = ['start', 'sleep', 'wake', 'reload', 'resetPrefixCache', 'health', 'drain', 'queue', 'wedged', 'stalled', 'memory', 'stop']
+
+const modelCases: Record<string, Case> = {
+  path: {
+    good: ['org/name', '/models/a b'],
+    bad: [['', '', 'must be a string that is not empty, not such a string'], [1, '', 'must be a string that is not empty, not 1'], ['a\0b', '', 'must be a string that is not empty']]
+  },
+  aliases: {
+    good: [[], ['b'], ['org/b.c-1', 'ünï', '__proto__', 'constructor', 'two words']],
+    bad: [
+      ['b', '', 'must be a list of names, not "b"'],
+      [{}, '', 'must be a list of names, not an object'],
+      [[1], '[0]', `${name}, not 1`],
+      [['b', ''], '[1]', name],
+      [['b\n'], '[0]', name],
+      [['\u0000'], '[0]', name],
+      [['\u0085'], '[0]', name],
+      [['--host'], '[0]', name],
+      [[' b'], '[0]', name],
+      [['b '], '[0]', name],
+      [['\ud800'], '[0]', name]
+    ]
+  },
+  adapters: {
+    good: [[], ['lora']],
+    bad: [['lora', '', 'must be a list of names'], [[null], '[0]', `${name}, not null`]]
+  },
+  args: {
+    good: [[], ['--max-model-len', '4096'], ['']],
+    bad: [['--a', '', 'must be a list of strings, one argument each, not a string'], [['--n', 4096], '[1]', 'must be a string without NUL characters, not 4096'], [['a\0'], '[0]', 'must be a string without NUL']]
+  },
+  env: {
+    good: [{}, { HF_HOME: '/models', EMPTY: '' }],
+    bad: [
+      [[], '', 'must be an object of strings, not an array'],
+      [{ A: 1 }, '["A"]', 'must be a string without NUL characters, not 1'],
+      [{ A: 'a\0' }, '["A"]', 'must be a string without NUL'],
+      [{ 'A=B': 'c' }, '["A=B"]', 'is no name of an environment variable'],
+      [{ '': 'c' }, '[""]', 'is no name of an environment variable']
+    ]
+  },
+  command: {
+    good: ['vllm', 'uv run vllm', ['vllm'], () => ['vllm']],
+    bad: [
+      ['', '', 'must be the program with its leading words: not empty'],
+      [' \t', '', 'must be the program with its leading words: not empty'],
+      [[], '', 'must be a list of at least one word, the program first'],
+      [[''], '[0]', 'must be a string that is not empty'],
+      [['vllm', 1], '[1]', 'must be a string that is not empty, not 1'],
+      [{}, '', 'must be a string, a list of strings or a function, not an object'],
+      [null, '', 'must be a string, a list of strings or a function, not null']
+    ]
+  },
+  timeouts: {
+    good: [{}, { start: 1 }, { stop: 2 ** 31 - 1 }],
+    bad: [[5, '', 'must be an object of milliseconds, not 5'], ...timeoutNames.flatMap((key): Case['bad'] => [
+      [{ [key]: 0 }, `.${key}`, `${millisecond}, not 0`],
+      [{ [key]: 1.5 }, `.${key}`, `${millisecond}, not 1.5`],
+      [{ [key]: '5s' }, `.${key}`, `${millisecond}, not "5s"`],
+      [{ [key]: Infinity }, `.${key}`, `${millisecond}, not Infinity`],
+      [{ [key]: NaN }, `.${key}`, `${millisecond}, not NaN`],
+      [{ [key]: 2 ** 31 }, `.${key}`, `${millisecond}, not 2147483648`]
+    ])]
+  },
+  preload: { good: [true, false], bad: [['yes', '', `${boolean}, not "yes"`], [1, '', `${boolean}, not 1`], [null, '', boolean]] },
+  warmup: { good: [true, false], bad: [['true', '', `${boolean}, not "true"`]] },
+  maxConcurrency: { good: [1, 10_000], bad: [[0, '', 'must be a whole number of at least 1, not 0'], [2.5, '', 'must be a whole number of at least 1, not 2.5'], ['8', '', 'must be a whole number of at least 1, not "8"']] },
+  port: { good: [1, 8_000, 65_535], bad: [[0, '', 'must be a whole number from 1 to 65535, not 0'], [65_536, '', 'must be a whole number from 1 to 65535, not 65536'], ['8000', '', 'must be a whole number from 1 to 65535, not "8000"']] },
+  sleepLevel: { good: [1, 2, 3], bad: [[0, '', 'must be 1, 2, or 3, not 0'], [4, '', 'must be 1, 2, or 3, not 4'], ['1', '', 'must be 1, 2, or 3, not "1"']] },
+  sleepMode: { good: [true, 'simulated'], bad: [['real', '', 'must be true, false, or "simulated", not "real"'], [1, '', 'must be true, false, or "simulated", not 1']] },
+  gpus: {
+    good: [[0], [1, 0]],
+    bad: [
+      [[], '', 'must be a list of GPU indices: at least one, none twice'],
+      [[0, 0], '', 'must be a list of GPU indices: at least one, none twice'],
+      [0, '', 'must be a list of GPU indices: at least one, none twice, not 0'],
+      [[-1], '[0]', 'must be a whole number of at least 0, not -1'],
+      [['0'], '[0]', 'must be a whole number of at least 0, not "0"']
+    ]
+  },
+  gpuShare: { good: [0.01, 0.5, 1], bad: [[0, '', 'must be a number above 0 and at most 1, not 0'], [1.01, '', 'must be a number above 0 and at most 1, not 1.01'], ['half', '', 'must be a number above 0 and at most 1, not "half"']] }
+}
+
+const topCases: Record<string, Case> = {
+  command: modelCases['command'] as Case,
+  timeouts: {
+    good: [...(modelCases['timeouts'] as Case).good, { body: 1, grace: 1 }],
+    bad: [...(modelCases['timeouts'] as Case).bad, [{ body: 0 }, '.body', `${millisecond}, not 0`], [{ grace: 0 }, '.grace', `${millisecond}, not 0`]]
+  },
+  prefix: {
+    good: ['', '/llm', '/a/b', '/v1.0/~x_y-z'],
+    bad: ['/', 'llm', '/llm/', '//llm', '/a//b', '/:id', '/*', '/a b', '/..', '/a/../b', '/.', '/a?b', '/%2e'].map((value): Case['bad'][number] =>
+      [value, '', 'must be empty or a path that starts with / and does not end with it'])
+  },
+  policy: {
+    good: ['fifo', { type: 'fifo' }, { type: 'fifo', minActive: 0 }],
+    bad: [
+      ['lru', '', 'must be "fifo", not "lru"'],
+      [true, '', 'must be "fifo", not true'],
+      [{}, '.type', 'must be "fifo", but is missing'],
+      [{ type: 'lru' }, '.type', 'must be "fifo", not "lru"'],
+      [{ type: 'fifo', minActive: -1 }, '.minActive', 'must be a whole number from 0 to 2147483647 (milliseconds), not -1']
+    ]
+  },
+  engineLogLevel: {
+    good: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+    bad: [['verbose', '', 'must be "trace", "debug", "info", "warn", "error", "fatal", or "silent", not "verbose"'], [20, '', 'must be "trace"']]
+  },
+  closeWithGrace: { good: [true, false], bad: [[500, '', `${boolean}, not 500`]] },
+  routes: {
+    good: [[], ['/v1/chat/completions', '/tokenize']],
+    bad: [
+      ['/v1/chat/completions', '', 'must be a list of routes, none twice, not "/v1/chat/completions"'],
+      [['/score', '/score'], '', 'must be a list of routes, none twice'],
+      [['/v1/chat/completion'], '[0]', 'is no route that carries a model: did you mean /v1/chat/completions?'],
+      [['/sleep'], '[0]', 'is no route that carries a model: known are /v1/chat/completions, '],
+      [[1], '[0]', 'must be a route that carries a model, not 1']
+    ]
+  },
+  modelHeader: {
+    good: ['x-model', false, "!#$%&'*+-.^_`|~"],
+    bad: [
+      ['', '', 'must be the name of a header, or false'],
+      ['x model', '', 'must be the name of a header, or false, not "x model"'],
+      ['x-model:', '', 'must be the name of a header, or false'],
+      ['ü', '', 'must be the name of a header, or false'],
+      [true, '', 'must be the name of a header, or false, not true']
+    ]
+  },
+  defaultModel: { good: ['a'], bad: [[1, '', 'must be a name, an alias or an adapter of a model, not 1']] },
+  fallbackUpstream: { good: ['http://localhost:4000', 'https://api.example.com'], bad: [[true, '', 'must be an origin: http://host:port or https://host:port, without path or credentials, not true']] },
+  forwardCredentials: { good: [true, false], bad: [['true', '', `${boolean}, not "true"`]] },
+  replay: { good: [true, false], bad: [[1, '', `${boolean}, not 1`]] },
+  gpuMemoryCommand: {
+    good: [false, ['nvidia-smi'], ['rocm-smi', '--csv']],
+    bad: [
+      [true, '', 'must be a list of strings, the program first, or false, not true'],
+      ['nvidia-smi', '', 'must be a list of strings, the program first, or false, not "nvidia-smi"'],
+      [[], '', 'must be a list of at least one word, the program first'],
+      [['nvidia-smi', 1], '[1]', 'must be a string that is not empty, not 1']
+    ]
+  },
+  bodyLimit: {
+    good: [1, 2 ** 31 - 1],
+    bad: [
+      [0, '', 'must be a whole number from 1 to 2147483647 (bytes), not 0'],
+      ['1mb', '', 'must be a whole number from 1 to 2147483647 (bytes), not "1mb"'],
+      [2 ** 31, '', 'must be a whole number from 1 to 2147483647 (bytes), not 2147483648']
+    ]
+  },
+  maxQueue: { good: [0, 5], bad: [[-1, '', 'must be a whole number of at least 0, not -1'], [null, '', 'must be a whole number of at least 0, not null']] },
+  maxQueueBytes: { good: [0, 5], bad: [[-1, '', 'must be a whole number of at least 0 (bytes), not -1'], [0.5, '', 'must be a whole number of at least 0 (bytes), not 0.5']] }
+}
+
+test('every option has its cases here', () => {
+  expect(Object.keys(modelCases).sort()).toEqual(Object.keys(modelSchema.properties).sort())
+  expect([...Object.keys(topCases), 'models'].sort()).toEqual(Object.keys(optionsSchema.properties).sort())
+  expect([...timeoutNames, 'body', 'grace'].sort()).toEqual(Object.keys(timeoutsSchema.properties).sort())
+})
+
+describe.each(Object.entries(modelCases))('the model option %s', (option, { good, bad }) => {
+  test.each(good.map(value => ({ value })))('may be $value', ({ value }) => {
+    expect(modelOf(withModel({ [option]: value }))).toHaveProperty(option)
+  })
+
+  test.each(bad)('may not be %j', (value, path, words) => {
+    const message = refusal(() => withModel({ [option]: value }))
+    expect(message).toContain(`models["a"].${option}${path} ${words}`)
+  })
+})
+
+describe.each(Object.entries(topCases))('the top-level option %s', (option, { good, bad }) => {
+  test.each(good.map(value => ({ value })))('may be $value', ({ value }) => {
+    expect(() => withTop({ [option]: value })).not.toThrow()
+  })
+
+  test.each(bad)('may not be %j', (value, path, words) => {
+    const message = refusal(() => withTop({ [option]: value }))
+    expect(message.startsWith(`${option}${path} ${words}`), message).toBe(true)
+  })
+})
+
+describe('the option models', () => {
+  const words = 'models must be an object of models by name, with at least one'
+
+  test.each([
+    [{}, `${words}, but is missing`],
+    [{ models: undefined }, `${words}, but is missing`],
+    [{ models: {} }, words],
+    [{ models: [] }, `${words}, not an array`],
+    [{ models: ['a'] }, `${words}, not an array`],
+    [{ models: 'a' }, `${words}, not "a"`],
+    [{ models: { a: null } }, 'models["a"] must be an object: the options of this model, not null'],
+    [{ models: { a: 'org/a' } }, 'models["a"] must be an object: the options of this model, not "org/a"'],
+    [{ models: { '': {} } }, `models[""] ${name}`],
+    [{ models: { 'a\u001bb': {} } }, `models["a\\u001bb"] ${name}`],
+    [undefined, 'object must be an object, but is missing'],
+    [[], 'object must be an object, not an array']
+  ])('is refused as %j', (options, expected) => {
+    expect(refusal(() => resolve(options))).toBe(expected)
+  })
+})
+
+test('a name with slashes, tildes and quotes is shown as one would write it', () => {
+  expect(refusal(() => resolve({ models: { 'org/~x~1."y"': { port: 0 } } }))).toMatch(/^models\["org\/~x~1\.\\"y\\""\]\.port must be/)
+})
+
+test('a value that may be a secret is not repeated in the message', () => {
+  expect(refusal(() => withModel({ command: ['vllm', 'secret\0'] }))).not.toContain('secret')
+  expect(refusal(() => withModel({ env: { VLLM_API_KEY: 'secret\0' } }))).not.toContain('secret')
+  expect(refusal(() => withModel({ args: '--hf-token secret' }))).not.toContain('secret')
+  expect(refusal(() => withModel({ env: 'TOKEN=secret' }))).not.toContain('secret')
+  expect(refusal(() => withTop({ fallbackUpstream: 'http://user:secret@host' }))).not.toContain('secret')
+})
+
+test('a very long value is not repeated in the message', () => {
+  expect(refusal(() => withTop({ policy: 'x'.repeat(1_000) })).length).toBeLessThan(100)
+})
+
+test('nothing is coerced, and the options are not changed', () => {
+  const options = { models: { a: { gpus: [1], timeouts: {} } }, timeouts: {} }
+  const before = structuredClone(options)
+  resolve(options)
+  expect(options).toEqual(before)
+})

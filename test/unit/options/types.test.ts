@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest'
+import type { LlmuxOptions, ModelOptions } from '../../../lib/options/index.ts'
+import { modelSchema, objectOf, optionsSchema } from '../../../lib/options/schema.ts'
+
+interface Example { first?: string, second?: number }
+
+test('a key that is in the type but not in the schema, or the reverse, does not compile', () => {
+  // @ts-expect-error second is missing
+  objectOf<Example>('', { first: {} })
+  // @ts-expect-error third is in the schema only
+  objectOf<Example>('', { first: {}, second: {}, third: {} })
+  expect(Object.keys(objectOf<Example>('', { first: {}, second: {} }).properties)).toEqual(['first', 'second'])
+})
+
+test('every option of the type can be written, and the schema knows it', () => {
+  const model: Required<ModelOptions> = {
+    path: 'org/a',
+    aliases: ['b'],
+    adapters: ['c'],
+    args: ['--dtype', 'auto'],
+    env: { A: '1' },
+    command: 'vllm',
+    timeouts: { start: 1, sleep: 1, wake: 1, reload: 1, resetPrefixCache: 1, health: 1, drain: 1, queue: 1, wedged: 1, stalled: 1, memory: 1, stop: 1 },
+    preload: true,
+    maxConcurrency: 1,
+    warmup: true,
+    port: 8000,
+    sleepLevel: 2,
+    sleepMode: true,
+    gpus: [0],
+    gpuShare: 1
+  }
+  const options: Required<LlmuxOptions> = {
+    models: { a: model },
+    command: ({ model, port, socket }) => ['vllm', 'serve', model, String(port ?? socket)],
+    prefix: '/llm',
+    policy: { type: 'fifo', minActive: 1 },
+    engineLogLevel: 'info',
+    closeWithGrace: true,
+    routes: ['/v1/completions'],
+    modelHeader: 'x-model',
+    defaultModel: 'c',
+    fallbackUpstream: 'http://localhost:1',
+    forwardCredentials: true,
+    replay: false,
+    gpuMemoryCommand: ['nvidia-smi'],
+    bodyLimit: 1,
+    maxQueue: 1,
+    maxQueueBytes: 1,
+    timeouts: { ...model.timeouts, body: 1, grace: 1 }
+  }
+  expect(Object.keys(optionsSchema.properties).sort()).toEqual(Object.keys(options).sort())
+  expect(Object.keys(modelSchema.properties).sort()).toEqual(Object.keys(model).sort())
+})

@@ -1,0 +1,221 @@
+import { describe, expect, it } from 'vitest'
+import { MemoryCommandError, SleepError } from '../../../lib/errors.ts'
+import type { GpuMemories } from '../../../lib/orchestrator/memory/gpu-memory.ts'
+import { fails, hangs } from './fake-driver.ts'
+import { makeModel, outcome, pass, setUp, settle } from './helper.ts'
+
+const mebibyte = 1024 ** 2
+const total = 24_000
+
+/** A GPU of 24,000 MiB: `gpu.used` is what it says, in MiB; `looks` counts how often it was asked. */
+function setUpWithGpu (models = [makeModel('a'), makeModel('b')]) {
+  const gpu = { used: 0, looks: 0, answer: undefined as undefined | (() => Promise<GpuMemories | undefined>) }
+  const setup = setUp(models, {
+    readMemory: async () => {
+      gpu.looks++
+      return gpu.answer === undefined ? [{ used: gpu.used * mebibyte, total: total * mebibyte }] : await gpu.answer()
+    }
+  })
+  return { ...setup, gpu }
+}
+
+type Gpu = ReturnType<typeof setUpWithGpu>
+
+/** `a` was awake, and its group has just been killed; its memory is still on its way back. */
+async function setUpAfterDeath (models?: Parameters<typeof setUpWithGpu>[0]): Promise<Gpu> {
+  const setup = setUpWithGpu(models)
+  const { orchestrator, driver, gpu } = setup
+  await orchestrator.wake('a')
+  gpu.used = 22_000
+  driver.process.vanish()
+  await settle()
+  setup.changes.length = 0
+  gpu.looks = 0
+  return setup
+}
+
+describe('GPU memory', () => {
+  it('is seen to be free before a cold start, and then nothing is waited for', async () => {
+    const { orchestrator, driver, gpu, changes } = setUpWithGpu()
+    await orchestrator.wake('a')
+    expect(driver.calls[0]).toBe('a spawn')
+    expect(gpu.looks).toBeGreaterThan(0)
+    expect(changes.at(-1)).toMatchObject({ to: 'awake', memory: 0 })
+  })
+
+  it('is waited for when a group has ended, and the event says how long it took', async () => {
+    const { orchestrator, driver, gpu, changes, clock } = await setUpAfterDeath()
+    const wake = outcome(orchestrator.wake('a'))
+    await pass(clock, 1_500)
+    expect(orchestrator.state('a')).toBe('starting')
+    expect(driver.alive).toEqual([])
+    gpu.used = 500
+    await pass(clock, 500)
+    expect(wake.value).toBe(true)
+    expect(changes.at(-1)!.memory).toBeGreaterThanOrEqual(1_500)
+    expect(changes.at(-1)!.memory).toBeLessThanOrEqual(2_000)
+  })
+
+  it('is waited for by a neighbour that only wakes, too', async () => {
+    const { orchestrator, driver, gpu, clock, changes } = setUpWithGpu()
+    await orchestrator.wake('b')
+    await orchestrator.sleep('b')
+    await orchestrator.wake('a')
+    gpu.used = 22_000
+    driver.does.sleep = fails(new SleepError('a', '500'))
+    outcome(orchestrator.sleep('a'))
+    await pass(clock, 100)
+    const wake = outcome(orchestrator.wake('b'))
+    await pass(clock, 1_000)
+    expect(orchestrator.state('b')).toBe('waking')
+    expect(driver.calls).not.toContain('b wake')
+    gpu.used = 1_000
+    await pass(clock, 500)
+    expect(wake.value).toBe(true)
+    expect(changes.at(-1)).toMatchObject({ model: 'b', to: 'awake', reason: 'woken', memory: expect.any(Number) })
+  })
+
+  it('is not looked at on the plain way from sleep to wake', async () => {
+    const { orchestrator, gpu, changes } = setUpWithGpu()
+    await orchestrator.wake('a')
+    await orchestrator.sleep('a')
+    await orchestrator.wake('b')
+    await orchestrator.sleep('b')
+    await settle()
+    gpu.looks = 0
+    await orchestrator.wake('a')
+    await orchestrator.sleep('a')
+    await orchestrator.wake('b')
+    expect(gpu.looks).toBe(0)
+    expect(changes.at(-1)).not.toHaveProperty('memory')
+  })
+
+  it('that does not come is not waited for for ever: when no more comes the start may say whether it is enough', async () => {
+    const { orchestrator, clock, warnings } = await setUpAfterDeath()
+    const wake = outcome(orchestrator.wake('a'))
+    await pass(clock, 2_900)
+    expect(wake.value).toBeUndefined()
+    await pass(clock, 1_000)
+    expect(wake.value).toBe(true)
+    expect(warnings).toEqual([])
+  })
+
+  it('that comes drop by drop is waited for no longer than timeouts.memory; a warning tells', async () => {
+    const { orchestrator, gpu, clock, warnings } = await setUpAfterDeath([makeModel('a', { timeouts: { memory: 20_000 } })])
+    gpu.answer = async () => [{ used: (gpu.used -= 2) * mebibyte, total: total * mebibyte }]
+    const wake = outcome(orchestrator.wake('a'))
+    await pass(clock, 19_990)
+    expect(wake.value).toBeUndefined()
+    await pass(clock, 20)
+    expect(wake.value).toBe(true)
+    expect(warnings).toMatchObject([{ model: 'a', error: { code: 'LLMUX_ERR_MEMORY_TIMEOUT', message: 'GPU memory did not come back within 20000 ms' } }])
+  })
+
+  it('that a command does not tell within the limit is not waited for', async () => {
+    const { orchestrator, gpu, clock, warnings } = await setUpAfterDeath()
+    gpu.answer = () => new Promise(() => {})
+    const wake = outcome(orchestrator.wake('a'))
+    await pass(clock, 30_000)
+    expect(wake.value).toBe(true)
+    expect(warnings).toMatchObject([{ error: { code: 'LLMUX_ERR_MEMORY_TIMEOUT' } }])
+  })
+
+  it('that cannot be read is a warning, and no reason not to start', async () => {
+    const { orchestrator, gpu, clock, warnings } = await setUpAfterDeath()
+    gpu.answer = () => Promise.reject(new MemoryCommandError('exit code 9'))
+    const wake = outcome(orchestrator.wake('a'))
+    await pass(clock, 0)
+    expect(wake.value).toBe(true)
+    expect(warnings).toMatchObject([{ model: 'a', error: { code: 'LLMUX_ERR_MEMORY_COMMAND' } }])
+  })
+
+  it('is of no interest where nobody can read it', async () => {
+    const { orchestrator, gpu, changes } = await setUpAfterDeath()
+    gpu.answer = async () => undefined
+    await orchestrator.wake('a')
+    expect(changes.at(-1)).not.toHaveProperty('memory')
+  })
+
+  it('is not waited for any more when the start is stopped, but by the next one', async () => {
+    const { orchestrator, driver, gpu, clock } = await setUpAfterDeath()
+    const wake = outcome(orchestrator.wake('a'))
+    await pass(clock, 500)
+    await orchestrator.stop('a')
+    await pass(clock, 0)
+    expect(wake.value).toBe('LLMUX_ERR_WAKE_FAILED')
+    expect(orchestrator.state('a')).toBe('stopped')
+    expect(driver.alive).toEqual([])
+    outcome(orchestrator.wake('b'))
+    await pass(clock, 2_000)
+    expect(driver.calls).not.toContain('b spawn')
+    gpu.used = 0
+    await pass(clock, 500)
+    expect(driver.calls).toContain('b spawn')
+  })
+
+  it('is not waited for any more by a sleeper that dies meanwhile', async () => {
+    const { orchestrator, driver, clock, gpu } = setUpWithGpu()
+    await orchestrator.wake('b')
+    await orchestrator.sleep('b')
+    const sleeper = driver.process
+    await orchestrator.wake('a')
+    gpu.used = 22_000
+    driver.process.vanish()
+    await settle()
+    outcome(orchestrator.wake('b'))
+    await pass(clock, 300)
+    gpu.used = 0
+    sleeper.vanish()
+    await pass(clock, 1_000)
+    expect(driver.calls).not.toContain('b wake')
+  })
+
+  it('is what an engine was seen to take the next time it starts', async () => {
+    const { orchestrator, driver, gpu, clock } = setUpWithGpu()
+    driver.does.probe = async () => { gpu.used = 5_000; return true }
+    await orchestrator.wake('a')
+    await settle()
+    gpu.used = 20_000
+    driver.process.vanish()
+    await settle()
+    const wake = outcome(orchestrator.wake('a'))
+    await pass(clock, 200)
+    expect(wake.value).toBeUndefined()
+    // Far from what vLLM takes by itself, but enough for this one.
+    gpu.used = 18_900
+    await pass(clock, 200)
+    expect(wake.value).toBe(true)
+  })
+
+  it('is not measured of an engine that has changed meanwhile', async () => {
+    const { orchestrator, driver, gpu, clock } = setUpWithGpu([makeModel('a')])
+    let tell = () => {}
+    driver.does.probe = async () => {
+      gpu.answer = () => new Promise(resolve => { tell = () => resolve([{ used: 100 * mebibyte, total: total * mebibyte }]) })
+      return true
+    }
+    await orchestrator.wake('a')
+    await orchestrator.sleep('a')
+    tell()
+    gpu.answer = undefined
+    gpu.used = 20_000
+    delete driver.does.probe
+    await orchestrator.stop('a')
+    const wake = outcome(orchestrator.wake('a'))
+    await pass(clock, 1_000)
+    expect(wake.value).toBeUndefined()
+  })
+
+  it('is not looked at any more after the end', async () => {
+    const { orchestrator, driver, gpu, clock } = await setUpAfterDeath()
+    driver.does.probe = hangs
+    const wake = outcome(orchestrator.wake('a'))
+    await pass(clock, 100)
+    await orchestrator.close()
+    const { looks } = gpu
+    await pass(clock, 60_000)
+    expect(gpu.looks).toBe(looks)
+    expect(wake.value).toBe('LLMUX_ERR_CLOSING')
+    expect(clock.pending).toBe(0)
+  })
+})

@@ -1,0 +1,99 @@
+import fc from 'fast-check'
+import { StopError } from '../../../../lib/errors.ts'
+import type { SleepLevel } from '../../../../lib/options/types.ts'
+import type { World } from './world.ts'
+
+/** One thing that happens. Numbers pick one of whatever there is when it happens. */
+class Step implements fc.Command<object, World> {
+  readonly #name: string
+  readonly #run: (world: World) => void
+
+  constructor (name: string, run: (world: World) => void) {
+    this.#name = name
+    this.#run = run
+  }
+
+  check (): boolean {
+    return true
+  }
+
+  run (_: object, world: World): void {
+    this.#run(world)
+    world.check()
+  }
+
+  toString (): string {
+    return this.#name
+  }
+}
+
+const pick = fc.nat({ max: 20 })
+const model = fc.nat({ max: 4 })
+
+const ask = fc.tuple(model, fc.nat({ max: 10 })).map(([index, bytes]) =>
+  new Step(`ask(${index}, ${bytes})`, world => world.ask(world.id(index), bytes)))
+
+const comeBack = fc.tuple(pick, fc.boolean()).map(([index, suspect]) => new Step(`comeBack(${index}, ${suspect})`, world => world.comeBack(index, suspect)))
+
+const leave = pick.map(index => new Step(`leave(${index})`, world => {
+  const { waiting } = world.reference
+  waiting[index % (waiting.length || 1)]?.leave()
+}))
+
+const release = pick.map(index => new Step(`release(${index})`, world => {
+  const { running } = world.reference
+  running[index % (running.length || 1)]?.lease?.release()
+}))
+
+/** An engine does what it was asked to. */
+const complete = pick.map(index => new Step(`complete(${index})`, world => {
+  const { engines } = world.rig
+  const call = engines.open[index % (engines.open.length || 1)]
+  if (call !== undefined) engines.complete(call.operation, call.id)
+}))
+
+/** It has done it, but the switcher has not heard of it yet. */
+const finish = pick.map(index => new Step(`finish(${index})`, world => {
+  const { engines } = world.rig
+  const call = engines.open[index % (engines.open.length || 1)]
+  if (call !== undefined) engines.finish(call.operation, call.id)
+}))
+
+const fail = fc.tuple(pick, fc.boolean()).map(([index, stuck]) => new Step(`fail(${index}, ${stuck})`, world => {
+  const { engines } = world.rig
+  const call = engines.open[index % (engines.open.length || 1)]
+  if (call === undefined || call.state !== 'running') return
+  // A sleep only fails when not even the stop has helped, and nothing can be stuck that was never started.
+  const remains = call.operation === 'sleep' || (stuck && call.operation === 'wake')
+  engines.complete(call.operation, call.id, remains ? new StopError(call.id, 'stuck') : new Error(`${call.operation} failed`))
+}))
+
+const die = fc.tuple(model, fc.integer({ min: 0, max: 3 })).map(([index, dice]) =>
+  new Step(`die(${index}, ${dice === 0})`, world => world.die(world.id(index), dice === 0)))
+
+const unstick = pick.map(index => new Step(`unstick(${index})`, ({ rig: { engines } }) => {
+  const stuck = [...engines.stuck]
+  if (stuck.length > 0) engines.unstick(stuck[index % stuck.length]!)
+}))
+
+const switchTo = model.map(index => new Step(`switchTo(${index})`, world => world.order('wake', world.id(index))))
+
+const sleep = fc.tuple(model, fc.constantFrom<(SleepLevel | undefined)[]>(undefined, 1, 2, 3)).map(([index, level]) =>
+  new Step(`sleep(${index}, ${level})`, world => world.order('sleep', world.id(index), level)))
+
+const pass = fc.constantFrom(0, 1, 10, 49, 50, 100, 200, 1_000, 10_000).map(time =>
+  new Step(`pass(${time})`, world => world.rig.clock.advance(time)))
+
+const cut = fc.constant(new Step('cut()', world => world.rig.switcher.cut(new Error('cut'))))
+
+const close = fc.constant(new Step('close()', world => {
+  world.reference.closed = true
+  world.rig.switcher.close()
+}))
+
+// What happens most in life happens most here; what ends everything comes rarely.
+const weights: [fc.Arbitrary<Step>, number][] = [
+  [ask, 12], [complete, 12], [release, 6], [pass, 5], [leave, 3], [finish, 3], [fail, 2], [die, 3], [comeBack, 4], [unstick, 1], [switchTo, 2], [sleep, 2], [cut, 1]
+]
+
+export const commands = fc.commands([...weights.flatMap(([step, weight]) => Array<fc.Arbitrary<Step>>(weight * 4).fill(step)), close], { maxCommands: 60, size: 'max' })
