@@ -1,0 +1,13 @@
+/* Floors that the package does not export, from the build that it is. */
+
+/** @param {string} path @returns {Promise<any>} */
+const built = path => import(new URL(`../../dist/lib/${path}.js`, import.meta.url).href)
+
+/** @type {typeof import('../../lib/switcher/switcher.ts')} */
+export const { Switcher } = await built('switcher/switcher')
+/** @type {typeof import('../../lib/switcher/policy/index.ts')} */
+export const { createPolicy } = await built('switcher/policy/index')
+/** @type {typeof import('../../lib/clock.ts')} */
+export const { systemClock } = await built('clock')
+/** @type {typeof import('../../lib/events.ts')} */
+export const { LlmuxEvents } = await built('events')

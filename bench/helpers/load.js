@@ -1,0 +1,90 @@
+import { Pool } from 'undici'
+import { lengthOf } from './answers.js'
+import { serve } from './child.js'
+
+/** @typedef {import('./answers.js').Answer} Answer */
+/** @typedef {{ url: string, path?: string, model?: string, answer: Answer, bodyBytes?: number }} Target */
+
+/** @type {Map<string, Pool>} */
+const pools = new Map()
+
+/** undici's `dispatch` under everything else, since what the client takes from the two cores the relay does not have. */
+class Exchange {
+  /** @param {number} expected @param {(bytes: number) => void} onBytes @param {(error?: Error) => void} done */
+  constructor (expected, onBytes, done) {
+    this.missing = expected
+    this.onBytes = onBytes
+    this.done = done
+  }
+
+  onRequestStart () {}
+
+  /** @param {unknown} _controller @param {number} status */
+  onResponseStart (_controller, status) {
+    if (status !== 200) this.done(new Error(`status ${status}`))
+  }
+
+  /** @param {unknown} _controller @param {Buffer} chunk */
+  onResponseData (_controller, chunk) {
+    this.missing -= chunk.length
+    this.onBytes(chunk.length)
+  }
+
+  onResponseEnd () {
+    this.done(this.missing === 0 ? undefined : new Error(`${this.missing} bytes are missing`))
+  }
+
+  /** @param {unknown} _controller @param {Error} error */
+  onResponseError (_controller, error) {
+    this.done(error)
+  }
+}
+
+/** Requests to one target, each checked. @param {Target} target @param {number | null} connections */
+function sender ({ url, path = '/v1/chat/completions', model = 'bench', answer, bodyBytes = 256 }, connections) {
+  const key = `${connections} ${url}`
+  const pool = pools.get(key) ?? new Pool(url, { connections, headersTimeout: 0, bodyTimeout: 0 })
+  pools.set(key, pool)
+  const body = JSON.stringify({ model, stream: answer.events !== undefined, messages: [{ role: 'user', content: 'x'.repeat(bodyBytes) }] })
+  const options = { path, method: /** @type {const} */ ('POST'), headers: { 'content-type': 'application/json', 'x-bench': JSON.stringify(answer) }, body }
+  const expected = lengthOf(answer)
+  return (/** @type {(bytes: number) => void} */ onBytes, /** @type {(error?: Error) => void} */ done) => pool.dispatch(options, new Exchange(expected, onBytes, done))
+}
+
+/**
+ * As many requests as go through, one after the other on each connection. Answers that come in the first fifth of the
+ * time warm up only: `answers` and `bytes` are of the rest, `all` is of both.
+ * @param {Target & { connections: number, ms: number }} load
+ */
+async function flood ({ connections, ms, ...target }) {
+  const send = sender(target, connections)
+  const begin = performance.now()
+  const [from, to] = [begin + ms / 5, begin + ms]
+  const count = { answers: 0, bytes: 0, all: 0, allBytes: 0 }
+  const isCounted = () => performance.now() >= from && performance.now() < to
+  const onBytes = (/** @type {number} */ bytes) => {
+    count.allBytes += bytes
+    if (isCounted()) count.bytes += bytes
+  }
+  await Promise.all(Array.from({ length: connections }, () => /** @type {Promise<void>} */ (new Promise((resolve, reject) => {
+    const next = () => send(onBytes, error => {
+      if (error !== undefined) return reject(error)
+      count.all++
+      if (isCounted()) count.answers++
+      if (performance.now() < to) next()
+      else resolve()
+    })
+    next()
+  }))))
+  return { ...count, seconds: (to - from) / 1000 }
+}
+
+/** So many requests at once; resolves when all are answered. @param {Target & { count: number }} load */
+async function burst ({ count, ...target }) {
+  const send = sender(target, null)
+  await Promise.all(Array.from({ length: count }, () => new Promise((resolve, reject) => {
+    send(() => {}, error => error === undefined ? resolve(undefined) : reject(error))
+  })))
+}
+
+serve({ flood, burst })
