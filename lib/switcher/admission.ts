@@ -58,6 +58,8 @@ export class Admission {
     const waiter = this.room.enter(slot, { id, bytes, comeback, since: comeback?.since ?? now, ...answer }, (waiter, error) => this.#refuse(slot, waiter, error))
     this.#emit(slot, id, 'arrived', 'queued', now, slot.awake ? 'the model is busy' : 'the model is not awake')
     this.#context.onChange()
+    // Only now, when what is to be done about it has been decided.
+    if (answer.waiting !== undefined && slot.queue.has(waiter)) call(answer.waiting, waiter)
     return () => this.#leave(slot, waiter)
   }
 

@@ -1,10 +1,12 @@
 import type { Timer } from '../clock.ts'
 import type { Lease } from './lease.ts'
 
-/** What a request is told: exactly one of the two, exactly once, unless it leaves before. */
+/** What a request is told: whether it is granted or refused, exactly once, unless it leaves before. */
 export interface Answer {
   granted: (lease: Lease) => void
   refused: (error: Error) => void
+  /** Before that, once, if it has to wait: by this it can ask for its outlook. */
+  waiting?: (waiter: Waiter) => void
 }
 
 /** A request that comes back because its engine died. */
@@ -57,8 +59,24 @@ export class Queue {
     return first(this.#waiters)
   }
 
+  /** Its place in the line: 1 is next. */
+  place (waiter: Waiter): number {
+    let place = 1
+    for (const lane of [this.#back, this.#waiters]) {
+      for (const other of lane) {
+        if (other === waiter) return place
+        place++
+      }
+    }
+    return place
+  }
+
   add (waiter: Waiter): void {
     this.#lane(waiter).add(waiter)
+  }
+
+  has (waiter: Waiter): boolean {
+    return this.#lane(waiter).has(waiter)
   }
 
   /** Returns whether it was there. */

@@ -9,10 +9,12 @@ import { cutLeases } from './drain.ts'
 import type { EnginePort } from './engine-port.ts'
 import { Orders } from './orders.ts'
 import type { Order } from './orders.ts'
+import { guess, outlook } from './outlook.ts'
+import type { Outlook } from './outlook.ts'
 import { fits, mustGo } from './placement.ts'
 import { ask } from './policy/ask.ts'
 import type { Decision, ModelView, Policy } from './policy/policy.ts'
-import type { Answer, Comeback } from './queue.ts'
+import type { Answer, Comeback, Waiter } from './queue.ts'
 import type { Slot, SwitchedModel } from './slot.ts'
 import { Transition } from './transition.ts'
 import type { Plan } from './transition.ts'
@@ -104,6 +106,11 @@ export class Switcher {
   /** Whether anybody waits for another model. */
   contended (id: string): boolean {
     return this.#admission.room.size > this.#board.slot(id).queue.size
+  }
+
+  /** What one who waits for a model has to expect; without a waiter, one who would come now. */
+  outlook (id: string, waiter?: Waiter): Outlook {
+    return outlook(this.#board.slot(id), waiter, { board: this.#board, costsOf: guess, now: this.#options.clock.now() })
   }
 
   status () {

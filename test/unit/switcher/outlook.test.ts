@@ -1,0 +1,116 @@
+import { describe, expect, test } from 'vitest'
+import { guess } from '../../../lib/switcher/outlook.ts'
+import type { Waiter } from '../../../lib/switcher/queue.ts'
+import { Rig } from '../../helpers/switcher-rig.ts'
+
+const { up, down, request } = guess()
+
+/** A request that has to wait; fails if it does not. */
+function queue (rig: Rig, id: string): { waiter: Waiter, leave: () => void } {
+  const told: Waiter[] = []
+  const leave = rig.switcher.request(id, 0, { granted: () => {}, refused: () => {}, waiting: waiter => { told.push(waiter) } })
+  expect(told).toHaveLength(1)
+  return { waiter: told[0]!, leave }
+}
+
+describe('the place of one who waits', () => {
+  test('1 is next, counted for its own model', () => {
+    const rig = new Rig()
+    const waiters = ['a', 'b', 'a', 'b', 'a'].map(id => ({ id, ...queue(rig, id) }))
+    const places = () => waiters.map(({ id, waiter }) => rig.switcher.outlook(id, waiter).position)
+    expect(places()).toEqual([1, 1, 2, 2, 3])
+    expect(rig.switcher.outlook('a').position, 'of one who would come now').toBe(4)
+    waiters[0]!.leave()
+    expect(places().slice(1)).toEqual([1, 1, 2, 2])
+  })
+
+  test('one that comes back because its engine died goes before those who came later', () => {
+    const rig = new Rig()
+    const { waiter } = queue(rig, 'a')
+    const back: Waiter[] = []
+    rig.switcher.request('a', 0, { granted: () => {}, refused: () => {}, waiting: waiter => { back.push(waiter) } }, { since: rig.clock.now(), suspect: false })
+    expect(rig.switcher.outlook('a', back[0]).position).toBe(1)
+    expect(rig.switcher.outlook('a', waiter).position).toBe(2)
+  })
+
+  test('who is let in at once, or refused, is not told that it waits', () => {
+    const rig = new Rig({ limits: { maxQueue: 0 } })
+    const told: string[] = []
+    const ask = (id: string) => rig.switcher.request(id, 0, { granted: () => told.push('granted'), refused: () => told.push('refused'), waiting: () => told.push('waiting') })
+    const order = rig.switchTo('a')
+    rig.engines.completeAll()
+    expect(order.answers).toEqual(['done'])
+    ask('a')
+    ask('b')
+    expect(told).toEqual(['granted', 'refused'])
+  })
+})
+
+describe('what one who waits has to expect', () => {
+  const seconds = (rig: Rig, id: string, waiter?: Waiter) => rig.switcher.outlook(id, waiter).wait
+
+  test('it comes down as the switch goes on, phase by phase', () => {
+    const rig = new Rig()
+    rig.awaken('a')
+    const stream = rig.ask('a')
+    const { waiter } = queue(rig, 'b')
+    expect(seconds(rig, 'b', waiter), 'before it is clear that b can start, a is not drained').toBe(request + down + up)
+    rig.engines.complete('prepare')
+    rig.clock.advance(4_000)
+    expect(seconds(rig, 'b', waiter)).toBe(request - 4_000 + down + up)
+    stream.lease!.release()
+    expect(seconds(rig, 'b', waiter)).toBe(down + up)
+    rig.clock.advance(1_000)
+    expect(seconds(rig, 'b', waiter)).toBe(down - 1_000 + up)
+    rig.engines.complete('sleep')
+    expect(seconds(rig, 'b', waiter)).toBe(up)
+    rig.clock.advance(10_000)
+    expect(seconds(rig, 'b', waiter)).toBe(up - 10_000)
+  })
+
+  test('models whose waiters came first have their turn first', () => {
+    const rig = new Rig()
+    queue(rig, 'a')
+    rig.clock.advance(1)
+    queue(rig, 'b')
+    rig.clock.advance(1)
+    const { waiter } = queue(rig, 'c')
+    rig.clock.advance(8)
+    const turn = request + down + up
+    expect(seconds(rig, 'a')).toBe(up - 10)
+    expect(seconds(rig, 'b')).toBe(up - 10 + turn)
+    expect(seconds(rig, 'c', waiter)).toBe(up - 10 + turn + turn)
+  })
+
+  test('a model that is awake but full costs no switch', () => {
+    const rig = new Rig({ models: { a: { maxConcurrency: 2 }, b: {} } })
+    rig.awaken('a')
+    rig.ask('a')
+    rig.ask('a')
+    const { waiter } = queue(rig, 'a')
+    expect(seconds(rig, 'a', waiter)).toBe(request / 2)
+  })
+
+  test('a model that has to go with waiters of its own waits for its next turn', () => {
+    const rig = new Rig({ models: { a: { maxConcurrency: 1 }, b: {} } })
+    rig.awaken('a')
+    rig.ask('a')
+    queue(rig, 'b')
+    rig.clock.advance(1)
+    rig.engines.complete('prepare')
+    const { waiter } = queue(rig, 'a')
+    expect(seconds(rig, 'a', waiter)).toBe(request - 1 + down + up + request + down + up)
+  })
+
+  test('who lives on other GPUs, or fits beside, is in nobody’s way', () => {
+    const rig = new Rig({ models: { a: { gpus: [1] }, b: { gpuShare: 0.5 }, c: { gpuShare: 0.5 }, d: {} } })
+    rig.awaken('a')
+    rig.awaken('b')
+    rig.ask('b')
+    const { waiter } = queue(rig, 'c')
+    expect(seconds(rig, 'c', waiter)).toBe(up)
+    rig.engines.completeAll()
+    rig.clock.advance(1_000)
+    expect(seconds(rig, 'd'), 'but who needs the whole GPU has to wait for both').toBe(request - 1_000 + 2 * down + up)
+  })
+})
