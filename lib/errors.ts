@@ -36,6 +36,8 @@ export const QueueFullError = make<[string]>('QUEUE_FULL', 'too many requests ar
 
 /** The engine died while it held the request. */
 export const EngineDiedError = make<[string, string]>('ENGINE_DIED', 'the engine of model `%s` died: %s', 502)
+/** A client that was promised an event stream cannot be given what the engine has said instead. `statusCode` is then the engine's, if that is an error's. */
+export const EngineAnswerError = make<[string, number, string]>('ENGINE_ANSWER', 'the engine of model `%s` answered %d and no event stream: %s', 502)
 export const UpstreamError = make<[string]>('UPSTREAM', 'the upstream did not answer: %s', 502)
 export const QueueTimeoutError = make<[string, number]>('QUEUE_TIMEOUT', 'a request for model `%s` waited more than %d ms', 504)
 export const DrainTimeoutError = make<[string, number]>('DRAIN_TIMEOUT', 'the request was cut: model `%s` had to go, and %d ms were not enough to finish', 504)

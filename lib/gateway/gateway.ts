@@ -6,12 +6,13 @@ import type { ResolvedModel, ResolvedOptions } from '../options/index.ts'
 import type { Orchestrator } from '../orchestrator/orchestrator.ts'
 import type { Switcher } from '../switcher/switcher.ts'
 import { readBody } from './body/read-body.ts'
-import { answerError } from './error-answer.ts'
+import { errorAnswer } from './error-answer.ts'
 import { createFallback } from './fallback.ts'
 import { modelsRoute } from './models-route.ts'
 import { errandOf, preHandler } from './pre-handler.ts'
 import { relay } from './relay/relay.ts'
 import type { RelayOptions } from './relay/relay.ts'
+import { secondsToWait } from './waiting/seconds.ts'
 import { WedgeWatch } from './wedge-watch.ts'
 
 export interface GatewayOptions {
@@ -23,9 +24,9 @@ export interface GatewayOptions {
 
 /** The HTTP edge: a scope of its own, so that parsers and error handler stay off the host's routes. */
 export async function gateway (scope: FastifyInstance, { options, orchestrator, switcher, clock }: GatewayOptions): Promise<void> {
-  const { names, routes, replay, forwardCredentials, bodyLimit, timeouts, fallbackUpstream } = options
+  const { names, routes, replay, heartbeat, forwardCredentials, bodyLimit, timeouts, fallbackUpstream } = options
   const models = new Map(options.models.map(model => [model.id, model]))
-  scope.setErrorHandler(answerError)
+  scope.setErrorHandler(errorAnswer(request => secondsToWait(request, names, switcher)))
   scope.removeAllContentTypeParsers()
   // Any type: a body goes on byte for byte, and what is wrong with it is for us or the engine to say. Fastify remembers
   // who parses a type that it is told of, and looks into it again each time otherwise.
@@ -42,6 +43,7 @@ export async function gateway (scope: FastifyInstance, { options, orchestrator, 
     names,
     prefix: scope.prefix,
     replay,
+    heartbeat,
     stalled: id => models.get(id)!.timeouts.stalled,
     watchOf: watches(options.models, clock, orchestrator),
     fallback: fallbackUpstream === undefined ? undefined : createFallback(scope, { origin: fallbackUpstream, clock, grace: timeouts.grace })

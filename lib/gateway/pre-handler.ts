@@ -1,15 +1,20 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '../clock.ts'
+import { streamingRoutes } from '../options/index.ts'
 import type { ResolvedOptions } from '../options/index.ts'
 import type { Orchestrator } from '../orchestrator/orchestrator.ts'
 import { unknownModel } from '../unknown-model.ts'
+import type { ChosenModel } from './body/model-of-request.ts'
 import type { Fallback } from './fallback.ts'
+import { Wait } from './waiting/wait.ts'
+import type { WaitOptions } from './waiting/wait.ts'
 import type { WedgeWatch } from './wedge-watch.ts'
 import type { Lease } from '../switcher/lease.ts'
 import type { Switcher } from '../switcher/switcher.ts'
 import { isOver, whenOver } from './when-over.ts'
+import type { AnswerSink } from './relay/answer.ts'
 import { ClientLeftError, Passage } from './relay/passage.ts'
-import type { EngineLink } from './relay/passage.ts'
+import type { EngineLink, StallLimit } from './relay/passage.ts'
 import type { Errand, RelayOptions } from './relay/relay.ts'
 
 export interface Gate {
@@ -21,6 +26,8 @@ export interface Gate {
   prefix: string
   /** Whether a request may be sent again after its engine died. */
   replay: boolean
+  /** From one comment on a waiting client's event stream to the next, in milliseconds; false: none. */
+  heartbeat: number | false
   /** `timeouts.stalled` of a model. */
   stalled: (id: string) => number
   /** What finds out that an engine has stopped answering. */
@@ -52,49 +59,75 @@ export function preHandler (gate: Gate): RelayOptions['preHandler'] {
     // Gone while a hook of the host's took its time: there is nobody to wait for.
     if (isOver(request, reply)) return reply.hijack()
     try {
-      const { name, body } = request.llmux.choose()!
-      const id = gate.names.get(name)
-      if (id !== undefined) hold(gate, id, request, reply, body, done)
+      const choice = request.llmux.choose()!
+      const id = gate.names.get(choice.name)
+      if (id !== undefined) hold(gate, id, request, reply, choice, done)
       else if (gate.fallback !== undefined) passOn(gate, gate.fallback, request, reply, done)
-      else done(unknownModel(name))
+      else done(unknownModel(choice.name))
     } catch (error) {
       done(error as Error)
     }
   }
 }
 
-function hold (gate: Gate, id: string, request: FastifyRequest, reply: FastifyReply, body: Buffer, done: Done): void {
+function hold (gate: Gate, id: string, request: FastifyRequest, reply: FastifyReply, choice: ChosenModel, done: Done): void {
   const since = gate.clock.now()
+  const { body } = choice
+  const wait = new Wait(reply, () => waitOptions(gate, id, request, choice))
   let passage: Passage | undefined
   // Watched before anything can wait: whoever leaves in between is not missed.
   whenOver(request, reply, () => {
     leave()
     if (passage !== undefined) passage.abort(new ClientLeftError())
     // Still in the queue: there is nobody to answer any more.
-    else if (!reply.sent) reply.hijack()
+    else if (wait.early === undefined && !reply.sent) reply.hijack()
   })
   const leave = gate.switcher.request(id, body.length, {
     granted: lease => {
-      passage = new Passage(pathOf(gate, request), reply.raw, engineLink(gate, lease, body.length, since))
+      passage = new Passage(pathOf(gate, request), reply.raw, engineLink(gate, lease, body.length, since, wait))
       setErrand(request, { passage, body })
-      done()
+      if (wait.early === undefined) done()
+      else proceed(request, reply, wait.early)
     },
-    refused: done
+    refused: error => wait.early === undefined ? done(error) : wait.early.fail(error),
+    waiting: waiter => wait.queued(waiter)
   })
 }
 
-function engineLink ({ clock, switcher, orchestrator, replay, stalled, watchOf }: Gate, lease: Lease, bytes: number, since: number): EngineLink {
+/** After the hooks Fastify calls the handler, but not if an answer has begun meanwhile. */
+function proceed (request: FastifyRequest, reply: FastifyReply, early: AnswerSink): void {
+  try {
+    request.routeOptions.handler.call(request.server, request, reply)
+  } catch (error) {
+    early.fail(error as Error)
+  }
+}
+
+function waitOptions (gate: Gate, model: string, request: FastifyRequest, choice: ChosenModel): WaitOptions {
+  const { clock, switcher, heartbeat } = gate
+  const path = pathOf(gate, request)
+  const streams = heartbeat !== false && streamingRoutes.has(path) && choice.streams
+  return { model, path, clock, switcher, stall: stallLimit(gate, model), heartbeat: streams ? heartbeat : false }
+}
+
+function engineLink (gate: Gate, lease: Lease, bytes: number, since: number, wait: Wait): EngineLink {
+  const { switcher, orchestrator, replay, watchOf } = gate
   const id = lease.model
   return {
     lease,
     replay,
     endpoint: () => orchestrator.endpoint(id),
-    renew: (suspect, answer) => switcher.request(id, bytes, answer, { since, suspect }),
+    begun: () => wait.early,
+    renew: (suspect, answer) => switcher.request(id, bytes, { ...answer, waiting: waiter => wait.queued(waiter) }, { since, suspect }),
     silent: request => watchOf(id).add(request),
     heard: request => watchOf(id).delete(request),
-    stall: { clock, limit: stalled(id), othersWait: () => switcher.contended(id) },
+    stall: stallLimit(gate, id),
     examine: reason => orchestrator.examine(id, reason)
   }
+}
+
+function stallLimit ({ clock, switcher, stalled }: Gate, id: string): StallLimit {
+  return { clock, limit: stalled(id), othersWait: () => switcher.contended(id) }
 }
 
 /** For models that are not ours: no lease, and the body as it came. */

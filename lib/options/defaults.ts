@@ -50,6 +50,7 @@ export const topDefaults = (): TopDefaults => ({
   defaultModel: undefined,
   fallbackUpstream: undefined,
   forwardCredentials: false,
+  heartbeat: false,
   replay: true,
   gpuMemoryCommand: undefined,
   bodyLimit: 32 * 1024 ** 2,

@@ -8,6 +8,9 @@ export interface Route {
 const json = (path: string): Route => Object.freeze({ path, body: 'json' })
 const multipart = (path: string): Route => Object.freeze({ path, body: 'multipart' })
 
+/** Those whose answer is an event stream if the body says `"stream": true`. */
+export const streamingRoutes: ReadonlySet<string> = new Set(['/v1/chat/completions', '/v1/completions', '/v1/responses', '/v1/messages'])
+
 /** Every route of vLLM's that carries a model. What is not here, control endpoints above all, is never offered. */
 export const knownRoutes: readonly Route[] = Object.freeze([
   json('/v1/chat/completions'),

@@ -129,6 +129,7 @@ export const optionsSchema = objectOf<LlmuxOptions>('must be an object', {
   fallbackUpstream: { type: 'string', writeOnly: true, description: 'must be an origin: http://host:port or https://host:port, without path or credentials' },
   forwardCredentials: boolean,
   bodyLimit: integer(1, largestBody, ' (bytes)'),
+  heartbeat: ifType('integer', milliseconds(100), { enum: [false], description: 'must be a whole number of milliseconds, at least 100, or false' }),
   replay: boolean,
   gpuMemoryCommand: ifType('array', argv, { enum: [false], description: 'must be a list of strings, the program first, or false' }),
   maxQueue: anyCount(0),

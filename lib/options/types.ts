@@ -146,6 +146,12 @@ export interface LlmuxOptions {
   forwardCredentials?: boolean
   /** Largest request body in bytes. Default 33 554 432 (32 MiB). Minimum 1, maximum 2 147 483 647. */
   bodyLimit?: number
+  /**
+   * Milliseconds from one comment to the next on the event stream of a client that waits for its model, so that neither it nor
+   * a load balancer takes the silence for the end; the answer then begins before it is known what becomes of it. Default `false`:
+   * nothing is sent before the engine's answer. Minimum 100.
+   */
+  heartbeat?: number | false
   /** Whether a request whose engine died before its first byte is sent again, once, to the restarted engine. Default `true`. */
   replay?: boolean
   /**

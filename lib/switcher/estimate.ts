@@ -1,9 +1,7 @@
 /** What a model is expected to cost. All durations in here are milliseconds. */
 export interface Costs {
-  /** From its being asked for until it is awake: a wake, or a start. */
-  up: number
-  /** From its last request's end until it is asleep. */
-  down: number
+  /** From when those who must go for it have served their last request until it is awake. */
+  arrival: number
   /** One of its requests, from admission until the last byte. */
   request: number
 }
@@ -20,9 +18,8 @@ export interface Crowd extends Costs {
 
 /** A transition on the GPUs of the model that is waited for. */
 export interface UnderWay {
-  phase: 'draining' | 'evicting' | 'waking'
-  /** How long it has been in this phase. */
-  elapsed: number
+  /** How long ago those who must go had served their last request; undefined if they have not yet. */
+  drained: number | undefined
   leaving: readonly Crowd[]
   waking: Crowd | undefined
 }
@@ -48,7 +45,7 @@ export function estimate ({ target, position, open, underWay, present, ahead }: 
   if (underWay?.waking !== target) {
     let onGpu = present
     for (const next of [...ahead, target]) {
-      time += longest(onGpu.map(turn)) + total(onGpu.map(({ down }) => down)) + next.up
+      time += longest(onGpu.map(turn)) + next.arrival
       onGpu = [next]
     }
   }
@@ -60,11 +57,10 @@ function beyond (free: number, position: number, { maxConcurrency, request }: Cr
   return Math.max(0, position - free) * request / maxConcurrency
 }
 
-function restOf ({ phase, elapsed, leaving, waking }: UnderWay): number {
-  const down = total(leaving.map(({ down }) => down))
-  const up = waking?.up ?? 0
-  if (phase === 'waking') return rest(up, elapsed)
-  return (phase === 'evicting' ? rest(down, elapsed) : longest(leaving.map(drainOf)) + down) + up
+function restOf ({ drained, leaving, waking }: UnderWay): number {
+  // Put to sleep by hand, which is the lesser part.
+  const arrival = waking?.arrival ?? 0
+  return drained === undefined ? longest(leaving.map(drainOf)) + arrival : rest(arrival, drained)
 }
 
 /** Until it has served all who hold it and all who wait for it. */
@@ -83,8 +79,4 @@ function rest (expected: number, elapsed: number): number {
 
 function longest (durations: number[]): number {
   return durations.reduce((most, duration) => Math.max(most, duration), 0)
-}
-
-function total (durations: number[]): number {
-  return durations.reduce((sum, duration) => sum + duration, 0)
 }

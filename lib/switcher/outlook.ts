@@ -21,12 +21,12 @@ export interface OutlookContext {
 }
 
 /** What is expected of a model of which nothing is known: a start of a mid-sized one, and a long answer. */
-export const guess = (): Costs => ({ up: 30_000, down: 3_000, request: 10_000 })
+export const guess = (): Costs => ({ arrival: 30_000, request: 10_000 })
 
-/** The outlook of one who waits for a model; without a waiter, of one who would come now. */
-export function outlook (slot: Slot, waiter: Waiter | undefined, context: OutlookContext): Outlook {
+/** The outlook of one who waits for a model, undefined if it waits no longer; without a waiter, of one who would come now. */
+export function outlook (slot: Slot, waiter: Waiter | undefined, context: OutlookContext): Outlook | undefined {
   const position = waiter === undefined ? slot.queue.size + 1 : slot.queue.place(waiter)
-  return { position, wait: estimate(situation(slot, position, context)) }
+  return position === undefined ? undefined : { position, wait: estimate(situation(slot, position, context)) }
 }
 
 function situation (slot: Slot, position: number, { board, costsOf, now }: OutlookContext): Situation {
@@ -57,10 +57,9 @@ function crowdOf ({ queue, leases, model }: Slot, costs: Costs, now: number): Cr
   }
 }
 
-function underWay ({ phase, phaseSince, plan: { wake, evict } }: Transition, crowd: (slot: Slot) => Crowd, now: number): UnderWay {
+function underWay ({ drainedAt, plan: { wake, evict } }: Transition, crowd: (slot: Slot) => Crowd, now: number): UnderWay {
   return {
-    phase: phase === 'evicting' || phase === 'waking' ? phase : 'draining',
-    elapsed: now - phaseSince,
+    drained: drainedAt === undefined ? undefined : now - drainedAt,
     leaving: evict.map(crowd),
     waking: wake && crowd(wake)
   }

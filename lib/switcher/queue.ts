@@ -59,8 +59,8 @@ export class Queue {
     return first(this.#waiters)
   }
 
-  /** Its place in the line: 1 is next. */
-  place (waiter: Waiter): number {
+  /** Its place in the line: 1 is next. Undefined if it is not there. */
+  place (waiter: Waiter): number | undefined {
     let place = 1
     for (const lane of [this.#back, this.#waiters]) {
       for (const other of lane) {
@@ -68,7 +68,7 @@ export class Queue {
         place++
       }
     }
-    return place
+    return undefined
   }
 
   add (waiter: Waiter): void {

@@ -108,8 +108,8 @@ export class Switcher {
     return this.#admission.room.size > this.#board.slot(id).queue.size
   }
 
-  /** What one who waits for a model has to expect; without a waiter, one who would come now. */
-  outlook (id: string, waiter?: Waiter): Outlook {
+  /** What one who waits for a model has to expect, undefined if it waits no longer; without a waiter, one who would come now. */
+  outlook (id: string, waiter?: Waiter): Outlook | undefined {
     return outlook(this.#board.slot(id), waiter, { board: this.#board, costsOf: guess, now: this.#options.clock.now() })
   }
 

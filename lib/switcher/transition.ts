@@ -41,10 +41,11 @@ export class Transition {
   readonly evicted: Slot[] = []
   readonly phases: Partial<Record<TransitionPhase, number>> = {}
   readonly since: number
-  /** When the present phase began, in milliseconds since the epoch. */
-  phaseSince: number
+  /** When those who must go had no request left, in milliseconds since the epoch. */
+  drainedAt: number | undefined
   readonly #context: TransitionContext
   readonly #drain: Drain
+  #phaseSince: number
   /** Whether the engine died after it was asked to wake. */
   #lost = false
 
@@ -52,7 +53,7 @@ export class Transition {
     this.plan = plan
     this.#context = context
     this.#drain = new Drain(context.clock)
-    this.since = this.phaseSince = context.clock.now()
+    this.since = this.#phaseSince = context.clock.now()
   }
 
   get slots (): Slot[] {
@@ -125,6 +126,7 @@ export class Transition {
   /** The point of no return. */
   commit (): void {
     this.#enter('evicting')
+    this.drainedAt = this.#phaseSince
     this.#evict([...this.plan.evict])
   }
 
@@ -193,10 +195,10 @@ export class Transition {
   #enter (phase: TransitionPhase, error?: Error): void {
     const { phase: from, plan: { wake, evict, reason } } = this
     const now = this.#context.clock.now()
-    const duration = now - this.phaseSince
+    const duration = now - this.#phaseSince
     if (from !== 'idle') this.phases[from] = (this.phases[from] ?? 0) + duration
     this.phase = phase
-    this.phaseSince = now
+    this.#phaseSince = now
     this.#context.events.emit('transition', {
       time: now,
       model: (wake ?? evict[0]!).id,

@@ -1,5 +1,6 @@
 import { BodyNotJsonError } from '../../errors.ts'
 import { ascii } from './ascii.ts'
+import { JsonKey } from './json-key.ts'
 import { JsonScanner } from './json-scanner.ts'
 
 /** Where in a JSON body the model is, in bytes. */
@@ -9,40 +10,41 @@ export interface JsonLocation {
   /** Whether the object has no keys. */
   readonly isEmpty: boolean
   /** The first byte of the value of `model`, and the one after its last, if there is such a key. */
-  readonly value: { readonly start: number, readonly end: number } | undefined
+  readonly value: Span | undefined
+  /** Whether it asks for an event stream: `"stream": true`. */
+  readonly streams: boolean
 }
 
-const plainKey = Buffer.from('"model"')
-const longestKey = '"\\u006d\\u006f\\u0064\\u0065\\u006c"'.length
-
-/** A key may be spelled with escapes, as `"mod\u0065l"`: the engine reads it just the same. */
-function isModelKey (body: Buffer, start: number, end: number): boolean {
-  const length = end - start
-  if (length === plainKey.length) return body.compare(plainKey, 0, length, start, end) === 0
-  if (length < plainKey.length || length > longestKey) return false
-  const key = body.toString('latin1', start, end)
-  return key.includes('\\') && JSON.parse(key) === 'model'
+interface Span {
+  readonly start: number
+  readonly end: number
 }
+
+const modelKey = new JsonKey('model')
+const streamKey = new JsonKey('stream')
 
 /** RFC 8259 lets a reader ignore a byte order mark; Python's and Fastify's do. */
 const afterByteOrderMark = (body: Buffer): number => body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0
 
-/** The members of an object, given the position inside its brace. Of several `model`s the last counts, as in `JSON.parse` and in Python. */
-function scanMembers (body: Buffer, scanner: JsonScanner, at: number): { value: JsonLocation['value'], end: number } {
-  let value: JsonLocation['value']
+/** The members of an object, given the position inside its brace. Of several with the same key the last counts, as in `JSON.parse` and in Python. */
+function scanMembers (body: Buffer, scanner: JsonScanner, at: number): Pick<JsonLocation, 'value' | 'streams'> & { end: number } {
+  let value: Span | undefined
+  let streams = false
   for (;;) {
     const keyEnd = scanner.skipString(at)
     const start = scanner.skipColon(keyEnd)
     const end = scanner.skipValue(start)
-    if (isModelKey(body, at, keyEnd)) value = { start, end }
+    if (modelKey.isAt(body, at, keyEnd)) value = { start, end }
+    // No other value begins like this one.
+    else if (streamKey.isAt(body, at, keyEnd)) streams = body[start] === ascii.letterT
     at = scanner.skipSpace(end)
-    if (body[at] !== ascii.comma) return { value, end: at }
+    if (body[at] !== ascii.comma) return { value, streams, end: at }
     at = scanner.skipSpace(at + 1)
   }
 }
 
 /**
- * Checks that a body is a JSON object, and finds its model.
+ * Checks that a body is a JSON object, and finds its model, and whether it asks for a stream.
  *
  * @throws {BodyNotJsonError} also for JSON that is no object.
  */
@@ -54,8 +56,8 @@ export function locateJsonModel (body: Buffer): JsonLocation {
   const inside = start + 1
   const first = scanner.skipSpace(inside)
   const isEmpty = body[first] === ascii.closeBrace
-  const { value, end } = isEmpty ? { value: undefined, end: first } : scanMembers(body, scanner, first)
+  const { value, streams, end } = isEmpty ? { value: undefined, streams: false, end: first } : scanMembers(body, scanner, first)
   const rest = scanner.skipSpace(scanner.skipByte(end, ascii.closeBrace))
   if (rest < body.length) scanner.fail(rest)
-  return { inside, isEmpty, value }
+  return { inside, isEmpty, value, streams }
 }

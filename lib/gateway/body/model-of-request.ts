@@ -29,11 +29,14 @@ export interface ChosenModel {
    * @throws {BodyNotJsonError | BodyNotMultipartError}
    */
   readonly body: Buffer
+  /** Whether it asks for an event stream. Looked for when it is first read, as the body is. */
+  readonly streams: boolean
 }
 
 /** A body in which the model has been found. */
 interface OpenBody {
   readonly bytes: Buffer
+  readonly streams: boolean
   read (): string | undefined
   replace (name: string): Buffer
 }
@@ -44,10 +47,10 @@ function openBody ({ body, kind, contentType = '' }: ModelSources): OpenBody {
   // Found once, whether it is read, replaced or both: on a large body this is what takes the time.
   if (kind === 'json') {
     const location = locateJsonModel(body)
-    return { bytes: body, read: () => readJsonModel(body, location), replace: name => replaceJsonModel(body, name, location) }
+    return { bytes: body, streams: location.streams, read: () => readJsonModel(body, location), replace: name => replaceJsonModel(body, name, location) }
   }
   const location = locateMultipartModel(body, contentType)
-  return { bytes: body, read: () => readMultipartModel(body, contentType, location), replace: name => replaceMultipartModel(body, contentType, name, location) }
+  return { bytes: body, streams: false, read: () => readMultipartModel(body, contentType, location), replace: name => replaceMultipartModel(body, contentType, name, location) }
 }
 
 /** Where a header names the model, whatever the body has instead is replaced, be it no string at all. */
@@ -79,6 +82,10 @@ class Choice implements ChosenModel {
     }
     return this.#body
   }
+
+  get streams (): boolean {
+    return this.#open().streams
+  }
 }
 
 /**
@@ -90,7 +97,10 @@ class Choice implements ChosenModel {
  */
 export function chosenModel (sources: ModelSources): ChosenModel {
   const byHeader = headerModel(sources.header)
-  if (byHeader !== undefined) return new Choice(byHeader, byHeader, () => openBody(sources))
+  if (byHeader !== undefined) {
+    let body: OpenBody | undefined
+    return new Choice(byHeader, byHeader, () => body ??= openBody(sources))
+  }
   const body = openBody(sources)
   const asked = body.read() || undefined
   const name = asked ?? sources.defaultModel

@@ -1,12 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
+import { isEventStream } from './answer.ts'
+import type { AnswerBody, Head } from './answer.ts'
 import { EventScanner } from './event-scanner.ts'
-import type { ResponseBody } from './response-body.ts'
-
-export interface Head {
-  statusCode: number
-  headers: IncomingHttpHeaders
-}
 
 export interface Failure {
   error: Error
@@ -22,13 +18,13 @@ export interface Failure {
 export interface AttemptListener {
   started (controller: Dispatcher.DispatchController): void
   /** The first byte is there: from here on the answer is the client's. */
-  begin (head: Head, controller: Dispatcher.DispatchController): ResponseBody
+  begin (head: Head, controller: Dispatcher.DispatchController): AnswerBody
   /** The answer looks as if the engine were dead. Resolves with whether it lives. */
   examine (reason: string): Promise<boolean>
   /** It broke before the first byte. */
   failed (failure: Failure): void
   /** It broke after the first byte. */
-  broken (failure: Failure, body: ResponseBody): void
+  broken (failure: Failure, body: AnswerBody): void
   /** The last byte is there. */
   done (): void
 }
@@ -46,7 +42,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined
   #head: Head | undefined
   #scanner: EventScanner | undefined
-  #body: ResponseBody | undefined
+  #body: AnswerBody | undefined
   /** What is held back while the engine is examined. */
   #held: Buffer[] | undefined
   #end: { error?: Error } | undefined
@@ -66,7 +62,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
     if (statusCode < 200) return
     this.#head = { statusCode, headers }
     if (suspectStatus.has(statusCode)) this.#suspect([], `it answered ${statusCode}`)
-    else if (String(headers['content-type']).startsWith('text/event-stream')) this.#scanner = new EventScanner()
+    else if (isEventStream(this.#head)) this.#scanner = new EventScanner()
   }
 
   onResponseData (_controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -128,7 +124,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.#body ??= this.#listener.begin(this.#head!, this.#controller!)
     // Before the body's end is passed on: whoever has read it may count on the lease being back.
     this.#listener.done()
-    this.#body.push(null)
+    this.#body.end()
   }
 
   #fail (error: Error, dead = false): void {

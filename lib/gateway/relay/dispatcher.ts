@@ -1,7 +1,8 @@
 import type { Dispatcher } from 'undici'
 import { Exchange } from './exchange.ts'
-import type { ResponseCallback } from './exchange.ts'
 import type { Passage } from './passage.ts'
+import { ReplySink } from './reply-sink.ts'
+import type { ResponseCallback } from './reply-sink.ts'
 
 /** Under this key a request's passage travels among its headers: reply-from hands them on, symbols included. */
 export const kPassage = Symbol('llmux.passage')
@@ -15,6 +16,6 @@ export type HeadersWithPassage = Record<string, string | string[] | undefined> &
 export const passageDispatcher = {
   request ({ path, method, body, headers }: Dispatcher.RequestOptions & { headers: HeadersWithPassage }, callback: ResponseCallback): void {
     const { [kPassage]: passage, ...rest } = headers
-    new Exchange(passage!, { path, method, headers: rest, body: body ?? null }, callback).send()
+    new Exchange(passage!, { path, method, headers: rest, body: body ?? null }, new ReplySink(passage!, callback)).send()
   }
 }

@@ -1,4 +1,5 @@
 import type { LlmuxError } from '../../errors.ts'
+import { errorType } from '../error-answer.ts'
 
 /** `LLMUX_ERR_ENGINE_DIED` is `engine_died` in an event stream. */
 function eventCode ({ code }: LlmuxError): string {
@@ -7,11 +8,12 @@ function eventCode ({ code }: LlmuxError): string {
 
 /** An error in the dialect of the route, as the last event of a stream that has begun. */
 export function errorEvent (path: string, error: LlmuxError): string {
-  const { message } = error
+  const { message, statusCode } = error
+  const type = errorType(statusCode)
   const code = eventCode(error)
-  if (path === '/v1/messages') return named({ type: 'error', error: { type: 'api_error', message, code } })
+  if (path === '/v1/messages') return named({ type: 'error', error: { type: type === 'server_error' ? 'api_error' : type, message, code } })
   if (path === '/v1/responses') return named({ type: 'error', code, message, param: null })
-  return `data: ${JSON.stringify({ error: { message, type: 'server_error', param: null, code } })}\n\n`
+  return `data: ${JSON.stringify({ error: { message, type, param: null, code } })}\n\n`
 }
 
 function named (data: object): string {

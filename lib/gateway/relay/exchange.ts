@@ -1,18 +1,10 @@
-import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { EngineDiedError, LlmuxError, UpstreamError } from '../../errors.ts'
+import type { AnswerBody, AnswerSink, Head } from './answer.ts'
 import { Attempt } from './attempt.ts'
-import type { AttemptListener, Failure, Head } from './attempt.ts'
+import type { AttemptListener, Failure } from './attempt.ts'
 import { errorEvent } from './error-event.ts'
 import type { Passage } from './passage.ts'
-import { ResponseBody } from './response-body.ts'
-
-/** The answer as @fastify/reply-from takes it. */
-export interface UpstreamResponse extends Head {
-  body: Readable
-}
-
-export type ResponseCallback = (error: Error | null, response?: UpstreamResponse) => void
 
 export type UpstreamRequest = Pick<Dispatcher.DispatchOptions, 'path' | 'method' | 'headers' | 'body'>
 
@@ -26,20 +18,20 @@ const mostAttempts = 5
 export class Exchange implements AttemptListener {
   readonly #passage: Passage
   readonly #request: UpstreamRequest
-  readonly #callback: ResponseCallback
+  readonly #sink: AnswerSink
   #attempts = 0
   /** How often it was in flight when its engine broke. */
   #casualties = 0
 
-  constructor (passage: Passage, request: UpstreamRequest, callback: ResponseCallback) {
+  constructor (passage: Passage, request: UpstreamRequest, sink: AnswerSink) {
     this.#passage = passage
     this.#request = request
-    this.#callback = callback
+    this.#sink = sink
   }
 
   send (): void {
     const { abortReason, target: { origin, dispatcher } } = this.#passage
-    if (abortReason !== undefined) return this.#callback(abortReason)
+    if (abortReason !== undefined) return this.#goesTo.fail(abortReason)
     this.#attempts++
     this.#passage.link?.silent(this)
     dispatcher.dispatch({ ...this.#request, origin }, new Attempt(this))
@@ -49,17 +41,10 @@ export class Exchange implements AttemptListener {
     this.#passage.started(controller)
   }
 
-  begin (head: Head, controller: Dispatcher.DispatchController): ResponseBody {
+  begin (head: Head, controller: Dispatcher.DispatchController): AnswerBody {
     const passage = this.#passage
     passage.link?.heard(this)
-    const body = new ResponseBody({
-      response: passage.response,
-      stall: passage.link?.stall,
-      resume: () => controller.resume(),
-      abandoned: reason => passage.abort(reason)
-    })
-    this.#callback(null, { ...head, body })
-    return body
+    return this.#goesTo.begin(head, { resume: () => controller.resume(), abandoned: reason => passage.abort(reason) })
   }
 
   async examine (reason: string): Promise<boolean> {
@@ -73,12 +58,12 @@ export class Exchange implements AttemptListener {
     const { error } = failure
     const { abortReason, link } = this.#passage
     link?.heard(this)
-    if (abortReason !== undefined) this.#callback(abortReason)
+    if (abortReason !== undefined) this.#goesTo.fail(abortReason)
     else if (link === undefined) this.#giveUp(new UpstreamError(detail(error)))
     else this.#recover(failure).catch((fault: Error) => this.#giveUp(this.#died(fault)))
   }
 
-  broken ({ error, dead, eventStream }: Failure, body: ResponseBody): void {
+  broken ({ error, dead, eventStream }: Failure, body: AnswerBody): void {
     const { path, abortReason, link } = this.#passage
     const reason = abortReason ?? (link === undefined ? new UpstreamError(detail(error)) : this.#died(error))
     body.break(reason, eventStream && reason instanceof LlmuxError ? errorEvent(path, reason) : undefined)
@@ -90,19 +75,24 @@ export class Exchange implements AttemptListener {
     this.#passage.end()
   }
 
+  /** The client may have been sent the beginning of an event stream while it waited: then the answer is to fill that. */
+  get #goesTo (): AnswerSink {
+    return this.#passage.link?.begun() ?? this.#sink
+  }
+
   async #recover ({ error, sent, dead }: Failure): Promise<void> {
     const alive = !dead && await this.examine('a connection to it broke')
     const died = this.#died(error)
     if (sent) this.#casualties++
     const { abortReason, link } = this.#passage
-    if (abortReason !== undefined) return this.#callback(abortReason)
+    if (abortReason !== undefined) return this.#goesTo.fail(abortReason)
     if (!link!.replay || this.#casualties > 1 || this.#attempts === mostAttempts) return this.#giveUp(died)
     this.#passage.renew(sent && !alive, error => error === undefined ? this.send() : this.#giveUp(error))
   }
 
   #giveUp (error: Error): void {
     this.#passage.end()
-    this.#callback(error)
+    this.#goesTo.fail(error)
   }
 
   #died (error: Error): LlmuxError {

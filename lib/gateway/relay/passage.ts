@@ -4,6 +4,7 @@ import type { Clock } from '../../clock.ts'
 import type { Endpoint } from '../../orchestrator/driver.ts'
 import type { Lease } from '../../switcher/lease.ts'
 import type { Answer } from '../../switcher/queue.ts'
+import type { AnswerSink } from './answer.ts'
 
 /** How long a client may read nothing, in milliseconds, and whether anybody minds. */
 export interface StallLimit {
@@ -20,6 +21,8 @@ export interface EngineLink {
   endpoint (): Endpoint
   /** Waits for another lease, apart from others of its kind if the request is suspected of having killed its engine. Returns how to give up. */
   renew (suspect: boolean, answer: Answer): () => void
+  /** The answer that was begun while the request waited; undefined as long as the client has been sent nothing. */
+  begun (): AnswerSink | undefined
   /** Whether a request may be sent again after its engine died. */
   readonly replay: boolean
   /** Called when the request is sent, until `heard`: an engine that stays silent is probed. */

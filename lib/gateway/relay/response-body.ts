@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import type { ServerResponse } from 'node:http'
 import type { Timer } from '../../clock.ts'
 import { StalledError } from '../../errors.ts'
+import type { AnswerBody, Source } from './answer.ts'
 import { ClientLeftError } from './passage.ts'
 import type { StallLimit } from './passage.ts'
 
@@ -11,18 +12,14 @@ const slowReaderBuffer = 1024 * 1024
 /** How long a client may take for the last event of a broken stream. Milliseconds. */
 const farewellLimit = 2_000
 
-export interface ResponseBodyOptions {
+export interface ResponseBodyOptions extends Source {
   response: ServerResponse
   /** How long the reader may read nothing; undefined if it does not matter. */
   stall: StallLimit | undefined
-  /** There is room again. */
-  resume: () => void
-  /** The reader is gone, or has had enough. */
-  abandoned: (reason: Error) => void
 }
 
 /** An answer's body between engine and client: buffered as far as a slow reader may be, and broken visibly if it breaks. */
-export class ResponseBody extends Readable {
+export class ResponseBody extends Readable implements AnswerBody {
   readonly #options: ResponseBodyOptions
   #piped = false
   #stallTimer: Timer | undefined
@@ -31,6 +28,8 @@ export class ResponseBody extends Readable {
     super({ highWaterMark: slowReaderBuffer })
     this.#options = options
     options.response.once('pipe', source => { this.#piped = source === this })
+    // Behind a slow hook of the host's it may break before Fastify has come to listen.
+    this.on('error', () => {})
   }
 
   /** Returns whether there is room for more. */
@@ -38,6 +37,10 @@ export class ResponseBody extends Readable {
     const room = this.push(chunk)
     if (!room && this.#stallTimer === undefined) this.#watchReader()
     return room
+  }
+
+  end (): void {
+    this.push(null)
   }
 
   override _read (): void {

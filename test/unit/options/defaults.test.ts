@@ -52,6 +52,7 @@ describe('with only a model\'s name given', () => {
       defaultModel: undefined,
       fallbackUpstream: undefined,
       forwardCredentials: false,
+      heartbeat: false,
       replay: true,
       gpuMemoryCommand: undefined,
       bodyLimit: 33_554_432,

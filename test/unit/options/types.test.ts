@@ -42,6 +42,7 @@ test('every option of the type can be written, and the schema knows it', () => {
     defaultModel: 'c',
     fallbackUpstream: 'http://localhost:1',
     forwardCredentials: true,
+    heartbeat: 5_000,
     replay: false,
     gpuMemoryCommand: ['nvidia-smi'],
     bodyLimit: 1,

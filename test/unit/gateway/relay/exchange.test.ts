@@ -2,7 +2,7 @@ import type { Stream } from 'node:stream'
 import { text as textOf } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
 import { ClosingError, DrainTimeoutError, EngineDiedError, ProcessDiedError, QueueTimeoutError, StalledError, UpstreamError } from '../../../../lib/errors.ts'
-import type { UpstreamResponse } from '../../../../lib/gateway/relay/exchange.ts'
+import type { UpstreamResponse } from '../../../../lib/gateway/relay/reply-sink.ts'
 import { ClientLeftError } from '../../../../lib/gateway/relay/passage.ts'
 import { rig } from './rig.ts'
 

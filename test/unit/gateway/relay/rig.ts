@@ -2,9 +2,10 @@ import { PassThrough } from 'node:stream'
 import type { ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
 import { Exchange } from '../../../../lib/gateway/relay/exchange.ts'
-import type { UpstreamResponse } from '../../../../lib/gateway/relay/exchange.ts'
 import { Passage } from '../../../../lib/gateway/relay/passage.ts'
 import type { EngineLink } from '../../../../lib/gateway/relay/passage.ts'
+import { ReplySink } from '../../../../lib/gateway/relay/reply-sink.ts'
+import type { UpstreamResponse } from '../../../../lib/gateway/relay/reply-sink.ts'
 import type { Endpoint } from '../../../../lib/orchestrator/driver.ts'
 import { Lease } from '../../../../lib/switcher/lease.ts'
 import type { Answer } from '../../../../lib/switcher/queue.ts'
@@ -86,6 +87,7 @@ export function rig ({ replay = true, path = '/v1/chat/completions', fallback = 
   const newLease = () => new Lease(1, 'm', clock.now(), (_lease, how) => { ends.push(how) })
   const link: EngineLink = {
     lease: newLease(),
+    begun: () => undefined,
     replay,
     endpoint: () => endpoint,
     renew: (suspect, answer) => {
@@ -103,7 +105,7 @@ export function rig ({ replay = true, path = '/v1/chat/completions', fallback = 
   }
   const passage = new Passage(path, client as unknown as ServerResponse, fallback ? endpoint : link)
   const answers: Array<UpstreamResponse | Error> = []
-  new Exchange(passage, { path, method: 'POST', headers: {}, body: 'b' }, (error, response) => answers.push(error ?? response!)).send()
+  new Exchange(passage, { path, method: 'POST', headers: {}, body: 'b' }, new ReplySink(passage, (error, response) => answers.push(error ?? response!))).send()
   return {
     clock,
     client,

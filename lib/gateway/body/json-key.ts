@@ -1,0 +1,21 @@
+/** A key that is looked for in a JSON body. */
+export class JsonKey {
+  readonly #name: string
+  readonly #plain: Buffer
+  readonly #longest: number
+
+  constructor (name: string) {
+    this.#name = name
+    this.#plain = Buffer.from(`"${name}"`)
+    this.#longest = `"${'\\u0000'.repeat(name.length)}"`.length
+  }
+
+  /** Whether the string there is it. It may be spelled with escapes, as `"mod\u0065l"`: the engine reads it just the same. */
+  isAt (body: Buffer, start: number, end: number): boolean {
+    const length = end - start
+    if (length === this.#plain.length) return body.compare(this.#plain, 0, length, start, end) === 0
+    if (length < this.#plain.length || length > this.#longest) return false
+    const key = body.toString('latin1', start, end)
+    return key.includes('\\') && JSON.parse(key) === this.#name
+  }
+}

@@ -1,0 +1,72 @@
+import type { FastifyReply } from 'fastify'
+import type { Clock, Timer } from '../../clock.ts'
+import { LlmuxError } from '../../errors.ts'
+import { isEventStream } from '../relay/answer.ts'
+import type { AnswerBody, AnswerSink, Head, Source } from '../relay/answer.ts'
+import { errorEvent } from '../relay/error-event.ts'
+import type { StallLimit } from '../relay/passage.ts'
+import { ResponseBody } from '../relay/response-body.ts'
+import { Refusal, refusalError } from './refusal.ts'
+
+export interface EarlyAnswerOptions {
+  model: string
+  /** Of the route, without any prefix: its dialect is that of the errors. */
+  path: string
+  clock: Clock
+  /** From one comment to the next. Milliseconds. */
+  interval: number
+  stall: StallLimit
+  /** What the client is told, in one line. */
+  comment: () => string
+}
+
+/**
+ * An event stream that begins before the engine has been asked: comments, which parsers of such streams skip, until the
+ * engine's first byte, then the engine's events. Whatever else comes of it can only be told by an error event.
+ */
+export class EarlyAnswer implements AnswerSink {
+  readonly #options: EarlyAnswerOptions
+  readonly #body: ResponseBody
+  #source: Source | undefined
+  #timer: Timer | undefined
+
+  constructor (reply: FastifyReply, options: EarlyAnswerOptions) {
+    this.#options = options
+    this.#body = new ResponseBody({
+      response: reply.raw,
+      stall: options.stall,
+      resume: () => this.#source?.resume(),
+      abandoned: reason => {
+        this.#stop()
+        this.#source?.abandoned(reason)
+      }
+    })
+    this.#beat()
+    reply.code(200).headers({ 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' }).send(this.#body)
+  }
+
+  begin (head: Head, source: Source): AnswerBody {
+    this.#stop()
+    this.#source = source
+    if (head.statusCode === 200 && isEventStream(head)) return this.#body
+    return new Refusal(text => this.fail(refusalError(this.#options.model, head, text)), error => this.fail(error))
+  }
+
+  /** Breaks the connection, as everywhere: a client that does not look at events must not take it for whole. */
+  fail (error: Error): void {
+    this.#stop()
+    if (error instanceof LlmuxError) this.#body.break(error, errorEvent(this.#options.path, error))
+    else this.#body.destroy(error)
+  }
+
+  #beat (): void {
+    const { clock, interval, comment } = this.#options
+    // A client that has not read the last comment need not be sent another.
+    if (this.#body.readableLength === 0) this.#body.add(Buffer.from(`: ${comment()}\n\n`))
+    this.#timer = clock.setTimeout(() => this.#beat(), interval)
+  }
+
+  #stop (): void {
+    if (this.#timer !== undefined) this.#options.clock.clearTimeout(this.#timer)
+  }
+}
