@@ -29,7 +29,7 @@ export interface EngineUnderTest {
   readonly isOld: boolean
   /** ms a start may take */
   readonly patience: number
-  /** tokens of a stream that is not over before something can be done to it: a tiny model says two thousand in a second, and the test may have to wait for a processor */
+  /** tokens of a stream that is not over before something can be done to it: a tiny model says a thousand in a second, and the test may have to wait for a processor */
   readonly long: number
   /** ms after which "no byte came" is believed */
   readonly awhile: number
