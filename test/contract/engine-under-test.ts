@@ -148,8 +148,8 @@ export function chat (tokens: number, more: Record<string, unknown> = {}): Recor
 }
 
 /** A stream of which a token has come, and which has some hundred to go. */
-export async function streamInFlight (engine: EngineProcess, { signal, tokens = subject.long }: { signal?: AbortSignal, tokens?: number } = {}): Promise<StreamReader> {
-  const reader = new StreamReader(await engine.open('/v1/chat/completions', { body: chat(tokens, { stream: true }), ...(signal && { signal }) }))
+export async function streamInFlight (engine: EngineProcess, signal?: AbortSignal): Promise<StreamReader> {
+  const reader = new StreamReader(await engine.open('/v1/chat/completions', { body: chat(subject.long, { stream: true }), ...(signal && { signal }) }))
   await until('the stream has begun', () => reader.end !== undefined || reader.chunks.length > 2, 60_000)
   return reader
 }
