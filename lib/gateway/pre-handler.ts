@@ -76,7 +76,7 @@ function hold (gate: Gate, id: string, request: FastifyRequest, reply: FastifyRe
   const wait = new Wait(reply, () => waitOptions(gate, id, request, choice))
   let passage: Passage | undefined
   // Watched before anything can wait: whoever leaves in between is not missed.
-  whenOver(request, reply, () => {
+  whenOver(request, reply, gate.switcher.atOnce, () => {
     leave()
     if (passage !== undefined) passage.abort(new ClientLeftError())
     // Still in the queue: there is nobody to answer any more.
@@ -134,7 +134,7 @@ function stallLimit ({ clock, switcher, stalled }: Gate, id: string): StallLimit
 function passOn (gate: Gate, fallback: Fallback, request: FastifyRequest, reply: FastifyReply, done: Done): void {
   const passage = new Passage(pathOf(gate, request), reply.raw, fallback.endpoint)
   fallback.add(passage)
-  whenOver(request, reply, () => {
+  whenOver(request, reply, gate.switcher.atOnce, () => {
     fallback.delete(passage)
     passage.abort(new ClientLeftError())
   })

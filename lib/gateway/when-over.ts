@@ -2,21 +2,28 @@ import type { Socket } from 'node:net'
 import { finished } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
+/** Lets all of a change happen before anything is decided upon it. */
+export type AtOnce = (change: () => void) => void
+
 /**
  * Calls back once, later, when the response is over: whole, or because the client has left. Fastify's own hooks miss
- * aborts, and its `request.signal` fires early on POST (fastify#6725).
+ * aborts, and its `request.signal` fires early on POST (fastify#6725). With the client all its pipelined requests have
+ * left at once: one by one, the end of the first would cause a switch for the second.
  */
-export function whenOver (request: FastifyRequest, reply: FastifyReply, callback: () => void): void {
+export function whenOver (request: FastifyRequest, reply: FastifyReply, atOnce: AtOnce, callback: () => void): void {
   const { socket } = request.raw
-  const once = () => {
-    stopListening()
+  const open = openRequests(socket, atOnce)
+  const over = () => {
+    if (!open.delete(over)) return
     stopWatching()
     callback()
   }
-  const stopWatching = finished(reply.raw, once)
-  // A pipelined second response hears nothing of its socket's end.
-  const stopListening = onClose(socket, once)
-  if (socket.destroyed) process.nextTick(once)
+  open.add(over)
+  const stopWatching = finished(reply.raw, () => {
+    if (socket.destroyed) endAll(open, atOnce)
+    else over()
+  })
+  if (socket.destroyed) process.nextTick(over)
 }
 
 /** Whether the client has left already. */
@@ -24,16 +31,23 @@ export function isOver (request: FastifyRequest, reply: FastifyReply): boolean {
   return request.raw.socket.destroyed || reply.raw.destroyed
 }
 
-const closing = new WeakMap<Socket, Set<() => void>>()
+type OpenRequests = Set<() => void>
 
-/** With one listener for all requests of a connection: of pipelined ones there may be more than Node thinks are sane. Returns how to stop. */
-function onClose (socket: Socket, callback: () => void): () => void {
-  let callbacks = closing.get(socket)
-  if (callbacks === undefined) {
-    const all = callbacks = new Set()
-    closing.set(socket, all)
-    socket.once('close', () => { for (const each of [...all]) each() })
-  }
-  callbacks.add(callback)
-  return () => callbacks.delete(callback)
+const bySocket = new WeakMap<Socket, OpenRequests>()
+
+/**
+ * The requests of a connection that are not over. A pipelined second response hears nothing of its socket's end, so that
+ * is listened for too: once for all of them, of which there may be more than Node thinks are sane.
+ */
+function openRequests (socket: Socket, atOnce: AtOnce): OpenRequests {
+  const known = bySocket.get(socket)
+  if (known !== undefined) return known
+  const open: OpenRequests = new Set()
+  bySocket.set(socket, open)
+  socket.once('close', () => endAll(open, atOnce))
+  return open
+}
+
+function endAll (open: OpenRequests, atOnce: AtOnce): void {
+  atOnce(() => { for (const over of [...open]) over() })
 }

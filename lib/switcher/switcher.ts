@@ -74,6 +74,9 @@ export class Switcher {
     this.#order({ kind: 'sleep', slot: this.#board.slot(id), level, ...answer })
   }
 
+  /** Lets all of a change happen before anything is decided upon it: several requests that leave together, say. */
+  readonly atOnce = (change: () => void): void => this.#decisions.atOnce(change)
+
   /** The engine died without having been asked to. */
   lost (id: string, error: Error): void {
     const slot = this.#board.slot(id)

@@ -146,7 +146,7 @@ t.test('SIGTERM to the group when asleep ends the group', async (t) => {
 t.test('SIGTERM with a stream in flight: the engine goes, the server waits for the stream, which neither goes on nor breaks', async (t) => {
   const engine = await startEngine(t)
   const leave = new AbortController()
-  const stream = await streamInFlight(engine, { signal: leave.signal })
+  const stream = await streamInFlight(engine, leave.signal)
   // To the server alone: when the whole group gets it, the server may see its engine die before it has read the signal.
   engine.kill('SIGTERM', engine.pid)
   await until('EngineCore is gone', () => !engine.members.some(({ name }) => name.startsWith('VLLM::')), linger)

@@ -29,7 +29,7 @@ export interface EngineUnderTest {
   readonly isOld: boolean
   /** ms a start may take */
   readonly patience: number
-  /** tokens of a stream that is not over before something can be done to it: a tiny model says a thousand in a second */
+  /** tokens of a stream that is not over before something can be done to it: a tiny model says a thousand in a second, and the test may have to wait for a processor */
   readonly long: number
   /** ms after which "no byte came" is believed */
   readonly awhile: number
@@ -69,7 +69,7 @@ function vllmOnCpu (dir: string): EngineUnderTest {
     isOld: minorOf(version) < 28,
     patience: 300_000,
     awhile: 1500,
-    long: 1900
+    long: 7800
   }
 }
 
@@ -148,8 +148,8 @@ export function chat (tokens: number, more: Record<string, unknown> = {}): Recor
 }
 
 /** A stream of which a token has come, and which has some hundred to go. */
-export async function streamInFlight (engine: EngineProcess, { signal, tokens = subject.long }: { signal?: AbortSignal, tokens?: number } = {}): Promise<StreamReader> {
-  const reader = new StreamReader(await engine.open('/v1/chat/completions', { body: chat(tokens, { stream: true }), ...(signal && { signal }) }))
+export async function streamInFlight (engine: EngineProcess, signal?: AbortSignal): Promise<StreamReader> {
+  const reader = new StreamReader(await engine.open('/v1/chat/completions', { body: chat(subject.long, { stream: true }), ...(signal && { signal }) }))
   await until('the stream has begun', () => reader.end !== undefined || reader.chunks.length > 2, 60_000)
   return reader
 }

@@ -23,7 +23,7 @@ tokenizer.chat_template = "{% for m in messages %}{{ m['role'] }}: {{ m['content
 
 config = LlamaConfig(
     architectures=["LlamaForCausalLM"], vocab_size=len(vocab), hidden_size=hidden, intermediate_size=2 * hidden,
-    num_hidden_layers=2, num_attention_heads=hidden // 64, num_key_value_heads=1, max_position_embeddings=2048,
+    num_hidden_layers=2, num_attention_heads=hidden // 64, num_key_value_heads=1, max_position_embeddings=8192,
     bos_token_id=1, eos_token_id=2, tie_word_embeddings=False,
 )
 os.makedirs(folder, exist_ok=True)

@@ -133,7 +133,7 @@ t.test('/metrics has the names that are read', async (t) => {
 
 t.test('a client that leaves ends the engine\'s work for it', async (t) => {
   const leave = new AbortController()
-  const reader = await streamInFlight(engine, { signal: leave.signal })
+  const reader = await streamInFlight(engine, leave.signal)
   leave.abort()
   await reader.done
   const running = async () => Number(/^vllm:num_requests_running\{.*\} (.*)$/m.exec((await engine.call('/metrics')).text)?.[1])

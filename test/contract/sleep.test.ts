@@ -121,7 +121,7 @@ t.test('mode=abort ends what is not a stream with 200; only chat and completions
 })
 
 t.test('mode=wait answers when the last stream has ended, whole', async (t) => {
-  const stream = await streamInFlight(engine, { tokens: 150 })
+  const stream = await streamInFlight(engine)
   t.equal(await status('/sleep?mode=wait'), 200)
   await stream.done
   t.match({ reason: stream.finishReason, done: stream.sawDone }, { reason: 'length', done: true })
@@ -200,7 +200,7 @@ t.test('a client of a sleeper that leaves is forgotten', async (t) => {
 })
 
 t.test('a /sleep?mode=wait whose caller gave up sleeps all the same when the stream has ended', async (t) => {
-  const stream = await streamInFlight(engine, { tokens: 300 })
+  const stream = await streamInFlight(engine)
   const leave = new AbortController()
   const left = t.rejects(engine.post('/sleep?mode=wait', leave.signal))
   await until('the sleep is under way', isSleeping)
