@@ -118,7 +118,7 @@ function engineLink (gate: Gate, lease: Lease, bytes: number, since: number, wai
     replay,
     endpoint: () => orchestrator.endpoint(id),
     begun: () => wait.early,
-    renew: (suspect, answer) => switcher.request(id, bytes, { ...answer, waiting: waiter => wait.queued(waiter) }, { since, suspect }),
+    renew: (suspect, answer) => switcher.request(id, bytes, { ...answer, waiting: waiter => wait.queued(waiter) }, { comeback: { since, suspect } }),
     silent: request => watchOf(id).add(request),
     heard: request => watchOf(id).delete(request),
     stall: stallLimit(gate, id),

@@ -1,6 +1,7 @@
+import type { KnownCosts } from '../options/index.ts'
 import type { Board } from './board.ts'
 import { estimate } from './estimate.ts'
-import type { Costs, Crowd, Situation, UnderWay } from './estimate.ts'
+import type { Crowd, Situation, UnderWay } from './estimate.ts'
 import { fits, shareGpu } from './placement.ts'
 import type { Waiter } from './queue.ts'
 import type { Slot } from './slot.ts'
@@ -16,21 +17,19 @@ export interface Outlook {
 
 export interface OutlookContext {
   board: Board
-  costsOf: (slot: Slot) => Costs
+  costs: KnownCosts
   now: number
 }
 
-/** What is expected of a model of which nothing is known: a start of a mid-sized one, and a long answer. */
-export const guess = (): Costs => ({ arrival: 30_000, request: 10_000 })
-
 /** The outlook of one who waits for a model, undefined if it waits no longer; without a waiter, of one who would come now. */
 export function outlook (slot: Slot, waiter: Waiter | undefined, context: OutlookContext): Outlook | undefined {
-  const position = waiter === undefined ? slot.queue.size + 1 : slot.queue.place(waiter)
+  const position = waiter === undefined ? slot.queue.active + 1 : slot.queue.place(waiter)
   return position === undefined ? undefined : { position, wait: estimate(situation(slot, position, context)) }
 }
 
-function situation (slot: Slot, position: number, { board, costsOf, now }: OutlookContext): Situation {
-  const crowds = new Map(board.slots.map(other => [other, crowdOf(other, costsOf(other), now)]))
+function situation (slot: Slot, position: number, { board, costs, now }: OutlookContext): Situation {
+  const cold = new Set(board.views().filter(view => view.cold).map(view => view.id))
+  const crowds = new Map(board.slots.map(other => [other, crowdOf(other, arrivalOf(other.id, cold.has(other.id), costs), now)]))
   const crowd = (other: Slot) => crowds.get(other)!
   const transition = [...board.transitions].find(transition => transition.touches(slot))
   const leaving = transition?.plan.evict ?? []
@@ -47,14 +46,21 @@ function situation (slot: Slot, position: number, { board, costsOf, now }: Outlo
   }
 }
 
-function crowdOf ({ queue, leases, model }: Slot, costs: Costs, now: number): Crowd {
+function crowdOf ({ queue, leases, figures, model }: Slot, arrival: number, now: number): Crowd {
   return {
-    ...costs,
-    waiting: queue.size,
+    arrival,
+    request: figures.serviceTime.value,
+    waiting: queue.active,
     maxConcurrency: model.maxConcurrency,
     ages: [...leases].map(({ since }) => now - since),
     drain: model.timeouts.drain
   }
+}
+
+/** What a switch to a model has cost, whoever went for it: several turns from now nobody knows who that will be. */
+function arrivalOf (id: string, cold: boolean, { initial, starts, wakes }: KnownCosts): number {
+  const known = cold ? [starts[id] ?? initial] : Object.values(wakes).flatMap(costs => costs[id] ?? [])
+  return known.length === 0 ? initial : known.reduce((sum, cost) => sum + cost, 0) / known.length
 }
 
 function underWay ({ drainedAt, plan: { wake, evict } }: Transition, crowd: (slot: Slot) => Crowd, now: number): UnderWay {
@@ -67,7 +73,7 @@ function underWay ({ drainedAt, plan: { wake, evict } }: Transition, crowd: (slo
 
 /** Whoever has waited longest goes first; a policy may have it otherwise, and then the estimate is not quite right. */
 function isAhead ({ queue }: Slot, slot: Slot): boolean {
-  return queue.size > 0 && queue.oldest! < (slot.queue.oldest ?? Infinity)
+  return queue.active > 0 && queue.oldest! < (slot.queue.oldest ?? Infinity)
 }
 
 function byOldest (a: Slot, b: Slot): number {

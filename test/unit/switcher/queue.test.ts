@@ -3,7 +3,7 @@ import { Queue } from '../../../lib/switcher/queue.ts'
 import type { Comeback, Waiter } from '../../../lib/switcher/queue.ts'
 
 const waiter = (id: number, comeback?: Comeback): Waiter => ({
-  id, since: comeback?.since ?? id, queued: id, bytes: 0, timer: undefined, comeback, granted: () => {}, refused: () => {}
+  id, since: comeback?.since ?? id, queued: id, bytes: 0, priority: 0, mayCauseSwitch: true, timer: undefined, comeback, granted: () => {}, refused: () => {}
 })
 
 function queueOf (...waiters: Waiter[]): Queue {
@@ -73,5 +73,25 @@ describe('those who come back because their engine died', () => {
     queue.remove(fresh)
     expect(queue.next(false)).toBeUndefined()
     expect(queue.next(true)).toBe(suspect)
+  })
+
+  test('knows the place of each: those who come back, then by turn, then those who may not cause a switch', () => {
+    const passive = { ...waiter(1), mayCauseSwitch: false }
+    const plain = waiter(6_000)
+    const later = waiter(9_000)
+    const urgent = { ...waiter(10_000), priority: 1 }
+    const pressing = { ...waiter(10_500), priority: 1 }
+    const back = waiter(20_000, { since: 15_000, suspect: false })
+    const queue = queueOf(passive, plain, later, urgent, pressing, back)
+    expect([back, urgent, pressing, plain, later, passive].map(one => queue.place(one))).toEqual([1, 2, 3, 4, 5, 6])
+    queue.remove(urgent)
+    expect([back, urgent, pressing, plain, later, passive].map(one => queue.place(one))).toEqual([1, undefined, 2, 3, 4, 5])
+    const order = []
+    for (let next = queue.next(true); next !== undefined; next = queue.next(true)) {
+      expect(queue.place(next)).toBe(1)
+      queue.remove(next)
+      order.push(next)
+    }
+    expect(order, 'as they are let in').toEqual([back, pressing, plain, later, passive])
   })
 })
