@@ -146,8 +146,8 @@ export interface LlmuxOptions {
   bodyLimit?: number
   /**
    * Milliseconds from one comment to the next on the event stream of a client that waits for its model, so that neither it nor
-   * a load balancer takes the silence for the end; the answer then begins before it is known what becomes of it. Default `false`:
-   * nothing is sent before the engine's answer. Minimum 100.
+   * a load balancer takes the silence for the end; the answer then begins before it is known what becomes of it. `false`: nothing is
+   * sent before the engine's answer. Default `false`. Minimum 100.
    */
   heartbeat?: number | false
   /** Whether a request whose engine died before its first byte is sent again, once, to the restarted engine. Default `true`. */

@@ -25,8 +25,8 @@ interface Expected {
   code: string
   type?: string
   message?: RegExp
-  /** Seconds after which to try again; false: not at all; undefined: the client's own rules are right */
-  retry?: number | false
+  /** Seconds after which to try again; `estimate`: as long as one would wait; false: not at all; undefined: the client's own rules are right */
+  retry?: number | 'estimate' | false
 }
 
 async function refused (t: Test, answer: Response, { status, code, retry, message = /./, type = status < 500 ? 'invalid_request_error' : 'server_error' }: Expected) {
@@ -36,8 +36,11 @@ async function refused (t: Test, answer: Response, { status, code, retry, messag
   t.same(Object.keys(body), ['error'])
   t.match(body.error, { message, type, code: `LLMUX_ERR_${code}` })
   t.same(Object.keys(body.error), ['message', 'type', 'param', 'code'])
-  t.equal(answer.headers.get('retry-after'), retry === undefined || retry === false ? null : String(retry), 'retry-after')
-  t.equal(answer.headers.get('x-should-retry'), retry === false ? 'false' : null, 'x-should-retry')
+  const after = answer.headers.get('retry-after')
+  if (retry === 'estimate') t.ok(Number(after) >= 1 && Number(after) <= 120, `retry-after ${after}`)
+  else t.equal(after, retry === undefined || retry === false ? null : String(retry), 'retry-after')
+  // Whoever has waited in vain is told when it would be its turn, but is not to come back by itself.
+  t.equal(answer.headers.get('x-should-retry'), retry === false || status === 504 ? 'false' : null, 'x-should-retry')
 }
 
 /** A stream that holds its model. */
@@ -78,7 +81,7 @@ t.test('408: a body that does not come', async t => {
 })
 
 t.test('429: too many wait, or with too much', async t => {
-  const full = { status: 429, code: 'QUEUE_FULL', type: 'rate_limit_error', retry: 5 }
+  const full = { status: 429, code: 'QUEUE_FULL', type: 'rate_limit_error', retry: 'estimate' as const }
   const gateway = await start(t, { maxQueue: 2, maxQueueBytes: 1_000 })
   const holder = await hold(gateway, 'a')
   const waiting = [gateway.chat('b', 'x'), gateway.chat('b', 'x'.repeat(800))]
@@ -180,7 +183,7 @@ t.test('503: the engine cannot be woken', async t => {
 t.test('504: a request that waits too long', async t => {
   const gateway = await start(t, { models: { a: {}, b: { timeouts: { queue: 150 } } } })
   const holder = await hold(gateway, 'a')
-  await refused(t, await gateway.chat('b', 'x'), { status: 504, code: 'QUEUE_TIMEOUT', retry: false, message: /150 ms/ })
+  await refused(t, await gateway.chat('b', 'x'), { status: 504, code: 'QUEUE_TIMEOUT', retry: 'estimate', message: /150 ms/ })
   t.notOk(holder.end)
   t.equal(gateway.app.llmux.status().transitions.length, 0, 'and the switch for it is off')
   holder.leave()
@@ -196,7 +199,7 @@ t.test('504: a request that does not end when its model has to go', async t => {
   const cut = nextEvent(gateway.app.llmux.events, 'request', ({ to }) => to === 'cut')
   const other = gateway.chat('b', 'x')
   t.match(await cut, { model: 'a', error: { code: 'LLMUX_ERR_DRAIN_TIMEOUT' } })
-  await refused(t, await whole, { status: 504, code: 'DRAIN_TIMEOUT', retry: false, message: /300 ms/ })
+  await refused(t, await whole, { status: 504, code: 'DRAIN_TIMEOUT', retry: 'estimate', message: /300 ms/ })
   await holder.done
   t.equal(holder.end, 'broken')
   t.notOk(holder.text.includes('[DONE]'))

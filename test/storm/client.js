@@ -77,7 +77,8 @@ function judge (shot, status, text) {
 /** @param {string} text */
 function streamContent (text) {
   if (!text.endsWith('data: [DONE]\n\n')) return undefined
-  const chunks = text.split('\n\n').slice(0, -2).map((event) => JSON.parse(event.slice('data: '.length)))
+  // Comments come before the first event, to those who have waited.
+  const chunks = text.replace(/^(: .*\n\n)+/, '').split('\n\n').slice(0, -2).map((event) => JSON.parse(event.slice('data: '.length)))
   if (!chunks.some((chunk) => chunk.choices?.[0]?.finish_reason)) return undefined
   return chunks.map((chunk) => chunk.choices?.[0]?.delta?.content ?? '').join('')
 }

@@ -20,7 +20,9 @@ let faults = 0
 const sum = {}
 
 for (let round = 1; round <= rounds; round++, seed++) {
-  const report = await storm({ seed, seconds, requests: seconds * Number(values.rate), models: Number(values.models), crashes: Number(values.crashes) })
+  // Every second time the streams begin while they wait.
+  const heartbeat = seed % 2 === 0 && 200
+  const report = await storm({ heartbeat, seed, seconds, requests: seconds * Number(values.rate), models: Number(values.models), crashes: Number(values.crashes) })
   faults += report.faults.length
   for (const [name, count] of Object.entries(report.tally)) sum[name] = (sum[name] ?? 0) + count
   console.log(`seed ${seed} (${round}/${rounds}): ${report.transitions} transitions, ${JSON.stringify(report.tally)}`)

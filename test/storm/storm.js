@@ -13,7 +13,7 @@ import { plan, poisonWord } from './plan.js'
 const mock = fileURLToPath(new URL('../../mock-vllm/bin.js', import.meta.url))
 
 /**
- * @typedef {import('./plan.js').StormOptions & { policy?: import('fastify-llmux').PolicyOption }} Options
+ * @typedef {import('./plan.js').StormOptions & { policy?: import('fastify-llmux').PolicyOption, heartbeat?: number | false }} Options
  * @typedef {{ outcomes: import('./client.js').Outcome[], faults: string[], tally: Record<string, number>, transitions: number }} Report
  */
 
@@ -44,7 +44,7 @@ export async function storm (options) {
 }
 
 /** @param {Options} options @param {string} gpu */
-async function gateway ({ models, policy = 'fifo' }, gpu) {
+async function gateway ({ models, policy = 'fifo', heartbeat = false }, gpu) {
   const app = Fastify({ bodyLimit: 8 * 1024 ** 2 })
   const names = Array.from({ length: models }, (_, index) => `model-${index}`)
   await app.register(llmux, {
@@ -52,6 +52,7 @@ async function gateway ({ models, policy = 'fifo' }, gpu) {
     policy,
     closeWithGrace: false,
     gpuMemoryCommand: [process.execPath, mock, 'gpu', '--gpu', gpu],
+    heartbeat,
     timeouts: { queue: 120_000, drain: 20_000, stop: 3_000 },
     models: Object.fromEntries(names.map((name, index) => [name, {
       sleepLevel: /** @type {1 | 2 | 3} */ (index % 3 + 1),

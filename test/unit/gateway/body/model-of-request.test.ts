@@ -117,3 +117,30 @@ describe('a request is refused', () => {
     expect(failure(() => choice.body).code).toBe('LLMUX_ERR_BODY_NOT_JSON')
   })
 })
+
+describe('whether an event stream is asked for', () => {
+  test.each([
+    ['{"model":"a","stream":true}', true],
+    ['{ "stream" : true , "model":"a" }', true],
+    ['{"model":"a","\\u0073tream":true}', true],
+    ['{"model":"a","stream":false,"stream":true}', true],
+    ['{"model":"a","stream":true,"stream":false}', false],
+    ['{"model":"a","stream":null}', false],
+    ['{"model":"a","stream":"true"}', false],
+    ['{"model":"a","stream":1}', false],
+    ['{"model":"a","stream":[true]}', false],
+    ['{"model":"a","Stream":true}', false],
+    ['{"model":"a","stream_options":true,"streams":true}', false],
+    ['{"model":"a","metadata":{"stream":true}}', false],
+    ['{"model":"a","text":"\\"stream\\":true"}', false],
+    ['{"model":"a"}', false]
+  ])('%s: %s', (body, streams) => {
+    expect(chosenModel(json(body)).streams).toBe(streams)
+    expect(chosenModel(json(body, { header: 'b' })).streams, 'with a header too').toBe(streams)
+  })
+
+  test('a form asks for none, and neither does an empty object', () => {
+    expect(chosenModel(form('a')).streams).toBe(false)
+    expect(chosenModel(json('{}', { defaultModel: 'a' })).streams).toBe(false)
+  })
+})
