@@ -27,6 +27,8 @@ test.each(timeouts)('timeouts.%s misspelt in a model is refused with the right w
 
 test('a policy\'s option misspelt is refused with the right word', () => {
   expect(refusal(() => withTop({ policy: { type: 'fifo', minActve: 1 } }))).toBe('policy.minActve is unknown: did you mean minActive?')
+  expect(refusal(() => withTop({ policy: { type: 'even-handed', betta: 1 } }))).toBe('policy.betta is unknown: did you mean beta?')
+  expect(refusal(() => withTop({ policy: { type: 'simple', minActive: 1 } }))).toContain('policy.minActive is unknown')
 })
 
 test('another way of writing words is recognised', () => {
