@@ -6,10 +6,14 @@ import type { Orchestrator } from '../orchestrator/orchestrator.ts'
 import { unknownModel } from '../unknown-model.ts'
 import type { ChosenModel } from './body/model-of-request.ts'
 import type { Fallback } from './fallback.ts'
+import { requestDetails } from './request-details.ts'
+import type { DetailOptions } from './request-details.ts'
 import { Wait } from './waiting/wait.ts'
 import type { WaitOptions } from './waiting/wait.ts'
 import type { WedgeWatch } from './wedge-watch.ts'
+import type { RequestDetails } from '../switcher/admission.ts'
 import type { Lease } from '../switcher/lease.ts'
+import type { Comeback } from '../switcher/queue.ts'
 import type { Switcher } from '../switcher/switcher.ts'
 import { isOver, whenOver } from './when-over.ts'
 import type { AnswerSink } from './relay/answer.ts'
@@ -32,6 +36,8 @@ export interface Gate {
   stalled: (id: string) => number
   /** What finds out that an engine has stopped answering. */
   watchOf: (id: string) => WedgeWatch
+  /** What requests are told apart by. */
+  details: DetailOptions
   /** Where requests for models that are not ours go. */
   fallback: Fallback | undefined
 }
@@ -73,6 +79,7 @@ export function preHandler (gate: Gate): RelayOptions['preHandler'] {
 function hold (gate: Gate, id: string, request: FastifyRequest, reply: FastifyReply, choice: ChosenModel, done: Done): void {
   const since = gate.clock.now()
   const { body } = choice
+  const details = requestDetails(request, gate.details)
   const wait = new Wait(reply, () => waitOptions(gate, id, request, choice))
   let passage: Passage | undefined
   // Watched before anything can wait: whoever leaves in between is not missed.
@@ -84,14 +91,14 @@ function hold (gate: Gate, id: string, request: FastifyRequest, reply: FastifyRe
   })
   const leave = gate.switcher.request(id, body.length, {
     granted: lease => {
-      passage = new Passage(pathOf(gate, request), reply.raw, engineLink(gate, lease, body.length, since, wait))
+      passage = new Passage(pathOf(gate, request), reply.raw, engineLink(gate, lease, body.length, { since, ...details }, wait))
       setErrand(request, { passage, body })
       if (wait.early === undefined) done()
       else proceed(request, reply, wait.early)
     },
     refused: error => wait.early === undefined ? done(error) : wait.early.fail(error),
     waiting: waiter => wait.queued(waiter)
-  })
+  }, details)
 }
 
 /** After the hooks Fastify calls the handler, but not if an answer has begun meanwhile. */
@@ -110,7 +117,9 @@ function waitOptions (gate: Gate, model: string, request: FastifyRequest, choice
   return { model, path, clock, switcher, stall: stallLimit(gate, model), heartbeat: streams ? heartbeat : false }
 }
 
-function engineLink (gate: Gate, lease: Lease, bytes: number, since: number, wait: Wait): EngineLink {
+type Origin = Pick<Comeback, 'since'> & Pick<RequestDetails, 'priority' | 'mayCauseSwitch'>
+
+function engineLink (gate: Gate, lease: Lease, bytes: number, { since, ...details }: Origin, wait: Wait): EngineLink {
   const { switcher, orchestrator, replay, watchOf } = gate
   const id = lease.model
   return {
@@ -118,7 +127,7 @@ function engineLink (gate: Gate, lease: Lease, bytes: number, since: number, wai
     replay,
     endpoint: () => orchestrator.endpoint(id),
     begun: () => wait.early,
-    renew: (suspect, answer) => switcher.request(id, bytes, { ...answer, waiting: waiter => wait.queued(waiter) }, { comeback: { since, suspect } }),
+    renew: (suspect, answer) => switcher.request(id, bytes, { ...answer, waiting: waiter => wait.queued(waiter) }, { ...details, comeback: { since, suspect } }),
     silent: request => watchOf(id).add(request),
     heard: request => watchOf(id).delete(request),
     stall: stallLimit(gate, id),

@@ -54,8 +54,8 @@ t.test('comments come while another model drains, then the whole stream', async 
   t.match(first.headers, { 'content-type': 'text/event-stream; charset=utf-8', 'x-llmux-queue-position': '1', 'x-llmux-estimated-wait': /^[1-9]\d*$/ })
   t.match(second.headers, { 'x-llmux-queue-position': '2' })
   await Promise.all([beats(first, 3), beats(second, 3)])
-  t.ok(comments(first).every(line => /^: waiting, position 1, about \d+ s$/.test(line)), comments(first)[0])
-  t.ok(comments(second).every(line => /^: waiting, position 2, about \d+ s$/.test(line)), comments(second)[0])
+  t.ok(comments(first).every(line => /^: waiting, position 1, about \d+ s$/.test(line)), first.text)
+  t.ok(comments(second).every(line => /^: waiting, position 2, about \d+ s$/.test(line)), second.text)
   t.equal(plain(first), '')
   t.equal(gateway.app.llmux.status().waiting, 2)
   t.notOk(holder.end)
@@ -158,7 +158,7 @@ t.test('an error is the last event, in the dialect of the route, and the connect
     t.notMatch(reader.text, '[DONE]')
     t.equal(plain(reader).match(/^data: /gm)?.length, 1)
   }
-  const [chat, completions, messages, responses] = readers as [StreamReader, StreamReader, StreamReader, StreamReader]
+  const [chat, completions, messages, responses] = readers as StreamReader[] as [StreamReader, StreamReader, StreamReader, StreamReader]
   const said = { message: /waited more than 500 ms/, code: 'queue_timeout' }
   for (const reader of [chat, completions]) t.match(lastEvent(reader), { error: { ...said, type: 'server_error', param: null } })
   t.match(messages.events.at(-1), { event: 'error' })

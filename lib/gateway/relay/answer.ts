@@ -7,6 +7,8 @@ export interface Head {
 
 /** The engine's side of an answer. */
 export interface Source {
+  /** So many bytes of it are on their way to the client. */
+  passed: (bytes: number) => void
   /** There is room again. */
   resume: () => void
   /** The reader is gone, or has had enough. */

@@ -44,7 +44,11 @@ export class Exchange implements AttemptListener {
   begin (head: Head, controller: Dispatcher.DispatchController): AnswerBody {
     const passage = this.#passage
     passage.link?.heard(this)
-    return this.#goesTo.begin(head, { resume: () => controller.resume(), abandoned: reason => passage.abort(reason) })
+    return this.#goesTo.begin(head, {
+      passed: bytes => passage.passed(bytes),
+      resume: () => controller.resume(),
+      abandoned: reason => passage.abort(reason)
+    })
   }
 
   async examine (reason: string): Promise<boolean> {

@@ -20,9 +20,9 @@ export class ReplySink implements AnswerSink {
     this.#callback = callback
   }
 
-  begin (head: Head, { resume, abandoned }: Source): AnswerBody {
+  begin (head: Head, source: Source): AnswerBody {
     const { response, link } = this.#passage
-    const body = new ResponseBody({ response, stall: link?.stall, resume, abandoned })
+    const body = new ResponseBody({ response, stall: link?.stall, ...source })
     this.#callback(null, { ...head, body })
     return body
   }

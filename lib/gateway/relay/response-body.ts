@@ -34,6 +34,7 @@ export class ResponseBody extends Readable implements AnswerBody {
 
   /** Returns whether there is room for more. */
   add (chunk: Buffer): boolean {
+    this.#options.passed(chunk.length)
     const room = this.push(chunk)
     if (!room && this.#stallTimer === undefined) this.#watchReader()
     return room

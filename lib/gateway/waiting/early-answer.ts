@@ -35,6 +35,7 @@ export class EarlyAnswer implements AnswerSink {
     this.#body = new ResponseBody({
       response: reply.raw,
       stall: options.stall,
+      passed: bytes => this.#source?.passed(bytes),
       resume: () => this.#source?.resume(),
       abandoned: reason => {
         this.#stop()

@@ -31,8 +31,8 @@ function begin ({ path = '/v1/chat/completions', hooked = false } = {}) {
   const early = new EarlyAnswer(reply as unknown as FastifyReply, {
     model: 'm', path, clock, interval: 5_000, stall: { clock, limit: 60_000, othersWait: () => true }, comment: () => `place ${place--}`
   })
-  const engine = { resumed: 0, abandoned: [] as Error[] }
-  const source = { resume: () => { engine.resumed++ }, abandoned: (reason: Error) => { engine.abandoned.push(reason) } }
+  const engine = { resumed: 0, passed: 0, abandoned: [] as Error[] }
+  const source = { passed: (bytes: number) => { engine.passed += bytes }, resume: () => { engine.resumed++ }, abandoned: (reason: Error) => { engine.abandoned.push(reason) } }
   return { clock, client, early, engine, source, body: () => body! }
 }
 
@@ -52,7 +52,7 @@ describe('an answer that begins early', () => {
   })
 
   test('goes on with the engine’s events, byte for byte and without comments', async () => {
-    const { clock, client, early, source } = begin()
+    const { clock, client, early, engine, source } = begin()
     await turns()
     const body = early.begin(events, source)
     clock.advance(20_000)
@@ -63,6 +63,7 @@ describe('an answer that begins early', () => {
     await turns()
     expect(client.text).toBe(': place 3\n\ndata: 1\n\ndata: [DONE]\n\n')
     expect(client.raw.writableFinished).toBe(true)
+    expect(engine.passed, 'comments are no bytes of the engine’s').toBe('data: 1\n\ndata: [DONE]\n\n'.length)
   })
 
   test('sends no second comment to a client that has not read the first', async () => {
