@@ -22,6 +22,7 @@ const models = {
   'not-there': { command: 'no-such-vllm' },
   'start-dies': { faults: { start: 'exit@1/10' } },
   'start-dies-once': { faults: { start: 'exit@1/10*1' } },
+  waits: { mock: ['--mock-start-ms', '700'] },
   'start-hangs': { faults: { start: 'hang' }, timeouts: { start: 500 } },
   'queue-timeout': { faults: { start: 'hang' }, timeouts: { queue: 300 } },
   goes: { gpus: [100], mock: ['--mock-token-ms', '20'], timeouts: { drain: 300 } },
@@ -50,6 +51,7 @@ export async function startGateway () {
     gpuMemoryCommand: false,
     bodyLimit: 1024 ** 2,
     maxQueue: 1,
+    heartbeat: 100,
     timeouts: { stop: 2_000, grace: 2_000 },
     models: Object.fromEntries(Object.entries(models).map(([name, model], index) => [name, optionsOf(name, model, index, dir)]))
   })

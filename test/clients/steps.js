@@ -52,10 +52,12 @@ export const steps = [
   { name: '503 not startable', op: 'chat', model: 'not-startable', expect: { status: 503, code: 'LLMUX_ERR_NOT_STARTABLE' } },
   { name: '503 cannot be spawned', op: 'chat', model: 'not-there', expect: { status: 503, code: 'LLMUX_ERR_SPAWN_FAILED' } },
   { name: '503 start dies', op: 'chat', model: 'start-dies', expect: { status: 503, code: 'LLMUX_ERR_PROCESS_DIED' } },
-  { name: '503 start too slow', op: 'stream', model: 'start-hangs', expect: { status: 503, code: 'LLMUX_ERR_START_TIMEOUT' } },
+  { name: '503 start too slow', op: 'chat', model: 'start-hangs', expect: { status: 503, code: 'LLMUX_ERR_START_TIMEOUT' } },
   { name: '504 waited too long', op: 'chat', model: 'queue-timeout', expect: { status: 504, code: 'LLMUX_ERR_QUEUE_TIMEOUT' } },
   { name: '504 cut for another', op: 'chat', model: 'goes', maxTokens: 4_000, expect: { status: 504, code: 'LLMUX_ERR_DRAIN_TIMEOUT' } },
   // A stream that has begun: its error has a code in its last event, but no status.
+  { name: 'stream, comments while it waits', op: 'stream', model: 'waits', expect: { answer: true } },
+  { name: 'stream, waited too long', op: 'stream', model: 'queue-timeout', expect: { status: null, code: 'queue_timeout' } },
   { name: 'stream, engine dies', op: 'stream', model: 'breaks', maxTokens: 100, expect: { status: null, code: 'engine_died' } },
   { name: 'stream, cut for another', op: 'stream', model: 'goes', maxTokens: 4_000, expect: { status: null, code: 'drain_timeout' } },
 

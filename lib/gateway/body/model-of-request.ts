@@ -99,7 +99,10 @@ export function chosenModel (sources: ModelSources): ChosenModel {
   const byHeader = headerModel(sources.header)
   if (byHeader !== undefined) {
     let body: OpenBody | undefined
-    return new Choice(byHeader, byHeader, () => body ??= openBody(sources))
+    return new Choice(byHeader, byHeader, () => {
+      body ??= openBody(sources)
+      return body
+    })
   }
   const body = openBody(sources)
   const asked = body.read() || undefined
