@@ -20,7 +20,7 @@ const endless = { stream: true, max_tokens: 1_000_000 }
 const bodyOf = (model: string, more: object = {}) => JSON.stringify({ model, messages: [{ role: 'user', content: 'x' }], ...more })
 
 async function start (t: Test, options: Partial<TestGatewayOptions> = {}) {
-  const gateway = await startGateway({ models: ['a', 'b'], mock: { 'token-ms': 5 }, heartbeat, ...options })
+  const gateway = await startGateway({ models: ['a', 'b'], mock: { 'token-ms': 5 }, heartbeat, policy: 'fifo', ...options })
   t.teardown(() => gateway.close())
   return gateway
 }
