@@ -49,6 +49,11 @@ export class Board {
     return this.slots.filter(slot => slot.queue.size > 0 && this.obstacle(slot) !== undefined && !this.busy(slot))
   }
 
+  /** Whether its next time awake begins with a start. */
+  cold (slot: Slot): boolean {
+    return this.#engines.cold(slot.id)
+  }
+
   /** Whether a transition holds one of its GPUs. */
   busy (slot: Slot): boolean {
     return [...this.transitions].some(transition => transition.touches(slot))

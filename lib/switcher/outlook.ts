@@ -28,9 +28,12 @@ export function outlook (slot: Slot, waiter: Waiter | undefined, context: Outloo
 }
 
 function situation (slot: Slot, position: number, { board, costs, now }: OutlookContext): Situation {
-  const cold = new Set(board.views().filter(view => view.cold).map(view => view.id))
-  const crowds = new Map(board.slots.map(other => [other, crowdOf(other, arrivalOf(other.id, cold.has(other.id), costs), now)]))
-  const crowd = (other: Slot) => crowds.get(other)!
+  const crowds = new Map<Slot, Crowd>()
+  const crowd = (other: Slot): Crowd => {
+    const known = crowds.get(other) ?? crowdOf(other, arrivalOf(other.id, board.cold(other), costs), now)
+    crowds.set(other, known)
+    return known
+  }
   const transition = [...board.transitions].find(transition => transition.touches(slot))
   const leaving = transition?.plan.evict ?? []
   const neighbours = board.slots.filter(other => other !== slot && shareGpu(other.model, slot.model))
