@@ -30,6 +30,7 @@ export const modelDefaults = (name: string): Omit<ResolvedModel, 'id' | 'command
   env: {},
   preload: false,
   maxConcurrency: 256,
+  maxQueue: undefined,
   warmup: false,
   port: undefined,
   sleepLevel: 1,

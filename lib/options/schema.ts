@@ -92,6 +92,7 @@ export const modelSchema = objectOf<ModelOptions>('must be an object: the option
   timeouts: objectOf<ModelTimeouts>('must be an object of milliseconds', modelTimeouts),
   preload: boolean,
   maxConcurrency: anyCount(1),
+  maxQueue: anyCount(0),
   warmup: boolean,
   port: integer(1, 65_535),
   sleepLevel: oneOf(1, 2, 3),

@@ -98,6 +98,8 @@ export interface ModelOptions {
   preload?: boolean
   /** Requests granted at once; others wait. Default 256, as vLLM's `--max-num-seqs`. Minimum 1. */
   maxConcurrency?: number
+  /** Requests that may wait for this model. Default: no more than for all models together. Minimum 0. */
+  maxQueue?: number
   /** Generate one token after each start and wake, before the first user. Default `false`. */
   warmup?: boolean
   /** TCP port on 127.0.0.1. 1 to 65 535. Default: a unix socket in a private directory. */
@@ -187,10 +189,11 @@ export interface LlmuxOptions {
 }
 
 /** One model's options with every default filled in. The floors below the plugin see only this. */
-export interface ResolvedModel extends Required<Omit<ModelOptions, 'port' | 'timeouts'>> {
+export interface ResolvedModel extends Required<Omit<ModelOptions, 'port' | 'maxQueue' | 'timeouts'>> {
   /** The engine's own id: names, aliases and adapters map to it at the edge. */
   id: string
   port: number | undefined
+  maxQueue: number | undefined
   timeouts: Required<ModelTimeouts>
 }
 

@@ -60,7 +60,7 @@ export class Admission {
       return () => {}
     }
     // Whoever comes back has been let in before.
-    const error = obstacle ?? (comeback === undefined ? this.room.full(bytes) : this.room.late(slot, comeback.since, mayCauseSwitch))
+    const error = obstacle ?? (comeback === undefined ? this.room.full(slot, bytes) : this.room.late(slot, comeback.since, mayCauseSwitch))
     if (error !== undefined) {
       this.#emit(slot, id, 'arrived', 'refused', now, error.message, { error, input: bytes })
       call(answer.refused, error)

@@ -6,7 +6,7 @@ import { Waiters } from './policy/waiters.ts'
 import { Queue } from './queue.ts'
 
 /** What the switcher must know of a model. */
-export interface SwitchedModel extends Pick<ResolvedModel, 'id' | 'gpus' | 'gpuShare' | 'maxConcurrency'> {
+export interface SwitchedModel extends Pick<ResolvedModel, 'id' | 'gpus' | 'gpuShare' | 'maxConcurrency'>, Partial<Pick<ResolvedModel, 'maxQueue'>> {
   timeouts: Pick<ResolvedModel['timeouts'], 'queue' | 'drain' | 'passive'>
 }
 

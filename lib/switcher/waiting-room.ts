@@ -39,8 +39,9 @@ export class WaitingRoom {
   }
 
   /** Why there is no room for one more; undefined if there is. */
-  full (bytes: number): Error | undefined {
+  full ({ queue, model }: Slot, bytes: number): Error | undefined {
     const { maxQueue, maxQueueBytes } = this.#limits
+    if (queue.size >= (model.maxQueue ?? Infinity)) return new QueueFullError(`${model.maxQueue} requests for model \`${model.id}\` at most`)
     if (this.#size >= maxQueue) return new QueueFullError(`${maxQueue} requests at most`)
     if (this.#bytes + bytes > maxQueueBytes) return new QueueFullError(`${maxQueueBytes} bytes of bodies at most`)
     return undefined

@@ -31,6 +31,7 @@ describe('with only a model\'s name given', () => {
       },
       preload: false,
       maxConcurrency: 256,
+      maxQueue: undefined,
       warmup: false,
       port: undefined,
       sleepLevel: 1,

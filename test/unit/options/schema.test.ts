@@ -79,6 +79,7 @@ const modelCases: Record<string, Case> = {
   },
   preload: { good: [true, false], bad: [['yes', '', `${boolean}, not "yes"`], [1, '', `${boolean}, not 1`], [null, '', boolean]] },
   warmup: { good: [true, false], bad: [['true', '', `${boolean}, not "true"`]] },
+  maxQueue: { good: [0, 10_000], bad: [[-1, '', 'must be a whole number of at least 0, not -1'], ['8', '', 'must be a whole number of at least 0, not "8"']] },
   maxConcurrency: { good: [1, 10_000], bad: [[0, '', 'must be a whole number of at least 1, not 0'], [2.5, '', 'must be a whole number of at least 1, not 2.5'], ['8', '', 'must be a whole number of at least 1, not "8"']] },
   port: { good: [1, 8_000, 65_535], bad: [[0, '', 'must be a whole number from 1 to 65535, not 0'], [65_536, '', 'must be a whole number from 1 to 65535, not 65536'], ['8000', '', 'must be a whole number from 1 to 65535, not "8000"']] },
   sleepLevel: { good: [1, 2, 3], bad: [[0, '', 'must be 1, 2, or 3, not 0'], [4, '', 'must be 1, 2, or 3, not 4'], ['1', '', 'must be 1, 2, or 3, not "1"']] },

@@ -23,6 +23,7 @@ test('every option of the type can be written, and the schema knows it', () => {
     timeouts: { start: 1, sleep: 1, wake: 1, reload: 1, resetPrefixCache: 1, health: 1, drain: 1, queue: 1, passive: 1, wedged: 1, stalled: 1, memory: 1, stop: 1 },
     preload: true,
     maxConcurrency: 1,
+    maxQueue: 1,
     warmup: true,
     port: 8000,
     sleepLevel: 2,

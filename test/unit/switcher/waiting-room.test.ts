@@ -39,26 +39,38 @@ describe('a waiting room', () => {
 
   test('is full at its number of requests', () => {
     enter(0)
-    expect(room.full(0)).toBeUndefined()
+    expect(room.full(slot, 0)).toBeUndefined()
     const waiter = enter(0)
-    expect(room.full(0)).toBeInstanceOf(QueueFullError)
-    expect(room.full(0)!.message).toBe('too many requests are waiting (2 requests at most)')
+    expect(room.full(slot, 0)).toBeInstanceOf(QueueFullError)
+    expect(room.full(slot, 0)!.message).toBe('too many requests are waiting (2 requests at most)')
     room.leave(slot, waiter)
-    expect(room.full(0)).toBeUndefined()
+    expect(room.full(slot, 0)).toBeUndefined()
   })
 
   test('is full at its number of bytes', () => {
     enter(60)
-    expect(room.full(40)).toBeUndefined()
-    expect(room.full(41)).toBeInstanceOf(QueueFullError)
-    expect(room.full(41)!.message).toBe('too many requests are waiting (100 bytes of bodies at most)')
+    expect(room.full(slot, 40)).toBeUndefined()
+    expect(room.full(slot, 41)).toBeInstanceOf(QueueFullError)
+    expect(room.full(slot, 41)!.message).toBe('too many requests are waiting (100 bytes of bodies at most)')
   })
 
   test('counts all models together', () => {
     enter(60)
     const other = new Slot(model('b'))
     room.enter(other, { id: 2, bytes: 0, since: clock.now(), priority: 0, mayCauseSwitch: true, comeback: undefined, granted: () => {}, refused: () => {} }, () => {})
-    expect(room.full(0)).toBeInstanceOf(QueueFullError)
+    expect(room.full(slot, 0)).toBeInstanceOf(QueueFullError)
+  })
+
+  test('is full for one model at that model\'s own number, however many may wait in all', () => {
+    const [few, none] = [new Slot(model('few', { maxQueue: 1 })), new Slot(model('none', { maxQueue: 0 }))]
+    expect(room.full(few, 0)).toBeUndefined()
+    const waiter = room.enter(few, { id: 3, bytes: 0, since: clock.now(), priority: 0, mayCauseSwitch: true, comeback: undefined, granted: () => {}, refused: () => {} }, () => {})
+    expect(room.full(few, 0)).toBeInstanceOf(QueueFullError)
+    expect(room.full(few, 0)!.message).toBe('too many requests are waiting (1 requests for model `few` at most)')
+    expect(room.full(none, 0)).toBeInstanceOf(QueueFullError)
+    expect(room.full(slot, 0)).toBeUndefined()
+    room.leave(few, waiter)
+    expect(room.full(few, 0)).toBeUndefined()
   })
 
   test('rule 9: tells whoever has waited for the model\'s limit, and not before', () => {
