@@ -5,8 +5,12 @@ import type { Orchestrator } from '../orchestrator/orchestrator.ts'
 import { unknownModel } from '../unknown-model.ts'
 import type { Fallback } from './fallback.ts'
 import type { WedgeWatch } from './wedge-watch.ts'
+import type { RequestDetails } from '../switcher/admission.ts'
 import type { Lease } from '../switcher/lease.ts'
+import type { Answer } from '../switcher/queue.ts'
 import type { Switcher } from '../switcher/switcher.ts'
+import { RequestRecord } from './request-record.ts'
+import type { Recorder } from './request-record.ts'
 import { isOver, whenOver } from './when-over.ts'
 import { ClientLeftError, Passage } from './relay/passage.ts'
 import type { EngineLink } from './relay/passage.ts'
@@ -14,6 +18,7 @@ import type { Errand, RelayOptions } from './relay/relay.ts'
 
 export interface Gate {
   clock: Clock
+  recorder: Recorder
   switcher: Switcher
   orchestrator: Orchestrator
   names: ResolvedOptions['names']
@@ -34,7 +39,9 @@ type Done = (error?: Error) => void
 // Not in a WeakMap: with an entry for each request that makes collecting garbage several times as dear.
 const kErrand = Symbol('llmux.errand')
 
-type Sent = FastifyRequest & { [kErrand]?: Errand }
+const kRecord = Symbol('llmux.record')
+
+type Sent = FastifyRequest & { [kErrand]?: Errand, [kRecord]?: RequestRecord }
 
 /** What the hook has made of a request that it let through. */
 export function errandOf (request: FastifyRequest): Errand {
@@ -44,6 +51,22 @@ export function errandOf (request: FastifyRequest): Errand {
 function setErrand (request: FastifyRequest, errand: Errand): void {
   const sent: Sent = request
   sent[kErrand] = errand
+}
+
+/** What is known of a request so far, from when it is sure to be one of ours; told when it is over. */
+export function recordOf (gate: Pick<Gate, 'recorder' | 'prefix'>, request: FastifyRequest, reply: FastifyReply): RequestRecord {
+  const sent: Sent = request
+  if (sent[kRecord] !== undefined) return sent[kRecord]
+  const record = keepRecord(gate, request, reply, undefined, 0)
+  whenOver(request, reply, () => record.end())
+  return record
+}
+
+function keepRecord (gate: Pick<Gate, 'recorder' | 'prefix'>, request: FastifyRequest, reply: FastifyReply, model: string | undefined, received: number): RequestRecord {
+  const sent: Sent = request
+  const record = new RequestRecord(gate.recorder, request, reply, { model, route: pathOf(gate, request), received })
+  sent[kRecord] = record
+  return record
 }
 
 /** The hook that finds the model of a request and holds the request until the switcher has granted it a lease. */
@@ -65,17 +88,27 @@ export function preHandler (gate: Gate): RelayOptions['preHandler'] {
 
 function hold (gate: Gate, id: string, request: FastifyRequest, reply: FastifyReply, body: Buffer, done: Done): void {
   const since = gate.clock.now()
+  const record = keepRecord(gate, request, reply, id, body.length)
   let passage: Passage | undefined
   // Watched before anything can wait: whoever leaves in between is not missed.
   whenOver(request, reply, () => {
+    record.end()
     leave()
     if (passage !== undefined) passage.abort(new ClientLeftError())
     // Still in the queue: there is nobody to answer any more.
     else if (!reply.sent) reply.hijack()
   })
-  const leave = gate.switcher.request(id, body.length, {
+  const ask: Ask = (answer, details = {}) => {
+    record.waits()
+    const granted = (lease: Lease) => {
+      record.granted()
+      answer.granted(lease)
+    }
+    return gate.switcher.request(id, body.length, { ...answer, granted }, { ...details, request: request.id })
+  }
+  const leave = ask({
     granted: lease => {
-      passage = new Passage(pathOf(gate, request), reply.raw, engineLink(gate, lease, body.length, since))
+      passage = new Passage(pathOf(gate, request), reply.raw, engineLink(gate, lease, since, ask), record)
       setErrand(request, { passage, body })
       done()
     },
@@ -83,13 +116,16 @@ function hold (gate: Gate, id: string, request: FastifyRequest, reply: FastifyRe
   })
 }
 
-function engineLink ({ clock, switcher, orchestrator, replay, stalled, watchOf }: Gate, lease: Lease, bytes: number, since: number): EngineLink {
+/** Asks for a lease, the first time or again. Returns how to give up. */
+type Ask = (answer: Answer, details?: Pick<RequestDetails, 'comeback'>) => () => void
+
+function engineLink ({ clock, switcher, orchestrator, replay, stalled, watchOf }: Gate, lease: Lease, since: number, ask: Ask): EngineLink {
   const id = lease.model
   return {
     lease,
     replay,
     endpoint: () => orchestrator.endpoint(id),
-    renew: (suspect, answer) => switcher.request(id, bytes, answer, { since, suspect }),
+    renew: (suspect, answer) => ask(answer, { comeback: { since, suspect } }),
     silent: request => watchOf(id).add(request),
     heard: request => watchOf(id).delete(request),
     stall: { clock, limit: stalled(id), othersWait: () => switcher.contended(id) },
@@ -99,17 +135,20 @@ function engineLink ({ clock, switcher, orchestrator, replay, stalled, watchOf }
 
 /** For models that are not ours: no lease, and the body as it came. */
 function passOn (gate: Gate, fallback: Fallback, request: FastifyRequest, reply: FastifyReply, done: Done): void {
-  const passage = new Passage(pathOf(gate, request), reply.raw, fallback.endpoint)
+  const body = request.body as Buffer
+  const record = keepRecord(gate, request, reply, undefined, body.length)
+  const passage = new Passage(pathOf(gate, request), reply.raw, fallback.endpoint, record)
   fallback.add(passage)
   whenOver(request, reply, () => {
+    record.end()
     fallback.delete(passage)
     passage.abort(new ClientLeftError())
   })
-  setErrand(request, { passage, body: request.body as Buffer })
+  setErrand(request, { passage, body })
   done()
 }
 
 /** Not what the client wrote but the route it was matched to: no spelling of a path leads anywhere else. */
-function pathOf ({ prefix }: Gate, request: FastifyRequest): string {
+function pathOf ({ prefix }: Pick<Gate, 'prefix'>, request: FastifyRequest): string {
   return request.routeOptions.url!.slice(prefix.length)
 }

@@ -5,12 +5,15 @@ import type { Lease } from '../switcher/lease.ts'
 import type { Switcher } from '../switcher/switcher.ts'
 import { unknownModel } from '../unknown-model.ts'
 import { HostLease } from './host-lease.ts'
+import type { SwitchHistory } from './switch-history.ts'
 
 export interface AcquireOptions {
   /** Gives up waiting. The promise rejects with the signal's reason. */
   signal?: AbortSignal
   /** What the waiting request holds in memory, in bytes, for `maxQueueBytes`. Default 0. */
   bytes?: number
+  /** The id of the request that it is for (`request.id`), told in events and logs. */
+  request?: string
 }
 
 export interface LlmuxContext {
@@ -18,6 +21,7 @@ export interface LlmuxContext {
   events: LlmuxEvents
   orchestrator: Orchestrator
   switcher: Switcher
+  history: SwitchHistory
 }
 
 /** `fastify.llmux`: what the host's own routes and hooks may ask for. Models go by any of their names. */
@@ -33,14 +37,19 @@ export class Llmux {
 
   /** What is going on, and why. */
   status () {
-    const { options, orchestrator, switcher } = this.#context
+    const { options, orchestrator, switcher, history } = this.#context
     const { models, ...rest } = switcher.status()
     const views = new Map(models.map(view => [view.id, view]))
+    const seen = orchestrator.memorySeen
     return {
       ...rest,
-      models: options.models.map(({ id, aliases, adapters }) => {
+      /** The last switches, latest first: what they cost, and why one failed. */
+      switches: history.switches,
+      /** By index, as last looked at; empty where nobody can look. */
+      gpuMemory: (seen?.memories ?? []).flatMap((memory, gpu) => memory === undefined ? [] : [{ gpu, ...memory, time: seen!.time }]),
+      models: options.models.map(({ id, aliases, adapters, gpus }) => {
         const { inFlight, waiting, oldest } = views.get(id)!
-        return { name: id, aliases, adapters, ...orchestrator.snapshot(id), inFlight, waiting, oldest }
+        return { name: id, aliases, adapters, gpus, ...orchestrator.snapshot(id), inFlight, waiting, oldest }
       })
     }
   }
@@ -50,7 +59,7 @@ export class Llmux {
    *
    * @throws {ModelNotFoundError | QueueFullError | QueueTimeoutError | ClosingError} or why the model could not be brought up.
    */
-  async acquire (model: string, { signal, bytes = 0 }: AcquireOptions = {}): Promise<HostLease> {
+  async acquire (model: string, { signal, bytes = 0, request }: AcquireOptions = {}): Promise<HostLease> {
     const { switcher, orchestrator } = this.#context
     const id = this.#id(model)
     signal?.throwIfAborted()
@@ -64,7 +73,7 @@ export class Llmux {
       const leave = switcher.request(id, bytes, {
         granted: lease => { stopListening(); resolve(lease) },
         refused: error => { stopListening(); reject(error) }
-      })
+      }, { request })
     })
     return new HostLease(lease, orchestrator.endpoint(id))
   }

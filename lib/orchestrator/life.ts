@@ -29,11 +29,11 @@ export class Life {
     this.#process = process
   }
 
-  static async begin (driver: Driver, model: ResolvedModel, onExit: (life: Life) => void): Promise<Life> {
+  static async begin (driver: Driver, model: ResolvedModel, onExit: (life: Life) => void, onText?: (text: string) => void): Promise<Life> {
     const process = await driver.spawn(model, exit => {
       life.#exit = exit
       onExit(life)
-    })
+    }, onText)
     const life = new Life(model.id, process)
     return life
   }

@@ -19,9 +19,14 @@ export interface AdmissionContext {
 /** What else there is to know of a request. */
 export interface RequestDetails {
   comeback?: Comeback | undefined
+  /** The id of the host's request. */
+  request?: string | undefined
   /** Why there is no point in waiting. */
   obstacle?: Error | undefined
 }
+
+/** Who is told of in events. */
+type Asker = Pick<Waiter, 'id' | 'request'>
 
 let lastId = 0
 
@@ -39,24 +44,24 @@ export class Admission {
    * Returns what to call when the client has left; after the answer it does nothing. With an `obstacle` there is no point
    * in waiting.
    */
-  request (slot: Slot, bytes: number, answer: Answer, { comeback, obstacle }: RequestDetails): () => void {
+  request (slot: Slot, bytes: number, answer: Answer, { comeback, obstacle, request }: RequestDetails): () => void {
     const id = ++lastId
     const now = this.#context.clock.now()
     const suspect = comeback?.suspect ?? false
     if (obstacle === undefined && slot.admits && slot.queue.size === 0 && !(suspect && slot.suspect !== undefined)) {
-      call(answer.granted, this.#lease(slot, id, 'arrived', now, suspect))
+      call(answer.granted, this.#lease(slot, { id, request }, 'arrived', now, suspect))
       this.#changed()
       return () => {}
     }
     // Whoever comes back has been let in before.
     const error = obstacle ?? (comeback === undefined ? this.room.full(bytes) : this.room.late(slot, comeback.since))
     if (error !== undefined) {
-      this.#emit(slot, id, 'arrived', 'refused', now, error.message, error)
+      this.#emit(slot, { id, request }, 'arrived', 'refused', now, error.message, error)
       call(answer.refused, error)
       return () => {}
     }
-    const waiter = this.room.enter(slot, { id, bytes, comeback, since: comeback?.since ?? now, ...answer }, (waiter, error) => this.#refuse(slot, waiter, error))
-    this.#emit(slot, id, 'arrived', 'queued', now, slot.awake ? 'the model is busy' : 'the model is not awake')
+    const waiter = this.room.enter(slot, { id, bytes, request, comeback, since: comeback?.since ?? now, ...answer }, (waiter, error) => this.#refuse(slot, waiter, error))
+    this.#emit(slot, waiter, 'arrived', 'queued', now, slot.awake ? 'the model is busy' : 'the model is not awake')
     this.#context.onChange()
     return () => this.#leave(slot, waiter)
   }
@@ -66,7 +71,7 @@ export class Admission {
     const next = () => slot.admits ? slot.queue.next(slot.suspect === undefined) : undefined
     for (let waiter = next(); waiter !== undefined; waiter = next()) {
       this.room.leave(slot, waiter)
-      call(waiter.granted, this.#lease(slot, waiter.id, 'queued', waiter.queued, waiter.comeback?.suspect ?? false))
+      call(waiter.granted, this.#lease(slot, waiter, 'queued', waiter.queued, waiter.comeback?.suspect ?? false))
     }
   }
 
@@ -79,29 +84,29 @@ export class Admission {
 
   #refuse (slot: Slot, waiter: Waiter, error: Error): void {
     if (!this.room.leave(slot, waiter)) return
-    this.#emit(slot, waiter.id, 'queued', 'refused', waiter.queued, error.message, error)
+    this.#emit(slot, waiter, 'queued', 'refused', waiter.queued, error.message, error)
     call(waiter.refused, error)
     this.#context.onChange()
   }
 
   #leave (slot: Slot, waiter: Waiter): void {
     if (!this.room.leave(slot, waiter)) return
-    this.#emit(slot, waiter.id, 'queued', 'left', waiter.queued, 'the client has left')
+    this.#emit(slot, waiter, 'queued', 'left', waiter.queued, 'the client has left')
     this.#context.onChange()
   }
 
-  #lease (slot: Slot, id: number, from: RequestState, since: number, suspect: boolean): Lease {
-    const lease = new Lease(id, slot.id, this.#context.clock.now(), (lease, how) => this.#ended(slot, lease, how))
+  #lease (slot: Slot, { id, request }: Asker, from: RequestState, since: number, suspect: boolean): Lease {
+    const lease = new Lease(id, slot.id, this.#context.clock.now(), (lease, how) => this.#ended(slot, { id, request }, lease, how))
     slot.leases.add(lease)
     if (suspect) slot.suspect = lease
-    this.#emit(slot, id, from, 'granted', since, 'the model is awake')
+    this.#emit(slot, { id, request }, from, 'granted', since, 'the model is awake')
     return lease
   }
 
-  #ended (slot: Slot, lease: Lease, how: LeaseEnd): void {
+  #ended (slot: Slot, asker: Asker, lease: Lease, how: LeaseEnd): void {
     slot.leases.delete(lease)
     if (slot.suspect === lease) slot.suspect = undefined
-    this.#emit(slot, lease.id, 'granted', how, lease.since, lease.error?.message ?? 'done', lease.error)
+    this.#emit(slot, asker, 'granted', how, lease.since, lease.error?.message ?? 'done', lease.error)
     this.#context.onChange()
   }
 
@@ -110,10 +115,10 @@ export class Admission {
     if (this.room.size > 0) this.#context.onChange()
   }
 
-  #emit (slot: Slot, id: number, from: RequestState, to: RequestState, since: number, reason: string, error?: Error): void {
+  #emit (slot: Slot, { id, request }: Asker, from: RequestState, to: RequestState, since: number, reason: string, error?: Error): void {
     const time = this.#context.clock.now()
     this.#context.events.emit('request', {
-      id, time, model: slot.id, from, to, reason, duration: time - since, ...(error && { error })
+      id, time, model: slot.id, from, to, reason, duration: time - since, ...(request !== undefined && { request }), ...(error && { error })
     })
   }
 }

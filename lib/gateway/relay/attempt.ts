@@ -23,6 +23,8 @@ export interface AttemptListener {
   started (controller: Dispatcher.DispatchController): void
   /** The first byte is there: from here on the answer is the client's. */
   begin (head: Head, controller: Dispatcher.DispatchController): ResponseBody
+  /** So many bytes are passed on. */
+  passed (bytes: number): void
   /** The answer looks as if the engine were dead. Resolves with whether it lives. */
   examine (reason: string): Promise<boolean>
   /** It broke before the first byte. */
@@ -92,6 +94,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
   #pass (chunk: Buffer): void {
     if (chunk.length === 0) return
     this.#body ??= this.#listener.begin(this.#head!, this.#controller!)
+    this.#listener.passed(chunk.length)
     if (!this.#body.add(chunk)) this.#controller!.pause()
   }
 

@@ -41,6 +41,7 @@ export class Exchange implements AttemptListener {
     const { abortReason, target: { origin, dispatcher } } = this.#passage
     if (abortReason !== undefined) return this.#callback(abortReason)
     this.#attempts++
+    this.#passage.record.sending()
     this.#passage.link?.silent(this)
     dispatcher.dispatch({ ...this.#request, origin }, new Attempt(this))
   }
@@ -52,6 +53,7 @@ export class Exchange implements AttemptListener {
   begin (head: Head, controller: Dispatcher.DispatchController): ResponseBody {
     const passage = this.#passage
     passage.link?.heard(this)
+    passage.record.answered()
     const body = new ResponseBody({
       response: passage.response,
       stall: passage.link?.stall,
@@ -60,6 +62,10 @@ export class Exchange implements AttemptListener {
     })
     this.#callback(null, { ...head, body })
     return body
+  }
+
+  passed (bytes: number): void {
+    this.#passage.record.passed(bytes)
   }
 
   async examine (reason: string): Promise<boolean> {
@@ -79,8 +85,10 @@ export class Exchange implements AttemptListener {
   }
 
   broken ({ error, dead, eventStream }: Failure, body: ResponseBody): void {
-    const { path, abortReason, link } = this.#passage
+    const { path, abortReason, link, record } = this.#passage
     const reason = abortReason ?? (link === undefined ? new UpstreamError(detail(error)) : this.#died(error))
+    // A client that has left is no error of anybody's.
+    if (reason instanceof LlmuxError) record.failed(reason)
     body.break(reason, eventStream && reason instanceof LlmuxError ? errorEvent(path, reason) : undefined)
     this.#passage.end()
     if (abortReason === undefined && !dead) this.examine('a connection to it broke').catch(fault => body.destroy(fault))

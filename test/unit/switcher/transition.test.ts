@@ -72,7 +72,7 @@ describe('a transition', () => {
     engines.complete('wake', 'b')
     expect(onEnd).toHaveBeenCalledExactlyOnceWith(undefined, true)
     expect(clock.pending).toBe(0)
-    const common = { model: 'b', reason: 'test', evict: ['a'] }
+    const common = { model: 'b', wake: 'b', reason: 'test', evict: ['a'] }
     expect(changes).toEqual([
       { ...common, time: begun, from: 'idle', to: 'checking', duration: 0, phases: {} },
       { ...common, time: begun + 1, from: 'checking', to: 'draining', duration: 1, phases: { checking: 1 } },

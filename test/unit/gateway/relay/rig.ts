@@ -4,7 +4,7 @@ import type { Dispatcher } from 'undici'
 import { Exchange } from '../../../../lib/gateway/relay/exchange.ts'
 import type { UpstreamResponse } from '../../../../lib/gateway/relay/exchange.ts'
 import { Passage } from '../../../../lib/gateway/relay/passage.ts'
-import type { EngineLink } from '../../../../lib/gateway/relay/passage.ts'
+import type { EngineLink, PassageRecord } from '../../../../lib/gateway/relay/passage.ts'
 import type { Endpoint } from '../../../../lib/orchestrator/driver.ts'
 import { Lease } from '../../../../lib/switcher/lease.ts'
 import type { Answer } from '../../../../lib/switcher/queue.ts'
@@ -101,7 +101,14 @@ export function rig ({ replay = true, path = '/v1/chat/completions', fallback = 
       return new Promise(resolve => { verdict = resolve })
     }
   }
-  const passage = new Passage(path, client as unknown as ServerResponse, fallback ? endpoint : link)
+  const recorded = { sendings: 0, answered: 0, bytes: 0, errors: [] as Error[] }
+  const record: PassageRecord = {
+    sending: () => { recorded.sendings++ },
+    answered: () => { recorded.answered++ },
+    passed: bytes => { recorded.bytes += bytes },
+    failed: error => recorded.errors.push(error)
+  }
+  const passage = new Passage(path, client as unknown as ServerResponse, fallback ? endpoint : link, record)
   const answers: Array<UpstreamResponse | Error> = []
   new Exchange(passage, { path, method: 'POST', headers: {}, body: 'b' }, (error, response) => answers.push(error ?? response!)).send()
   return {
@@ -114,6 +121,7 @@ export function rig ({ replay = true, path = '/v1/chat/completions', fallback = 
     ends,
     silent,
     answers,
+    recorded,
     lease: link.lease,
     setWaiting: (value: boolean) => { waiting = value },
     /** The engine's health as the examination finds it. */
