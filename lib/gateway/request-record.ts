@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '../clock.ts'
 import type { LlmuxError } from '../errors.ts'
+import { unquote } from '../orchestrator/life.ts'
 import type { PassageRecord } from './relay/passage.ts'
 import type { LlmuxEvents, ResponseEnd, ResponseOutcome } from '../events.ts'
 
@@ -88,7 +89,7 @@ export class RequestRecord implements PassageRecord {
       ...this.#about,
       status: raw.headersSent ? raw.statusCode : undefined,
       outcome: this.#outcome,
-      ...(this.#error && { code: this.#error.code, reason: this.#error.message.split('\n', 1)[0]! }),
+      ...(this.#error && { code: this.#error.code, reason: unquote(this.#error.message).text }),
       queued: this.#queued,
       firstByte: this.#firstByte,
       duration: time - this.#arrived,

@@ -14,6 +14,12 @@ export function quote (lines: string[]): string {
   return lines.length === 0 ? '' : `; its last lines:\n${lines.join('\n')}`
 }
 
+/** The reverse of `quote`, for those who have another place for these lines. */
+export function unquote (message: string): { text: string, lastLines: string[] } {
+  const [first = '', ...lastLines] = message.split('\n')
+  return { text: first.replace(/; its last lines:$/, ''), lastLines }
+}
+
 /** One life of an engine: one process group, from its spawn until nobody of it is left. */
 export class Life {
   readonly #id: string

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { EngineDiedError, LlmuxError, UpstreamError } from '../../errors.ts'
+import { unquote } from '../../orchestrator/life.ts'
 import { Attempt } from './attempt.ts'
 import type { AttemptListener, Failure, Head } from './attempt.ts'
 import { errorEvent } from './error-event.ts'
@@ -116,8 +117,8 @@ export class Exchange implements AttemptListener {
   #died (error: Error): LlmuxError {
     const { lease } = this.#passage
     // What the engine said last is in the log; a client could do nothing with it.
-    const [reason] = (lease!.error?.message ?? detail(error)).split('\n', 1)
-    return new EngineDiedError(lease!.model, reason!)
+    const { text } = unquote(lease!.error?.message ?? detail(error))
+    return new EngineDiedError(lease!.model, text)
   }
 }
 

@@ -28,7 +28,9 @@ function logEngine ({ model, from, to, reason, duration, error, pid, level, step
   const fields = { model, from, to, duration: Math.round(duration), pid, level, reqId: request }
   if (error === undefined || to !== 'failed') return log.debug({ ...fields, reason, steps: steps && rounded(steps) }, `engine ${model} ${to}`)
   const { text, fields: why } = described(error)
-  log.error({ ...fields, ...why }, `engine ${model} failed after ${seconds(duration)} of being ${from}: ${text}`)
+  // What came to nothing is stopped before it counts as failed; any other end is a surprise.
+  const what = from === 'stopping' ? 'failed' : `died, ${from} for ${seconds(duration)}`
+  log.error({ ...fields, ...why }, `engine ${model} ${what}: ${text}`)
 }
 
 function logTransition (change: TransitionChange, log: FastifyBaseLogger): void {
@@ -47,8 +49,9 @@ function logResponse ({ request, model, route, status, outcome, code, reason, qu
   if (!harmed && log.level !== 'debug' && log.level !== 'trace') return
   const times = rounded({ queued, duration, ...(firstByte !== undefined && { firstByte }) })
   const fields = { reqId: request, model, route, status, outcome, code, ...times, ...rest, time: undefined }
-  const text = `request for ${model ?? 'no model of ours'} ${outcome} after ${seconds(duration)}${reason === undefined ? '' : `: ${reason}`}`
-  log[harmed ? 'warn' : 'debug'](fields, text)
+  const end = outcome === 'left' ? 'left by its client' : outcome === 'cut' ? 'cut' : `answered ${status}`
+  const text = `request for ${model ?? 'no model of ours'} ${end} after ${seconds(duration)}`
+  log[harmed ? 'warn' : 'debug'](fields, reason === undefined ? text : `${text}: ${reason}`)
 }
 
 function logRequest ({ id, model, from, to, reason, duration, request }: RequestChange, log: FastifyBaseLogger): void {

@@ -4,14 +4,15 @@ import { described, seconds } from './words.ts'
 const phaseWords: Record<Exclude<TransitionPhase, 'idle' | 'waking'>, string> = { checking: 'check', draining: 'drain', evicting: 'sleep' }
 const stepWords: Record<WakeStep, string> = { memory: 'wait for memory', wake: 'wake', reload: 'reload weights', start: 'start', warmUp: 'warm-up' }
 
-/** Shorter than this nobody looks at it: most checks are. Milliseconds. */
-const notable = 10
+/** What took less of the whole than this nobody looks at. */
+const notable = 0.02
 
 /** A switch that is over in one line: who for whom, how long, made up of what, and why. */
 export function switchLine (change: TransitionChange): string {
   const { outcome, reason, phases, error } = change
-  const took = seconds(Object.values(phases).reduce((sum, phase) => sum + phase, 0))
-  const parts = breakdown(change)
+  const total = Object.values(phases).reduce((sum, phase) => sum + phase, 0)
+  const took = seconds(total)
+  const parts = breakdown(change).flatMap(([word, ms = 0]) => ms > total * notable ? [`${word} ${seconds(ms)}`] : [])
   const detail = parts.length === 0 ? '' : ` (${parts.join(', ')})`
   if (error !== undefined) return `${deed(change)} FAILED after ${took}${detail}: ${described(error).text}`
   if (outcome === 'undone') return `${deed(change)} given up after ${took}${detail}: ${reason}`
@@ -25,14 +26,16 @@ function deed ({ wake, evict, steps }: TransitionChange): string {
   return `${steps?.start === undefined ? 'wake' : 'start'} of ${wake}`
 }
 
-function breakdown ({ phases, steps = {} }: TransitionChange): string[] {
+type Part = readonly [string, number | undefined]
+
+function breakdown ({ phases, steps = {} }: TransitionChange): Part[] {
   const before = Object.entries(phaseWords).map(([phase, word]) => [word, phases[phase as TransitionPhase]] as const)
   const waking = phases.waking === undefined ? [] : wakingParts(phases.waking, steps)
-  return [...before, ...waking].flatMap(([word, ms]) => ms === undefined || ms < notable ? [] : [`${word} ${seconds(ms)}`])
+  return [...before, ...waking]
 }
 
 /** What no step accounts for: ending an engine that could not be woken, or waiting for what another left. */
-function wakingParts (waking: number, steps: WakeSteps): Array<readonly [string, number | undefined]> {
+function wakingParts (waking: number, steps: WakeSteps): Part[] {
   const parts = Object.entries(stepWords).map(([step, word]) => [word, steps[step as WakeStep]] as const)
   const rest = waking - Object.values(steps).reduce((sum, step) => sum + step, 0)
   return [...parts, ['cleaning up', rest]]

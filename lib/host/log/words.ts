@@ -1,4 +1,5 @@
 import { LlmuxError } from '../../errors.ts'
+import { unquote } from '../../orchestrator/life.ts'
 
 /** `3.4 s`, `0.25 s`, `412 s`: as exact as somebody needs who compares two of them. */
 export function seconds (milliseconds: number): string {
@@ -13,9 +14,9 @@ export function rounded<Name extends string> (durations: Partial<Record<Name, nu
 
 /** An error as fields of a log line: what the engine said last is a list there, not a text with `\n` in it, twice. */
 export function described (error: Error): { text: string, fields: object } {
-  const [first = '', ...lastLines] = error.message.split('\n')
+  const { text, lastLines } = unquote(error.message)
   return {
-    text: first.replace(/; its last lines:$/, ''),
+    text,
     fields: {
       // The stack of an error of ours tells of nothing but us.
       ...(error instanceof LlmuxError ? { code: error.code } : { err: error }),
