@@ -39,8 +39,8 @@ function countTransition ({ to: phase, wake, evict, outcome, phases, steps = {} 
   const { checking, draining, evicting, waking } = phases
   const { warmUp, ...rest } = steps
   // What no step accounts for: ending what could not be woken.
-  const cleaning = waking === undefined ? 0 : Math.max(0, waking - Object.values(steps).reduce((sum, step) => sum + step, 0))
-  for (const [name, ms] of Object.entries({ check: checking, drain: draining, sleep: evicting, ...rest, warm_up: warmUp, cleaning })) {
+  const other = waking === undefined ? 0 : Math.max(0, waking - Object.values(steps).reduce((sum, step) => sum + step, 0))
+  for (const [name, ms] of Object.entries({ check: checking, drain: draining, sleep: evicting, ...rest, warm_up: warmUp, other })) {
     if (ms !== undefined) instruments.count('llmux_switch_phase_seconds_total', { ...ends, phase: name }, ms / 1000)
   }
   if (outcome !== 'done' || wake === undefined) return

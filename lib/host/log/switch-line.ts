@@ -34,9 +34,9 @@ function breakdown ({ phases, steps = {} }: TransitionChange): Part[] {
   return [...before, ...waking]
 }
 
-/** What no step accounts for: ending an engine that could not be woken, or waiting for what another left. */
+/** `other`: ending an engine that could not be woken, waiting for the remains of another. */
 function wakingParts (waking: number, steps: WakeSteps): Part[] {
   const parts = Object.entries(stepWords).map(([step, word]) => [word, steps[step as WakeStep]] as const)
   const rest = waking - Object.values(steps).reduce((sum, step) => sum + step, 0)
-  return [...parts, ['cleaning up', rest]]
+  return [...parts, ['other', rest]]
 }
