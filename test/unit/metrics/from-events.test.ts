@@ -27,8 +27,18 @@ const response = (more: Partial<ResponseEnd>): ResponseEnd => ({
   time: 0, request: 'r', model: 'a', route: '/v1/completions', status: 200, outcome: 'ok', queued: 500, firstByte: 700, duration: 2_000, replays: 0, received: 10, sent: 20, ...more
 })
 const transition = (more: Partial<TransitionChange>): TransitionChange => ({
-  time: 0, model: 'b', wake: 'b', from: 'waking', to: 'idle', reason: 'r', duration: 1, evict: ['a'], outcome: 'done',
-  phases: { checking: 1, draining: 2_000, evicting: 300, waking: 4_000 }, steps: { memory: 500, wake: 1_000, reload: 2_000, warmUp: 250 }, ...more
+  time: 0,
+  model: 'b',
+  wake: 'b',
+  from: 'waking',
+  to: 'idle',
+  reason: 'r',
+  duration: 1,
+  evict: ['a'],
+  outcome: 'done',
+  phases: { checking: 1, draining: 2_000, evicting: 300, waking: 4_000 },
+  steps: { memory: 500, wake: 1_000, reload: 2_000, warmUp: 250 },
+  ...more
 })
 
 test('the phases of a switch are counted in seconds, and what no step accounts for as other', async () => {
