@@ -22,6 +22,8 @@ export async function admin (app) {
 
   app.get('/events', eventFeed(app))
 
+  app.get('/metrics', async (_request, reply) => reply.type(app.llmuxMetrics.contentType).send(await app.llmuxMetrics.metrics()))
+
   app.post('/switch', { schema: oneModel }, async (/** @type {import('fastify').FastifyRequest<OneModel>} */ request) => {
     await llmux.switchTo(request.query.model)
     return llmux.status()

@@ -1,5 +1,7 @@
 import Fastify from 'fastify'
 import llmux from 'fastify-llmux'
+import llmuxMetrics from 'fastify-llmux/metrics'
+import { Registry } from 'prom-client'
 import { admin } from './admin.js'
 import auth from './auth.js'
 import errors from './errors.js'
@@ -15,6 +17,8 @@ export async function buildApp (config) {
   await app.register(errors)
   await app.register(auth, { keys, adminKey, requestsPerMinute })
   await app.register(llmux, await llmuxOptions(config, app))
+  // A registry of its own: there may be several apps in one process.
+  await app.register(llmuxMetrics, { registry: new Registry() })
   await app.register(admin, { prefix: '/admin' })
   return app
 }

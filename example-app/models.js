@@ -30,7 +30,11 @@ const mockTimes = {
 export async function llmuxOptions ({ vllm, models = exampleModels }, app) {
   if (vllm !== undefined) return { models, command: vllm }
   const gpu = process.env['MOCK_VLLM_GPU'] ?? await makeGpu(app)
-  return { models: mapValues(models, model => mocked(model, gpu)), command: [process.execPath, mockVllm] }
+  return {
+    models: mapValues(models, model => mocked(model, gpu)),
+    command: [process.execPath, mockVllm],
+    gpuMemoryCommand: [process.execPath, mockVllm, 'gpu', '--gpu', gpu]
+  }
 }
 
 /** @param {import('fastify-llmux').ModelOptions} model @param {string} gpu */

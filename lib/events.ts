@@ -9,10 +9,34 @@ export type TransitionPhase = 'idle' | 'checking' | 'draining' | 'evicting' | 'w
 /** The way of one request (or of a lease that the host asked for). */
 export type RequestState = 'arrived' | 'queued' | 'granted' | 'released' | 'cut' | 'lost' | 'left' | 'refused'
 
-/** One change of state. */
-export interface StateChange<State extends string> {
+/** The steps of bringing one engine up. `reload` is that of weights on the way back from level 2. */
+export type WakeStep = 'memory' | 'start' | 'wake' | 'reload' | 'warmUp'
+
+/** Milliseconds of each step that was taken. */
+export type WakeSteps = Partial<Record<WakeStep, number>>
+
+/** How a transition ended: as planned, in vain, or given up because nobody wanted it any more or something else went first. */
+export type TransitionOutcome = 'done' | 'failed' | 'undone'
+
+/**
+ * How a request to one of our routes ended: answered with a status below 400, 400 to 499, or from 500 on; broken off
+ * after its first byte, by us or by the engine's death; or its client left.
+ */
+export type ResponseOutcome = 'ok' | 'client_error' | 'server_error' | 'cut' | 'left'
+
+/** What an engine that starts is doing, in this order. */
+export type StartStage = 'launching' | 'initializing' | 'loading' | 'compiling' | 'profiling' | 'capturing' | 'listening'
+
+/** What all events have. */
+export interface Happening {
   /** Milliseconds since the epoch. */
   time: number
+  /** The id of the host's request (`request.id`) that caused it, if one did. */
+  request?: string
+}
+
+/** One change of state. */
+export interface StateChange<State extends string> extends Happening {
   /** The engine's id: the key in `models`. */
   model: string
   from: State
@@ -32,13 +56,21 @@ export interface EngineChange extends StateChange<EngineState> {
   pid?: number
   /** Milliseconds spent waiting for GPU memory to come back, if `to` is `awake` and there was a wait. */
   memory?: number
+  /** What bringing it up consisted of, if `to` is `awake`. */
+  steps?: WakeSteps
 }
 
 export interface TransitionChange extends StateChange<TransitionPhase> {
   /** The models that must go for it. */
   evict: string[]
+  /** The model that is to be awake at its end; undefined if one is only to go. */
+  wake?: string
   /** Milliseconds of each phase that is over; on the change to `idle`, of all. */
   phases: Partial<Record<TransitionPhase, number>>
+  /** What the phase `waking` consisted of, on the change to `idle`; also if it failed. */
+  steps?: WakeSteps
+  /** On the change to `idle`. */
+  outcome?: TransitionOutcome
 }
 
 export interface RequestChange extends StateChange<RequestState> {
@@ -50,9 +82,53 @@ export interface RequestChange extends StateChange<RequestState> {
   output?: number
 }
 
+/** The end of a request to one of our routes: of all that it was, the only event that knows of HTTP. */
+export interface ResponseEnd extends Happening {
+  /** The engine's id; undefined if the request is for no model of ours. */
+  model: string | undefined
+  /** The route without any prefix, as in `knownRoutes`. */
+  route: string
+  /** Undefined if the client left before there was one. */
+  status: number | undefined
+  outcome: ResponseOutcome
+  /** Code of the error that it was answered with, or broken off for, and in words. */
+  code?: string
+  reason?: string
+  /** Milliseconds in the model's queue, all times together. */
+  queued: number
+  /** Milliseconds from its arrival to the engine's first byte; undefined if none came. */
+  firstByte: number | undefined
+  /** Milliseconds from its arrival to its end. */
+  duration: number
+  /** How often it was sent to an engine again. */
+  replays: number
+  /** Bytes of its body, and of the answer's that came from the engine. */
+  received: number
+  sent: number
+}
+
+/** The first byte of a model's first answer since it became awake: what the first user waits for beside the switch. */
+export interface FirstByte extends Happening {
+  model: string
+  /** Milliseconds from when the request was let in. */
+  duration: number
+}
+
+/** A start goes on, as far as it can be told from what the engine writes. */
+export interface StartProgress extends Happening {
+  model: string
+  stage: StartStage
+  /** So many shards, or graphs, of `total`; undefined if the stage does not count. */
+  done?: number
+  total?: number
+  /** Milliseconds since the process was started. */
+  elapsed: number
+  /** Milliseconds left, estimated from the model's last start; undefined before there was one. */
+  remaining?: number
+}
+
 /** Something went wrong that did not change a state. */
-export interface Warning {
-  time: number
+export interface Warning extends Happening {
   /** Undefined if it concerns no model in particular. */
   model: string | undefined
   error: Error
@@ -62,11 +138,35 @@ export interface LlmuxEventMap {
   engine: [EngineChange]
   transition: [TransitionChange]
   request: [RequestChange]
+  response: [ResponseEnd]
+  first: [FirstByte]
+  progress: [StartProgress]
   warning: [Warning]
 }
 
+export type EventName = keyof LlmuxEventMap
+
+// An object, so that a name that is missing does not compile.
+const names: Record<EventName, true> = { engine: true, transition: true, request: true, response: true, first: true, progress: true, warning: true }
+
+/** The names of all events. */
+export const eventNames = Object.freeze(Object.keys(names)) as readonly EventName[]
+
+/** One event of any kind, with its name. */
+export type NamedEvent = { [Name in EventName]: { name: Name, event: LlmuxEventMap[Name][0] } }[EventName]
+
 /** The one stream of all state changes. Logs, status and everything that looks on are readers of it. */
 export class LlmuxEvents extends EventEmitter<LlmuxEventMap> {
+  /** Listens to all events, for those that hand the stream on. Returns how to stop. */
+  onEvery (listener: (named: NamedEvent) => void): () => void {
+    const stops = eventNames.map(name => {
+      const one = (event: unknown) => listener({ name, event } as NamedEvent)
+      this.on(name, one)
+      return () => { this.off(name, one) }
+    })
+    return () => stops.forEach(stop => stop())
+  }
+
   // Events are emitted in the middle of a decision: a listener that throws must not tear it in half. It is the
   // process that is told, as with any error that nobody catches.
   override emit<Name extends keyof LlmuxEventMap> (name: Name, ...args: any[]): boolean {

@@ -9,10 +9,11 @@ import { enginePort } from './host/engine-port.ts'
 import { warnOfLongWaits } from './host/fairness.ts'
 import { LearnedFile } from './host/learned-file.ts'
 import { Llmux } from './host/llmux.ts'
-import { logEvents, logLines } from './host/log.ts'
+import { logEvents, logLines } from './host/log/log.ts'
 import { preload } from './host/preload.ts'
 import { Recorder } from './host/record/record.ts'
 import { closeOnSignals, closeWithServer } from './host/shutdown.ts'
+import { SwitchHistory } from './host/switch-history.ts'
 import { knownRoutes, resolveOptions } from './options/index.ts'
 import type { LlmuxOptions, ResolvedOptions } from './options/index.ts'
 import { localOrchestrator } from './orchestrator/local/local-orchestrator.ts'
@@ -36,15 +37,16 @@ async function llmux (fastify: FastifyInstance, given: LlmuxOptions): Promise<vo
   registered.add(fastify.server)
   const events = new LlmuxEvents()
   logEvents(events, fastify.log)
+  const history = new SwitchHistory(events)
   const floors = build(fastify, options, events)
   warnOfLongWaits(options, { ...floors, events, clock })
-  fastify.decorate('llmux', new Llmux({ options, events, ...floors }))
+  fastify.decorate('llmux', new Llmux({ options, events, history, ...floors }))
   // The scope that we are registered in may have a prefix of its own.
   decorateRequest(fastify, knownRoutes.filter(route => options.routes.includes(route.path)), { ...options, prefix: fastify.prefix + options.prefix })
   closeWithServer(fastify, { options, clock, ...floors })
   closeOnSignals(fastify, { options, clock, ...floors })
   preload(fastify, options)
-  await fastify.register(gateway, { prefix: options.prefix, options, clock, ...floors })
+  await fastify.register(gateway, { prefix: options.prefix, options, clock, events, ...floors })
 }
 
 /** The switcher asks the orchestrator for engines, and hears from it when one is lost. */
@@ -79,6 +81,7 @@ export default fp(llmux, { fastify: '5.x', name: 'fastify-llmux' })
 
 export { llmux }
 export * from './errors.ts'
+export { eventNames } from './events.ts'
 export type * from './events.ts'
 // Also brings `request.llmux` into the types of whoever imports us.
 export type { RequestModel } from './gateway/request-model.ts'

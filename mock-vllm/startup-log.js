@@ -18,14 +18,24 @@ export function logApiStart (log, config) {
 export function logEngineLoading (log, stderr, config) {
   log('INFO', 'core.py:133', `Initializing a V1 LLM engine (v${config.version}) with config: model='${config.model}', tensor_parallel_size=${config.tensorParallel}`)
   log('INFO', 'gpu_model_runner.py:5210', `Starting to load model ${config.model}...`)
-  const bar = (/** @type {number} */ done) => `\rLoading safetensors checkpoint shards: ${String(done * 50).padStart(3)}% Completed | ${done}/2 [00:00<00:00, 12.40it/s]`
-  stderr(bar(0) + bar(1) + bar(2) + '\n\n')
+  logShards(stderr, 0)
+}
+
+const shards = 2
+
+/** The state of a progress bar, which the next one overwrites. @param {(text: string) => void} stderr @param {number} done */
+export function logShards (stderr, done) {
+  stderr(`\rLoading safetensors checkpoint shards: ${String(done * 100 / shards).padStart(3)}% Completed | ${done}/${shards} [00:00<00:00, 12.40it/s]${done === shards ? '\n\n' : ''}`)
+}
+
+/** @param {import('./log.js').Log} log @param {{ mib: number, seconds: number }} sizes */
+export function logModelLoaded (log, { mib, seconds }) {
+  log('INFO', 'default_loader.py:501', `Loading weights took ${seconds.toFixed(2)} seconds`)
+  log('INFO', 'gpu_model_runner.py:5298', `Model loading took ${(mib / 1024).toFixed(2)} GiB memory and ${seconds.toFixed(6)} seconds`)
 }
 
 /** @param {import('./log.js').Log} log @param {(text: string) => void} stderr @param {{ mib: number, seconds: number }} sizes */
 export function logEngineReady (log, stderr, { mib, seconds }) {
-  log('INFO', 'default_loader.py:501', `Loading weights took ${seconds.toFixed(2)} seconds`)
-  log('INFO', 'gpu_model_runner.py:5298', `Model loading took ${(mib / 1024).toFixed(2)} GiB memory and ${seconds.toFixed(6)} seconds`)
   log('INFO', 'monitor.py:48', `torch.compile took ${seconds.toFixed(2)} s in total`)
   log('INFO', 'kv_cache_utils.py:2327', `GPU KV cache size: ${(mib * 8).toLocaleString('en-US')} tokens`)
   stderr('\rCapturing CUDA graphs (mixed prefill-decode, PIECEWISE):   0%|          | 0/2 [00:00<?, ?it/s]\rCapturing CUDA graphs (mixed prefill-decode, PIECEWISE): 100%|██████████| 2/2 [00:00<00:00, 21.12it/s]\n')

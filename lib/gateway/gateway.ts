@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Clock } from '../clock.ts'
-import { WedgedError } from '../errors.ts'
+import { LlmuxError, WedgedError } from '../errors.ts'
+import type { LlmuxEvents } from '../events.ts'
 import type { ResolvedModel, ResolvedOptions } from '../options/index.ts'
 import type { Orchestrator } from '../orchestrator/orchestrator.ts'
 import type { Switcher } from '../switcher/switcher.ts'
@@ -9,7 +10,7 @@ import { readBody } from './body/read-body.ts'
 import { errorAnswer } from './error-answer.ts'
 import { createFallback } from './fallback.ts'
 import { modelsRoute } from './models-route.ts'
-import { errandOf, preHandler } from './pre-handler.ts'
+import { errandOf, preHandler, recordOf } from './pre-handler.ts'
 import { relay } from './relay/relay.ts'
 import type { RelayOptions } from './relay/relay.ts'
 import { secondsToWait } from './waiting/seconds.ts'
@@ -20,13 +21,20 @@ export interface GatewayOptions {
   orchestrator: Orchestrator
   switcher: Switcher
   clock: Clock
+  events: LlmuxEvents
 }
 
 /** The HTTP edge: a scope of its own, so that parsers and error handler stay off the host's routes. */
-export async function gateway (scope: FastifyInstance, { options, orchestrator, switcher, clock }: GatewayOptions): Promise<void> {
+export async function gateway (scope: FastifyInstance, { options, orchestrator, switcher, clock, events }: GatewayOptions): Promise<void> {
   const { names, routes, replay, heartbeat, forwardCredentials, bodyLimit, timeouts, fallbackUpstream } = options
   const models = new Map(options.models.map(model => [model.id, model]))
-  scope.setErrorHandler(errorAnswer(request => secondsToWait(request, names, switcher)))
+  const recorder = { clock, events, silent: silentModels(events) }
+  const answerError = errorAnswer(request => secondsToWait(request, names, switcher))
+  scope.setErrorHandler((error: Error, request, reply) => {
+    // What asks for the list of models is nobody's request for one.
+    if (error instanceof LlmuxError && request.method === 'POST') recordOf({ recorder, switcher, prefix: scope.prefix }, request, reply).failed(error)
+    answerError(error, request, reply)
+  })
   scope.removeAllContentTypeParsers()
   // Any type: a body goes on byte for byte, and what is wrong with it is for us or the engine to say. Fastify remembers
   // who parses a type that it is told of, and looks into it again each time otherwise.
@@ -38,6 +46,7 @@ export async function gateway (scope: FastifyInstance, { options, orchestrator, 
   }))
   const hook = preHandler({
     clock,
+    recorder,
     switcher,
     orchestrator,
     names,
@@ -52,6 +61,13 @@ export async function gateway (scope: FastifyInstance, { options, orchestrator, 
   runLast(scope, hook)
   await modelsRoute(scope, options)
   await relay(scope, { routes, preHandler: hook, errandOf, forwardCredentials })
+}
+
+/** The models that have given no byte since they became awake. */
+function silentModels (events: LlmuxEvents): Set<string> {
+  const silent = new Set<string>()
+  events.on('engine', ({ model, to }) => { to === 'awake' ? silent.add(model) : silent.delete(model) })
+  return silent
 }
 
 /** Plugins of the host's, @fastify/rate-limit among them, add hooks to each route, behind its own: whom they refuse must not have caused a switch. */

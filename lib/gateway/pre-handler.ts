@@ -13,8 +13,10 @@ import type { WaitOptions } from './waiting/wait.ts'
 import type { WedgeWatch } from './wedge-watch.ts'
 import type { RequestDetails } from '../switcher/admission.ts'
 import type { Lease } from '../switcher/lease.ts'
-import type { Comeback } from '../switcher/queue.ts'
+import type { Answer, Comeback } from '../switcher/queue.ts'
 import type { Switcher } from '../switcher/switcher.ts'
+import { RequestRecord } from './request-record.ts'
+import type { Recorder } from './request-record.ts'
 import { isOver, whenOver } from './when-over.ts'
 import type { AnswerSink } from './relay/answer.ts'
 import { ClientLeftError, Passage } from './relay/passage.ts'
@@ -23,6 +25,7 @@ import type { Errand, RelayOptions } from './relay/relay.ts'
 
 export interface Gate {
   clock: Clock
+  recorder: Recorder
   switcher: Switcher
   orchestrator: Orchestrator
   names: ResolvedOptions['names']
@@ -47,7 +50,9 @@ type Done = (error?: Error) => void
 // Not in a WeakMap: with an entry for each request that makes collecting garbage several times as dear.
 const kErrand = Symbol('llmux.errand')
 
-type Sent = FastifyRequest & { [kErrand]?: Errand }
+const kRecord = Symbol('llmux.record')
+
+type Sent = FastifyRequest & { [kErrand]?: Errand, [kRecord]?: RequestRecord }
 
 /** What the hook has made of a request that it let through. */
 export function errandOf (request: FastifyRequest): Errand {
@@ -57,6 +62,22 @@ export function errandOf (request: FastifyRequest): Errand {
 function setErrand (request: FastifyRequest, errand: Errand): void {
   const sent: Sent = request
   sent[kErrand] = errand
+}
+
+/** What is known of a request so far, from when it is sure to be one of ours; told when it is over. */
+export function recordOf (gate: Pick<Gate, 'recorder' | 'prefix' | 'switcher'>, request: FastifyRequest, reply: FastifyReply): RequestRecord {
+  const sent: Sent = request
+  if (sent[kRecord] !== undefined) return sent[kRecord]
+  const record = keepRecord(gate, request, reply, undefined, 0)
+  whenOver(request, reply, gate.switcher.atOnce, () => record.end())
+  return record
+}
+
+function keepRecord (gate: Pick<Gate, 'recorder' | 'prefix'>, request: FastifyRequest, reply: FastifyReply, model: string | undefined, received: number): RequestRecord {
+  const sent: Sent = request
+  const record = new RequestRecord(gate.recorder, request, reply, { model, route: pathOf(gate, request), received })
+  sent[kRecord] = record
+  return record
 }
 
 /** The hook that finds the model of a request and holds the request until the switcher has granted it a lease. */
@@ -79,26 +100,45 @@ export function preHandler (gate: Gate): RelayOptions['preHandler'] {
 function hold (gate: Gate, id: string, request: FastifyRequest, reply: FastifyReply, choice: ChosenModel, done: Done): void {
   const since = gate.clock.now()
   const { body } = choice
-  const details = requestDetails(request, gate.details)
-  const wait = new Wait(reply, () => waitOptions(gate, id, request, choice))
+  const record = keepRecord(gate, request, reply, id, body.length)
+  const wait = new Wait(reply, () => waitOptions(gate, id, request, choice, record))
   let passage: Passage | undefined
   // Watched before anything can wait: whoever leaves in between is not missed.
   whenOver(request, reply, gate.switcher.atOnce, () => {
+    record.end()
     leave()
     if (passage !== undefined) passage.abort(new ClientLeftError())
     // Still in the queue: there is nobody to answer any more.
     else if (wait.early === undefined && !reply.sent) reply.hijack()
   })
-  const leave = gate.switcher.request(id, body.length, {
+  const ask = asker(gate, id, request, body.length, record, wait)
+  const leave = ask({
     granted: lease => {
-      passage = new Passage(pathOf(gate, request), reply.raw, engineLink(gate, lease, body.length, { since, ...details }, wait))
+      passage = new Passage(pathOf(gate, request), reply.raw, engineLink(gate, lease, since, ask, wait), record)
       setErrand(request, { passage, body })
       if (wait.early === undefined) done()
       else proceed(request, reply, wait.early)
     },
-    refused: error => wait.early === undefined ? done(error) : wait.early.fail(error),
-    waiting: waiter => wait.queued(waiter)
-  }, details)
+    refused: error => wait.early === undefined ? done(error) : wait.early.fail(error)
+  })
+}
+
+/** Asks for a lease, the first time or again. Returns how to give up. */
+type Ask = (answer: Pick<Answer, 'granted' | 'refused'>, comeback?: Comeback) => () => void
+
+function asker (gate: Gate, id: string, request: FastifyRequest, bytes: number, record: RequestRecord, wait: Wait): Ask {
+  const details = requestDetails(request, gate.details)
+  return ({ granted, refused }, comeback) => {
+    record.waits()
+    return gate.switcher.request(id, bytes, {
+      granted: lease => {
+        record.granted()
+        granted(lease)
+      },
+      refused,
+      waiting: waiter => wait.queued(waiter)
+    }, { ...details, comeback, request: request.id })
+  }
 }
 
 /** After the hooks Fastify calls the handler, but not if an answer has begun meanwhile. */
@@ -110,24 +150,22 @@ function proceed (request: FastifyRequest, reply: FastifyReply, early: AnswerSin
   }
 }
 
-function waitOptions (gate: Gate, model: string, request: FastifyRequest, choice: ChosenModel): WaitOptions {
+function waitOptions (gate: Gate, model: string, request: FastifyRequest, choice: ChosenModel, record: RequestRecord): WaitOptions {
   const { clock, switcher, heartbeat } = gate
   const path = pathOf(gate, request)
   const streams = heartbeat !== false && streamingRoutes.has(path) && choice.streams
-  return { model, path, clock, switcher, stall: stallLimit(gate, model), heartbeat: streams ? heartbeat : false }
+  return { model, path, clock, switcher, stall: stallLimit(gate, model), heartbeat: streams ? heartbeat : false, failed: error => record.failed(error) }
 }
 
-type Origin = Pick<Comeback, 'since'> & Pick<RequestDetails, 'priority' | 'mayCauseSwitch'>
-
-function engineLink (gate: Gate, lease: Lease, bytes: number, { since, ...details }: Origin, wait: Wait): EngineLink {
-  const { switcher, orchestrator, replay, watchOf } = gate
+function engineLink (gate: Gate, lease: Lease, since: number, ask: Ask, wait: Wait): EngineLink {
+  const { orchestrator, replay, watchOf } = gate
   const id = lease.model
   return {
     lease,
     replay,
     endpoint: () => orchestrator.endpoint(id),
     begun: () => wait.early,
-    renew: (suspect, answer) => switcher.request(id, bytes, { ...answer, waiting: waiter => wait.queued(waiter) }, { ...details, comeback: { since, suspect } }),
+    renew: (suspect, answer) => ask(answer, { since, suspect }),
     silent: request => watchOf(id).add(request),
     heard: request => watchOf(id).delete(request),
     stall: stallLimit(gate, id),
@@ -141,17 +179,20 @@ function stallLimit ({ clock, switcher, stalled }: Gate, id: string): StallLimit
 
 /** For models that are not ours: no lease, and the body as it came. */
 function passOn (gate: Gate, fallback: Fallback, request: FastifyRequest, reply: FastifyReply, done: Done): void {
-  const passage = new Passage(pathOf(gate, request), reply.raw, fallback.endpoint)
+  const body = request.body as Buffer
+  const record = keepRecord(gate, request, reply, undefined, body.length)
+  const passage = new Passage(pathOf(gate, request), reply.raw, fallback.endpoint, record)
   fallback.add(passage)
   whenOver(request, reply, gate.switcher.atOnce, () => {
+    record.end()
     fallback.delete(passage)
     passage.abort(new ClientLeftError())
   })
-  setErrand(request, { passage, body: request.body as Buffer })
+  setErrand(request, { passage, body })
   done()
 }
 
 /** Not what the client wrote but the route it was matched to: no spelling of a path leads anywhere else. */
-function pathOf ({ prefix }: Gate, request: FastifyRequest): string {
+function pathOf ({ prefix }: Pick<Gate, 'prefix'>, request: FastifyRequest): string {
   return request.routeOptions.url!.slice(prefix.length)
 }

@@ -5,9 +5,9 @@ import type { Done, EnginePort } from '../switcher/engine-port.ts'
 export function enginePort (orchestrator: Orchestrator): EnginePort {
   const report = (promise: Promise<void>, done: Done) => { promise.then(() => done(), done) }
   return {
-    prepare: (id, done, force) => report(orchestrator.prepare(id, { force }), done),
-    wake: (id, done, force) => report(orchestrator.wake(id, { force }), done),
-    sleep: (id, level, done) => report(orchestrator.sleep(id, level), done),
+    prepare: (id, done, errand) => report(orchestrator.prepare(id, errand), done),
+    wake: (id, done, errand) => report(orchestrator.wake(id, errand), error => done(error, orchestrator.steps(id))),
+    sleep: (id, level, done, errand) => report(orchestrator.sleep(id, level, errand), done),
     cold: id => orchestrator.cold(id),
     blocked: id => orchestrator.holdsGpu(id)
   }

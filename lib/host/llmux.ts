@@ -6,6 +6,7 @@ import type { Switcher } from '../switcher/switcher.ts'
 import { unknownModel } from '../unknown-model.ts'
 import { promisedWait } from './fairness.ts'
 import { HostLease } from './host-lease.ts'
+import type { SwitchHistory } from './switch-history.ts'
 
 export interface AcquireOptions {
   /** Gives up waiting. The promise rejects with the signal's reason. */
@@ -16,6 +17,8 @@ export interface AcquireOptions {
   priority?: number
   /** Whether the model may be woken for it; if not, it waits at most `timeouts.passive` for it to be awake anyway. Default true. */
   mayCauseSwitch?: boolean
+  /** The id of the request that it is for (`request.id`), told in events and logs. */
+  request?: string
 }
 
 export interface LlmuxContext {
@@ -23,6 +26,7 @@ export interface LlmuxContext {
   events: LlmuxEvents
   orchestrator: Orchestrator
   switcher: Switcher
+  history: SwitchHistory
 }
 
 /** `fastify.llmux`: what the host's own routes and hooks may ask for. Models go by any of their names. */
@@ -38,15 +42,20 @@ export class Llmux {
 
   /** What is going on, and why. */
   status () {
-    const { options, orchestrator, switcher } = this.#context
+    const { options, orchestrator, switcher, history } = this.#context
     const { models, ...rest } = switcher.status()
     const views = new Map(models.map(view => [view.id, view]))
+    const seen = orchestrator.memorySeen
     return {
       ...rest,
-      models: options.models.map(({ id, aliases, adapters }) => {
+      /** The last switches, latest first: what they cost, and why one failed. */
+      switches: history.switches,
+      /** By index, as last looked at; empty where nobody can look. */
+      gpuMemory: (seen?.memories ?? []).flatMap((memory, gpu) => memory === undefined ? [] : [{ gpu, ...memory, time: seen!.time }]),
+      models: options.models.map(({ id, aliases, adapters, gpus }) => {
         const { inFlight, waiting, passive, oldest, serviceTime, drainTime, arrivalRate, averageWaiting } = views.get(id)!
         const learned = { serviceTime, drainTime, arrivalRate, averageWaiting }
-        return { name: id, aliases, adapters, ...orchestrator.snapshot(id), inFlight, waiting, passive, oldest, learned }
+        return { name: id, aliases, adapters, gpus, ...orchestrator.snapshot(id), inFlight, waiting, passive, oldest, learned }
       }),
       costs: switcher.learned.costs,
       longestWait: promisedWait(options, switcher)

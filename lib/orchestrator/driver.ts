@@ -38,8 +38,11 @@ export interface EngineProcess {
 export interface Driver {
   /** Checks what can be known before a start. Rejects with NotStartableError. */
   prepare (model: ResolvedModel): Promise<void>
-  /** Resolves as soon as the process exists; rejects with SpawnError. `onExit` is called, later, at the leader's end. */
-  spawn (model: ResolvedModel, onExit: (exit: ProcessExit) => void): Promise<EngineProcess>
+  /**
+   * Resolves as soon as the process exists; rejects with SpawnError. `onExit` is called, later, at the leader's end;
+   * `onText` with each line of its output and each state of a progress bar.
+   */
+  spawn (model: ResolvedModel, onExit: (exit: ProcessExit) => void, onText?: (text: string) => void): Promise<EngineProcess>
   endpoint (model: ResolvedModel): Endpoint
   /** Breaks every connection to the engine, or lets those in use come to their end if `gently`. */
   disconnect (model: ResolvedModel, gently: boolean): void

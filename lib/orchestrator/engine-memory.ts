@@ -1,3 +1,4 @@
+import type { WakeSteps } from '../events.ts'
 import type { ResolvedModel } from '../options/types.ts'
 import type { EngineStatus } from './engine-status.ts'
 import type { MemoryWatch, Settlement } from './memory/memory-watch.ts'
@@ -21,6 +22,11 @@ export class EngineMemory {
   /** Milliseconds waited since `reset`; undefined if there was nothing to wait for, or no way to know. */
   get took (): number | undefined {
     return this.#took
+  }
+
+  /** The same, as a step of bringing an engine up. */
+  get steps (): WakeSteps {
+    return this.#took === undefined ? {} : { memory: this.#took }
   }
 
   reset (): void {

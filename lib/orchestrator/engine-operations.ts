@@ -1,13 +1,16 @@
 import type { Clock } from '../clock.ts'
 import { HealthTimeoutError, SleepError, StopError, StopTimeoutError, WakeError } from '../errors.ts'
 import type { ResolvedModel, SleepLevel } from '../options/types.ts'
+import type { WakeSteps } from '../events.ts'
 import type { Driver } from './driver.ts'
 import { EngineMemory } from './engine-memory.ts'
 import type { EngineStatus } from './engine-status.ts'
 import { EngineSteps } from './engine-steps.ts'
 import { Life } from './life.ts'
 import type { MemoryWatch } from './memory/memory-watch.ts'
+import type { StartProgress } from './progress/start-progress.ts'
 import type { StartBackoff } from './start-backoff.ts'
+import { StepTimer } from './step-timer.ts'
 import { pause, withTimeLimit } from './time-limit.ts'
 
 export interface OperationsContext {
@@ -16,6 +19,7 @@ export interface OperationsContext {
   clock: Clock
   status: EngineStatus
   backoff: StartBackoff
+  progress: StartProgress
   /** Undefined where nobody can look at GPU memory. */
   memory: MemoryWatch | undefined
   /** The leader of the group ended. */
@@ -28,20 +32,25 @@ export interface OperationsContext {
 const exitPause = 50
 
 /**
- * What can be done with one engine; one thing at a time, which is the caller's care. `epoch` aborts when what is done is
- * not wanted any more. However an operation fails, it leaves either a whole engine or no process, or else says StopError.
+ * What can be done with one engine, one thing at a time. `epoch` aborts when what is done is not wanted any more. However
+ * an operation fails, it leaves either a whole engine or no process, or else says StopError.
  */
 export class EngineOperations {
   /** There is one exactly while there are processes. */
   life: Life | undefined
   readonly #context: OperationsContext
   readonly #memory: EngineMemory
+  readonly #timer: StepTimer
   #lines: (count: number) => string[] = () => []
 
   constructor (context: OperationsContext) {
     this.#context = context
     this.#memory = new EngineMemory(context)
+    this.#timer = new StepTimer(context.clock)
   }
+
+  /** What bringing it up consisted of, the last time. */
+  get steps (): WakeSteps { return { ...this.#memory.steps, ...this.#timer.steps } }
 
   /** The last lines of this life or, after its end, of the last one. */
   lastLines (count: number): string[] {
@@ -57,20 +66,21 @@ export class EngineOperations {
     const { level } = status
     if (level === undefined && !force) backoff.check()
     this.#memory.reset()
+    this.#timer.reset()
     try {
-      const woken = level !== undefined && await this.#rouse(level, epoch)
-      if (!woken) await this.#start(epoch)
-      this.#arrive(woken ? 'woken' : 'started')
+      const how = level !== undefined && await this.#rouse(level, epoch) ? 'woken' : 'started'
+      if (how === 'started') await this.#start(epoch)
+      this.#arrive(how)
     } catch (error) {
       throw await this.#giveUp(error as Error, epoch)
     }
   }
 
   async sleep (level: SleepLevel, epoch: AbortSignal): Promise<void> {
-    const { status } = this.#context
     const { life } = this
     if (life === undefined) return
     if (level === 3 || epoch.aborted || life.stuck) return await this.stop('sleep requested at level 3')
+    const { status } = this.#context
     if (status.state === 'asleep') return
     status.change('sleeping', 'sleep requested', { level, pid: life.pid })
     try {
@@ -131,13 +141,15 @@ export class EngineOperations {
   }
 
   async #start (epoch: AbortSignal): Promise<void> {
-    const { model, driver, status, onExit } = this.#context
+    const { model, driver, status, progress, onExit } = this.#context
     status.change('starting', 'wanted')
     await this.#memory.awaitStart([epoch])
-    const life = await Life.begin(driver, model, onExit)
-    this.life = life
-    this.#lines = count => life.lines(count)
-    await this.#steps(epoch).start()
+    await progress.during(status.request, () => this.#timer.time('start', async () => {
+      const life = await Life.begin(driver, model, onExit, text => progress.read(text))
+      this.life = life
+      this.#lines = count => life.lines(count)
+      await this.#steps(epoch).start()
+    }))
     await this.#warmUp(epoch)
   }
 
@@ -145,7 +157,7 @@ export class EngineOperations {
     const { status, backoff } = this.#context
     const life = this.life!
     backoff.succeeded()
-    status.change('awake', how, { pid: life.pid, memory: this.#memory.took })
+    status.change('awake', how, { pid: life.pid, memory: this.#memory.took, steps: this.steps })
     if (how === 'started') this.#memory.measure(() => this.life === life)
   }
 
@@ -183,7 +195,7 @@ export class EngineOperations {
   }
 
   async #warmUp (epoch: AbortSignal): Promise<void> {
-    if (this.#context.model.warmup) await this.#steps(epoch).warmUp()
+    if (this.#context.model.warmup) await this.#timer.time('warmUp', () => this.#steps(epoch).warmUp())
   }
 
   /** A start came to nothing. */
@@ -212,9 +224,9 @@ export class EngineOperations {
 
   /** Ends what an operation that failed has left, if anything, and says why it failed. */
   async #bury (error: Error, epoch: AbortSignal): Promise<Error> {
-    const { clock, status } = this.#context
     const { life } = this
     if (life === undefined) return error
+    const { clock, status } = this.#context
     // A process that dies breaks its connections before its exit is known, and the exit says more.
     if (!epoch.aborted && (error instanceof WakeError || error instanceof SleepError)) await pause(clock, exitPause, life.dead)
     const cause: Error = life.dead.aborted ? life.dead.reason : error
@@ -224,14 +236,14 @@ export class EngineOperations {
   }
 
   #steps (epoch: AbortSignal): EngineSteps {
-    const { status } = this.#context
     const life = this.life!
     return new EngineSteps({
       ...this.#context,
+      timer: this.#timer,
       signals: [epoch, life.dead],
       lastLines: () => life.lines(20),
       onDead: error => life.die(error),
-      warn: error => status.warn(error)
+      warn: error => this.#context.status.warn(error)
     })
   }
 }

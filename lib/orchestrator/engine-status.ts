@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import type { EngineChange, EngineState, LlmuxEvents } from '../events.ts'
+import type { EngineChange, EngineState, LlmuxEvents, WakeSteps } from '../events.ts'
 
 export interface StatusContext {
   id: string
@@ -11,11 +11,14 @@ export interface Details {
   level?: 1 | 2 | undefined
   pid?: number | undefined
   memory?: number | undefined
+  steps?: WakeSteps | undefined
   error?: Error | undefined
 }
 
 /** What an engine is doing, since when and why, told to everybody who listens. */
 export class EngineStatus {
+  /** The id of the host's request that what it does now is for. */
+  request: string | undefined
   readonly #context: StatusContext
   #state: EngineState = 'stopped'
   #since: number
@@ -44,7 +47,7 @@ export class EngineStatus {
   }
 
   /** Takes up a state; the function returned tells those who listen. */
-  enter (to: EngineState, reason: string, { level, pid, memory, error }: Details = {}): () => void {
+  enter (to: EngineState, reason: string, { level, pid, memory, steps, error }: Details = {}): () => void {
     const { id, clock, events } = this.#context
     const time = clock.now()
     const change: EngineChange = {
@@ -57,6 +60,8 @@ export class EngineStatus {
       ...(level !== undefined && { level }),
       ...(pid !== undefined && { pid }),
       ...(memory !== undefined && { memory }),
+      ...(steps !== undefined && { steps }),
+      ...this.#cause,
       ...(error !== undefined && { error })
     }
     this.#state = to
@@ -72,6 +77,10 @@ export class EngineStatus {
 
   warn (error: Error): void {
     const { id, clock, events } = this.#context
-    events.emit('warning', { time: clock.now(), model: id, error })
+    events.emit('warning', { time: clock.now(), model: id, error, ...this.#cause })
+  }
+
+  get #cause () {
+    return this.request !== undefined && { request: this.request }
   }
 }

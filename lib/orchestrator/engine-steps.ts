@@ -3,6 +3,7 @@ import { HealthTimeoutError, ProcessDiedError, ReloadTimeoutError, ResetPrefixCa
 import type { ModelTimeouts, ResolvedModel } from '../options/types.ts'
 import type { Driver } from './driver.ts'
 import { quote } from './life.ts'
+import type { StepTimer } from './step-timer.ts'
 import { pause, withTimeLimit } from './time-limit.ts'
 import { keepVigil } from './vigil.ts'
 
@@ -10,6 +11,7 @@ export interface StepContext {
   model: ResolvedModel
   driver: Driver
   clock: Clock
+  timer: StepTimer
   /** What makes going on pointless: the process is dead, or not wanted any more. */
   signals: AbortSignal[]
   lastLines: () => string[]
@@ -44,10 +46,11 @@ export class EngineSteps {
 
   /** From the level it sleeps at. After level 2 there are no weights: without the reload it would generate garbage, and not say so. */
   async wake (level: 1 | 2): Promise<void> {
-    const { model, model: { id, timeouts }, driver } = this.#context
+    const { model, model: { id, timeouts }, driver, timer } = this.#context
     if (level === 1) return await this.#wake(undefined)
     await this.#wake('weights')
-    await this.#controlled('reload', () => new ReloadTimeoutError(id, timeouts.reload), signal => driver.reload(model, signal))
+    const timeout = () => new ReloadTimeoutError(id, timeouts.reload)
+    await timer.time('reload', () => this.#controlled('reload', timeout, signal => driver.reload(model, signal)))
     await this.#wake('kv_cache')
     await this.#resetPrefixCache()
   }
@@ -65,8 +68,9 @@ export class EngineSteps {
   }
 
   async #wake (tag: 'weights' | 'kv_cache' | undefined): Promise<void> {
-    const { model, model: { id, timeouts }, driver } = this.#context
-    await this.#controlled('wake', () => new WakeTimeoutError(id, timeouts.wake), signal => driver.wake(model, tag, signal))
+    const { model, model: { id, timeouts }, driver, timer } = this.#context
+    const timeout = () => new WakeTimeoutError(id, timeouts.wake)
+    await timer.time('wake', () => this.#controlled('wake', timeout, signal => driver.wake(model, tag, signal)))
   }
 
   /** Best effort: the cache was empty after the sleep, so a failure costs nothing that can be named. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { ClosingError, NotStartableError, ProcessDiedError, WakeError } from '../errors.ts'
-import type { EngineState, LlmuxEvents } from '../events.ts'
+import type { EngineState, LlmuxEvents, WakeSteps } from '../events.ts'
 import type { ResolvedModel, SleepLevel } from '../options/types.ts'
 import type { Driver, Endpoint } from './driver.ts'
 import { EngineOperations } from './engine-operations.ts'
@@ -10,6 +10,7 @@ import type { Life } from './life.ts'
 import type { MemoryWatch } from './memory/memory-watch.ts'
 import { OperationQueue } from './operation-queue.ts'
 import { SharedQuestion } from './shared-question.ts'
+import { StartProgress } from './progress/start-progress.ts'
 import { StartBackoff } from './start-backoff.ts'
 
 export interface EngineContext {
@@ -24,6 +25,13 @@ export interface EngineContext {
   onLost: (id: string, error: Error) => void
 }
 
+export interface WakeOptions {
+  /** Also in the pause after starts that failed. */
+  force?: boolean | undefined
+  /** The id of the host's request that it is for, told in events. */
+  request?: string | undefined
+}
+
 /** How long to wait before looking again at a group that cannot be ended. Milliseconds. */
 const stuckPause = 1_000
 
@@ -36,6 +44,7 @@ export class Engine {
   readonly #onLost: EngineContext['onLost']
   readonly #status: EngineStatus
   readonly #backoff: StartBackoff
+  readonly #progress: StartProgress
   readonly #operations: EngineOperations
   readonly #health = new SharedQuestion<boolean>()
   readonly #queue = new OperationQueue()
@@ -53,10 +62,12 @@ export class Engine {
     const status = new EngineStatus({ ...context, id: model.id })
     this.#status = status
     this.#backoff = new StartBackoff(context)
+    this.#progress = new StartProgress({ ...context, id: model.id })
     this.#operations = new EngineOperations({
       ...context,
       status,
       backoff: this.#backoff,
+      progress: this.#progress,
       onExit: life => this.#die(life, life.obituary()),
       onStuck: life => this.#watch(life)
     })
@@ -80,10 +91,25 @@ export class Engine {
     return this.#cleanUp
   }
 
+  get steps (): WakeSteps {
+    return this.#operations.steps
+  }
+
   snapshot () {
     const { state, since, level, error } = this.#status
     const { failures, retryAt } = this.#backoff
-    return { state, since, level, error, failures, retryAt, holdsGpu: this.stuck, pid: this.#operations.life?.pid, lastLines: this.lastLines(20) }
+    return {
+      state,
+      since,
+      level,
+      error,
+      progress: this.#progress.snapshot,
+      failures,
+      retryAt,
+      holdsGpu: this.stuck,
+      pid: this.#operations.life?.pid,
+      lastLines: this.lastLines(20)
+    }
   }
 
   lastLines (count: number): string[] {
@@ -100,23 +126,23 @@ export class Engine {
     await this.#driver.prepare(this.model)
   }
 
-  wake (force = false): Promise<void> {
+  wake ({ force = false, request }: WakeOptions = {}): Promise<void> {
     if (this.#closed) return Promise.reject(new ClosingError())
     if (this.#sharedWake !== undefined) return this.#sharedWake
     const { signal } = this.#epoch
-    const wake = this.#queue.run(() => this.#operations.wake(signal, force)).finally(() => {
+    const wake = this.#for(request, () => this.#operations.wake(signal, force)).finally(() => {
       if (this.#sharedWake === wake) this.#sharedWake = undefined
     })
     this.#sharedWake = wake
     return wake
   }
 
-  sleep (level: SleepLevel = this.model.sleepLevel): Promise<void> {
+  sleep (level: SleepLevel = this.model.sleepLevel, request?: string): Promise<void> {
     this.#sharedWake = undefined
     const { signal } = this.#epoch
     // Without the flag vLLM plays along, and frees nothing.
     const real = this.model.sleepMode === false ? 3 : level
-    return this.#queue.run(() => this.#operations.sleep(real, signal))
+    return this.#for(request, () => this.#operations.sleep(real, signal))
   }
 
   stop (reason = 'stop requested', error: Error = new WakeError(this.model.id, 'it was stopped meanwhile')): Promise<void> {
@@ -149,6 +175,18 @@ export class Engine {
   /** Whether the core of an awake engine answers within one probe's time. */
   async responds (): Promise<boolean> {
     return this.state === 'awake' && await this.#operations.responds()
+  }
+
+  /** In its turn, and told of as that request's. */
+  #for (request: string | undefined, operation: () => Promise<void>): Promise<void> {
+    return this.#queue.run(async () => {
+      this.#status.request = request
+      try {
+        await operation()
+      } finally {
+        this.#status.request = undefined
+      }
+    })
   }
 
   get #running (): boolean {

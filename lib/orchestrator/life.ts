@@ -14,6 +14,12 @@ export function quote (lines: string[]): string {
   return lines.length === 0 ? '' : `; its last lines:\n${lines.join('\n')}`
 }
 
+/** The reverse of `quote`, for those who have another place for these lines. */
+export function unquote (message: string): { text: string, lastLines: string[] } {
+  const [first = '', ...lastLines] = message.split('\n')
+  return { text: first.replace(/; its last lines:$/, ''), lastLines }
+}
+
 /** One life of an engine: one process group, from its spawn until nobody of it is left. */
 export class Life {
   readonly #id: string
@@ -29,11 +35,11 @@ export class Life {
     this.#process = process
   }
 
-  static async begin (driver: Driver, model: ResolvedModel, onExit: (life: Life) => void): Promise<Life> {
+  static async begin (driver: Driver, model: ResolvedModel, onExit: (life: Life) => void, onText?: (text: string) => void): Promise<Life> {
     const process = await driver.spawn(model, exit => {
       life.#exit = exit
       onExit(life)
-    })
+    }, onText)
     const life = new Life(model.id, process)
     return life
   }

@@ -1,11 +1,12 @@
 import type { Clock } from '../clock.ts'
 import { ClosingError, GpuBlockedError, ModelNotFoundError } from '../errors.ts'
-import type { EngineState, LlmuxEvents } from '../events.ts'
+import type { EngineState, LlmuxEvents, WakeSteps } from '../events.ts'
 import type { ResolvedModel, SleepLevel } from '../options/types.ts'
 import type { Driver, Endpoint } from './driver.ts'
 import { Engine } from './engine.ts'
+import type { WakeOptions } from './engine.ts'
 import type { ReadMemory } from './memory/memory-command.ts'
-import { MemoryWatch } from './memory/memory-watch.ts'
+import { MemoryWatch, type MemorySeen } from './memory/memory-watch.ts'
 
 export interface OrchestratorOptions {
   driver: Driver
@@ -19,11 +20,6 @@ export interface OrchestratorOptions {
   random?: () => number
   /** Called at once when a running engine, awake or asleep, is known to be dead without anybody having asked for it. */
   onLost: (id: string, error: Error) => void
-}
-
-export interface WakeOptions {
-  /** Also in the pause after starts that failed. */
-  force?: boolean | undefined
 }
 
 /** What is to be told of one engine. */
@@ -65,7 +61,7 @@ export class Orchestrator {
    *
    * @throws {SpawnError | StartTimeoutError | ProcessDiedError | WakeError | WakeTimeoutError | ReloadTimeoutError | GpuBlockedError | StopError | ClosingError}
    */
-  async wake (id: string, { force }: WakeOptions = {}): Promise<void> {
+  async wake (id: string, options: WakeOptions = {}): Promise<void> {
     const engine = this.#engine(id)
     if (this.#orphans !== undefined) await this.#orphans
     const others = this.#neighbours(engine)
@@ -74,7 +70,7 @@ export class Orchestrator {
     if (cleanUps.length > 0) await Promise.all(cleanUps)
     const blocker = others.find(other => other.stuck)
     if (blocker !== undefined) throw new GpuBlockedError(id, blocker.model.id)
-    await engine.wake(force)
+    await engine.wake(options)
   }
 
   /**
@@ -83,8 +79,8 @@ export class Orchestrator {
    *
    * @throws {StopError}
    */
-  async sleep (id: string, level?: SleepLevel): Promise<void> {
-    await this.#engine(id).sleep(level)
+  async sleep (id: string, level?: SleepLevel, { request }: Pick<WakeOptions, 'request'> = {}): Promise<void> {
+    await this.#engine(id).sleep(level, request)
   }
 
   /**
@@ -130,6 +126,16 @@ export class Orchestrator {
   /** Whether the engine still holds its GPU although it was to go: its processes cannot be ended. */
   holdsGpu (id: string): boolean {
     return this.#engine(id).stuck
+  }
+
+  /** Milliseconds of what bringing the engine up consisted of, the last time. */
+  steps (id: string): WakeSteps {
+    return this.#engine(id).steps
+  }
+
+  /** GPU memory as it was last looked at: before a cold start, and when a process group has ended. Undefined where nobody can. */
+  get memorySeen (): MemorySeen | undefined {
+    return this.#memory?.seen
   }
 
   snapshot (id: string): EngineSnapshot {

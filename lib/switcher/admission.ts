@@ -20,6 +20,8 @@ export interface AdmissionContext {
 /** What else there is to know of a request. */
 export interface RequestDetails {
   comeback?: Comeback | undefined
+  /** The id of the host's request. */
+  request?: string | undefined
   /** Why there is no point in waiting. */
   obstacle?: Error | undefined
   /** From -5 to 5, higher goes first; within bounds, see `turn`. Default 0. */
@@ -27,6 +29,9 @@ export interface RequestDetails {
   /** Whether a model may be woken for it. Default true. */
   mayCauseSwitch?: boolean | undefined
 }
+
+/** Who is told of in events. */
+type Asker = Pick<Waiter, 'id' | 'request'>
 
 /** What only some of the events tell. */
 type Details = Pick<RequestChange, 'input' | 'output'> & { error?: Error | undefined }
@@ -47,7 +52,7 @@ export class Admission {
    * Returns what to call when the client has left; after the answer it does nothing. With an `obstacle` there is no point
    * in waiting.
    */
-  request (slot: Slot, bytes: number, answer: Answer, { comeback, obstacle, mayCauseSwitch = true, ...details }: RequestDetails): () => void {
+  request (slot: Slot, bytes: number, answer: Answer, { comeback, obstacle, request, mayCauseSwitch = true, ...details }: RequestDetails): () => void {
     const priority = level(details.priority)
     const id = ++lastId
     const now = this.#context.clock.now()
@@ -55,19 +60,19 @@ export class Admission {
     // Whoever is not served while another model is awake has not lost anything by it, and whoever comes back has come once.
     if (comeback === undefined && mayCauseSwitch) slot.figures.arrivals.add(now)
     if (obstacle === undefined && slot.admits && slot.queue.size === 0 && !(suspect && slot.suspect !== undefined)) {
-      call(answer.granted, this.#lease(slot, id, 'arrived', now, suspect, { input: bytes }))
+      call(answer.granted, this.#lease(slot, { id, request }, 'arrived', now, suspect, { input: bytes }))
       this.#changed()
       return () => {}
     }
     // Whoever comes back has been let in before.
     const error = obstacle ?? (comeback === undefined ? this.room.full(slot, bytes) : this.room.late(slot, comeback.since, mayCauseSwitch))
     if (error !== undefined) {
-      this.#emit(slot, id, 'arrived', 'refused', now, error.message, { error, input: bytes })
+      this.#emit(slot, { id, request }, 'arrived', 'refused', now, error.message, { error, input: bytes })
       call(answer.refused, error)
       return () => {}
     }
-    const waiter = this.room.enter(slot, { id, bytes, priority, mayCauseSwitch, comeback, since: comeback?.since ?? now, ...answer }, (waiter, error) => this.#refuse(slot, waiter, error))
-    this.#emit(slot, id, 'arrived', 'queued', now, slot.awake ? 'the model is busy' : 'the model is not awake', { input: bytes })
+    const waiter = this.room.enter(slot, { id, bytes, request, priority, mayCauseSwitch, comeback, since: comeback?.since ?? now, ...answer }, (waiter, error) => this.#refuse(slot, waiter, error))
+    this.#emit(slot, waiter, 'arrived', 'queued', now, slot.awake ? 'the model is busy' : 'the model is not awake', { input: bytes })
     this.#context.onChange()
     // Only now, when what is to be done about it has been decided.
     if (answer.waiting !== undefined && slot.queue.has(waiter)) call(answer.waiting, waiter)
@@ -79,7 +84,7 @@ export class Admission {
     const next = () => slot.admits ? slot.queue.next(slot.suspect === undefined) : undefined
     for (let waiter = next(); waiter !== undefined; waiter = next()) {
       this.room.leave(slot, waiter)
-      call(waiter.granted, this.#lease(slot, waiter.id, 'queued', waiter.queued, waiter.comeback?.suspect ?? false))
+      call(waiter.granted, this.#lease(slot, waiter, 'queued', waiter.queued, waiter.comeback?.suspect ?? false))
     }
   }
 
@@ -92,31 +97,31 @@ export class Admission {
 
   #refuse (slot: Slot, waiter: Waiter, error: Error): void {
     if (!this.room.leave(slot, waiter)) return
-    this.#emit(slot, waiter.id, 'queued', 'refused', waiter.queued, error.message, { error })
+    this.#emit(slot, waiter, 'queued', 'refused', waiter.queued, error.message, { error })
     call(waiter.refused, error)
     this.#context.onChange()
   }
 
   #leave (slot: Slot, waiter: Waiter): void {
     if (!this.room.leave(slot, waiter)) return
-    this.#emit(slot, waiter.id, 'queued', 'left', waiter.queued, 'the client has left')
+    this.#emit(slot, waiter, 'queued', 'left', waiter.queued, 'the client has left')
     this.#context.onChange()
   }
 
-  #lease (slot: Slot, id: number, from: RequestState, since: number, suspect: boolean, more?: Details): Lease {
-    const lease = new Lease(id, slot.id, this.#context.clock.now(), (lease, how) => this.#ended(slot, lease, how))
+  #lease (slot: Slot, { id, request }: Asker, from: RequestState, since: number, suspect: boolean, more?: Details): Lease {
+    const lease = new Lease(id, slot.id, this.#context.clock.now(), (lease, how) => this.#ended(slot, { id, request }, lease, how))
     slot.leases.add(lease)
     if (suspect) slot.suspect = lease
-    this.#emit(slot, id, from, 'granted', since, 'the model is awake', more)
+    this.#emit(slot, { id, request }, from, 'granted', since, 'the model is awake', more)
     return lease
   }
 
-  #ended (slot: Slot, lease: Lease, how: LeaseEnd): void {
+  #ended (slot: Slot, asker: Asker, lease: Lease, how: LeaseEnd): void {
     slot.leases.delete(lease)
     // A lease that was cut or lost says nothing of how long it would have taken.
     if (how === 'released') slot.figures.serviceTime.add(this.#context.clock.now() - lease.since)
     if (slot.suspect === lease) slot.suspect = undefined
-    this.#emit(slot, lease.id, 'granted', how, lease.since, lease.error?.message ?? 'done', { error: lease.error, output: lease.output })
+    this.#emit(slot, asker, 'granted', how, lease.since, lease.error?.message ?? 'done', { error: lease.error, output: lease.output })
     this.#context.onChange()
   }
 
@@ -125,10 +130,10 @@ export class Admission {
     if (this.room.active > 0) this.#context.onChange()
   }
 
-  #emit (slot: Slot, id: number, from: RequestState, to: RequestState, since: number, reason: string, { error, ...sizes }: Details = {}): void {
+  #emit (slot: Slot, { id, request }: Asker, from: RequestState, to: RequestState, since: number, reason: string, { error, ...sizes }: Details = {}): void {
     const time = this.#context.clock.now()
     this.#context.events.emit('request', {
-      id, time, model: slot.id, from, to, reason, duration: time - since, ...sizes, ...(error && { error })
+      id, time, model: slot.id, from, to, reason, duration: time - since, ...sizes, ...(request !== undefined && { request }), ...(error && { error })
     })
   }
 }

@@ -8,9 +8,14 @@ export interface Order {
   kind: 'wake' | 'sleep'
   slot: Slot
   level: SleepLevel | undefined
+  /** The id of the host's request that it came by, if it came by one. */
+  request?: string | undefined
   done: () => void
   failed: (error: Error) => void
 }
+
+/** What whoever gives an order says of himself. */
+export type OrderAnswer = Pick<Order, 'done' | 'failed' | 'request'>
 
 /** The orders that are still to be carried out, oldest first. Each is answered once. */
 export class Orders {

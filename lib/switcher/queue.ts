@@ -34,6 +34,8 @@ export interface Waiter extends Answer {
   readonly since: number
   /** When it came into this queue; later than `since` only for one that comes back. */
   readonly queued: number
+  /** The id of the host's request, if it is one. */
+  readonly request?: string | undefined
   /** What it holds in memory meanwhile. */
   readonly bytes: number
   /** From -5 to 5. */

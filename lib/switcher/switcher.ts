@@ -8,7 +8,7 @@ import { DecisionLoop } from './decision-loop.ts'
 import { cutLeases } from './drain.ts'
 import type { EnginePort } from './engine-port.ts'
 import { Orders } from './orders.ts'
-import type { Order } from './orders.ts'
+import type { Order, OrderAnswer } from './orders.ts'
 import { Learned } from './learned/learned.ts'
 import { outlook } from './outlook.ts'
 import type { Outlook } from './outlook.ts'
@@ -72,12 +72,12 @@ export class Switcher {
   }
 
   /** Makes a model awake, whether or not anybody waits for it. */
-  switchTo (id: string, answer: Pick<Order, 'done' | 'failed'>): void {
+  switchTo (id: string, answer: OrderAnswer): void {
     this.#order({ kind: 'wake', slot: this.#board.slot(id), level: undefined, ...answer })
   }
 
   /** Drains a model and puts it to sleep. If somebody waits for it, it is woken again. */
-  sleep (id: string, level: SleepLevel | undefined, answer: Pick<Order, 'done' | 'failed'>): void {
+  sleep (id: string, level: SleepLevel | undefined, answer: OrderAnswer): void {
     this.#order({ kind: 'sleep', slot: this.#board.slot(id), level, ...answer })
   }
 
@@ -170,18 +170,18 @@ export class Switcher {
   }
 
   #obey (order: Order): void {
-    const { kind, slot, level } = order
+    const { kind, slot, level, request } = order
     if (kind === 'wake' && slot.awake && !slot.draining) return this.#orders.done(order)
     if (this.#board.busy(slot)) return
     const obstacle = this.#board.obstacle(slot)
     if (kind === 'wake' && obstacle !== undefined) return this.#orders.fail(order, obstacle)
     if (kind === 'sleep') {
       this.#evictedInVain.delete(slot)
-      return this.#begin({ wake: undefined, evict: [slot], reason: 'it was asked for', unconditional: true, level }, order)
+      return this.#begin({ wake: undefined, evict: [slot], reason: 'it was asked for', request, unconditional: true, level }, order)
     }
     const views = this.#board.views()
     const evict = mustGo(views.find(view => view.id === slot.id)!, views)?.map(id => this.#board.slot(id))
-    if (evict !== undefined) this.#begin({ wake: slot, evict, reason: 'it was asked for', unconditional: true }, order)
+    if (evict !== undefined) this.#begin({ wake: slot, evict, reason: 'it was asked for', request, unconditional: true }, order)
   }
 
   #followPolicy (): void {
@@ -206,7 +206,8 @@ export class Switcher {
   #plan ({ wake, evict }: Decision): Plan | undefined {
     if (wake === undefined) return undefined
     const slots = evict.map(id => this.#board.slot(id))
-    return { wake: this.#board.slot(wake), evict: slots, reason: 'a request waits for it', unconditional: false }
+    const slot = this.#board.slot(wake)
+    return { wake: slot, evict: slots, reason: 'a request waits for it', request: slot.queue.next(true)?.request, unconditional: false }
   }
 
   #lookAgainAt (time: number | undefined): void {

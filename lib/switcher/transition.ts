@@ -1,8 +1,8 @@
 import type { Clock } from '../clock.ts'
-import type { LlmuxEvents, TransitionPhase } from '../events.ts'
+import type { LlmuxEvents, TransitionChange, TransitionPhase, WakeSteps } from '../events.ts'
 import type { SleepLevel } from '../options/types.ts'
 import { Drain } from './drain.ts'
-import type { EnginePort } from './engine-port.ts'
+import type { EngineErrand, EnginePort } from './engine-port.ts'
 import type { Switch } from './learned/switch-costs.ts'
 import { shareGpu } from './placement.ts'
 import type { Slot } from './slot.ts'
@@ -13,6 +13,8 @@ export interface Plan {
   evict: Slot[]
   /** Why, in words. */
   reason: string
+  /** The id of the host's request that it is for, as far as it is for one. */
+  request?: string | undefined
   /** It is carried out even if nobody waits: asked for by hand, or to bring back what was put to sleep in vain. */
   unconditional: boolean
   /** The level for those who go, if not their own. */
@@ -30,6 +32,8 @@ export interface TransitionContext {
   /** It is over; with an error if the model could not be woken, or one that had to go is not gone. */
   onEnd: (error: Error | undefined, woken: boolean) => void
 }
+
+type End = Pick<TransitionChange, 'outcome' | 'steps' | 'error'>
 
 /**
  * One transition of one set of GPUs: drain, put to sleep, wake or start. Until the drain is over it may be pointed at
@@ -51,6 +55,7 @@ export class Transition {
   #lost = false
   /** Whether the engine had to be started. */
   #cold = false
+  #steps: WakeSteps | undefined
 
   constructor (plan: Plan, context: TransitionContext) {
     this.plan = plan
@@ -98,7 +103,7 @@ export class Transition {
       if (this.plan !== plan || this.phase !== 'checking') return
       if (error === undefined) this.#startDrain()
       else this.#end(error)
-    }, plan.unconditional)
+    }, { force: plan.unconditional })
   }
 
   /** Another model is to be woken after all; whoever may stay is given leases again. */
@@ -147,8 +152,8 @@ export class Transition {
   }
 
   status () {
-    const { phase, since, plan: { wake, evict, reason } } = this
-    return { phase, since, wake: wake?.id, evict: evict.map(slot => slot.id), reason }
+    const { phase, since, plan: { wake, evict, reason, request } } = this
+    return { phase, since, wake: wake?.id, evict: evict.map(slot => slot.id), reason, request }
   }
 
   #startDrain (): void {
@@ -169,7 +174,7 @@ export class Transition {
       if (error !== undefined) return this.#end(error)
       if (awake) this.evicted.push(slot)
       this.#evict(remaining)
-    })
+    }, this.#errand)
   }
 
   #arrive (): void {
@@ -184,28 +189,35 @@ export class Transition {
 
   #wake (slot: Slot): void {
     this.#lost = false
-    this.#context.engines.wake(slot.id, error => {
+    this.#context.engines.wake(slot.id, (error, steps) => {
+      this.#steps = steps
       if (error === undefined && this.#lost) this.#settle(slot)
       else this.#end(error)
-    }, this.plan.unconditional)
+    }, this.#errand)
   }
 
   /** The success may be that of the engine that died, or of one started since. Asking again makes it certain. */
   #settle (slot: Slot): void {
     if (this.wanted) return this.#wake(slot)
     this.#enter('evicting')
-    this.#context.engines.sleep(slot.id, undefined, error => this.#end(error))
+    this.#context.engines.sleep(slot.id, undefined, error => this.#end(error), this.#errand)
+  }
+
+  get #errand (): EngineErrand {
+    return { force: this.plan.unconditional, request: this.plan.request }
   }
 
   #end (error?: Error): void {
     this.plan.evict.forEach(slot => this.#drain.stop(slot))
     const woken = error === undefined && this.phase === 'waking'
-    this.#enter('idle', error)
+    const gone = this.phase === 'evicting' && this.plan.wake === undefined
+    const outcome = error !== undefined ? 'failed' : woken || gone ? 'done' : 'undone'
+    this.#enter('idle', { outcome, ...(this.#steps && { steps: this.#steps }), ...(error && { error }) })
     this.#context.onEnd(error, woken)
   }
 
-  #enter (phase: TransitionPhase, error?: Error): void {
-    const { phase: from, plan: { wake, evict, reason } } = this
+  #enter (phase: TransitionPhase, end?: End): void {
+    const { phase: from, plan: { wake, evict, reason, request } } = this
     const now = this.#context.clock.now()
     const duration = now - this.#phaseSince
     if (from !== 'idle') this.phases[from] = (this.phases[from] ?? 0) + duration
@@ -214,13 +226,15 @@ export class Transition {
     this.#context.events.emit('transition', {
       time: now,
       model: (wake ?? evict[0]!).id,
+      ...(wake && { wake: wake.id }),
       from,
       to: phase,
       reason,
       duration,
       evict: evict.map(slot => slot.id),
       phases: { ...this.phases },
-      ...(error && { error })
+      ...(request !== undefined && { request }),
+      ...end
     })
   }
 }

@@ -5,7 +5,7 @@ import { claimAtStart } from './memory.js'
 import { startWorkers } from './workers.js'
 import { createLog, createStderr } from '../log.js'
 import { Records } from '../records.js'
-import { logEngineLoading, logEngineReady } from '../startup-log.js'
+import { logEngineLoading, logEngineReady, logModelLoaded, logShards } from '../startup-log.js'
 
 /**
  * The process that holds the GPU. It gets its configuration as one argument and no environment, as the real one's environment and
@@ -79,6 +79,16 @@ async function failOnPurpose () {
   }
 }
 
+/** A quarter of the time for each of two shards, the rest for what a real one does then. @param {number} mib @param {number} began */
+async function load (mib, began) {
+  for (const shards of [1, 2]) {
+    await delay(config.startMs / 4)
+    logShards(stderr, shards)
+  }
+  logModelLoaded(log, { mib, seconds: (performance.now() - began) / 1000 })
+  await delay(config.startMs / 2)
+}
+
 async function start () {
   const began = performance.now()
   records.write('starting', { model: config.model })
@@ -88,7 +98,7 @@ async function start () {
   share = claimed.share
   workers.push(...startWorkers(config, share, onWorkerDeath))
   await failOnPurpose()
-  await Promise.all([delay(config.startMs), ...workers.map((worker) => once(worker, 'message'))])
+  await Promise.all([load(claimed.mib, began), ...workers.map((worker) => once(worker, 'message'))])
   const seconds = (performance.now() - began) / 1000
   const mib = claimed.mib
   logEngineReady(log, stderr, { mib, seconds })

@@ -57,7 +57,7 @@ t.test('the package', async t => {
   const { version: fastify } = JSON.parse(readFileSync(join(root, 'node_modules/fastify/package.json'), 'utf8'))
   await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', `./${filename}`, `fastify@${fastify}`], { cwd: home, env })
   // The same for every project, and large: not worth a download.
-  for (const name of ['openai', '@types/node', 'undici-types']) {
+  for (const name of ['openai', 'prom-client', '@types/node', 'undici-types']) {
     mkdirSync(join(home, 'node_modules', name, '..'), { recursive: true })
     if (!existsSync(join(home, 'node_modules', name))) symlinkSync(join(root, 'node_modules', name), join(home, 'node_modules', name))
   }

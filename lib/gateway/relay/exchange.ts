@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici'
 import { EngineDiedError, LlmuxError, UpstreamError } from '../../errors.ts'
+import { unquote } from '../../orchestrator/life.ts'
 import type { AnswerBody, AnswerSink, Head } from './answer.ts'
 import { Attempt } from './attempt.ts'
 import type { AttemptListener, Failure } from './attempt.ts'
@@ -33,6 +34,7 @@ export class Exchange implements AttemptListener {
     const { abortReason, target: { origin, dispatcher } } = this.#passage
     if (abortReason !== undefined) return this.#goesTo.fail(abortReason)
     this.#attempts++
+    this.#passage.record.sending()
     this.#passage.link?.silent(this)
     dispatcher.dispatch({ ...this.#request, origin }, new Attempt(this))
   }
@@ -44,6 +46,7 @@ export class Exchange implements AttemptListener {
   begin (head: Head, controller: Dispatcher.DispatchController): AnswerBody {
     const passage = this.#passage
     passage.link?.heard(this)
+    passage.record.answered()
     return this.#goesTo.begin(head, {
       passed: bytes => passage.passed(bytes),
       resume: () => controller.resume(),
@@ -68,8 +71,10 @@ export class Exchange implements AttemptListener {
   }
 
   broken ({ error, dead, eventStream }: Failure, body: AnswerBody): void {
-    const { path, abortReason, link } = this.#passage
+    const { path, abortReason, link, record } = this.#passage
     const reason = abortReason ?? (link === undefined ? new UpstreamError(detail(error)) : this.#died(error))
+    // A client that has left is no error of anybody's.
+    if (reason instanceof LlmuxError) record.failed(reason)
     body.break(reason, eventStream && reason instanceof LlmuxError ? errorEvent(path, reason) : undefined)
     this.#passage.end()
     if (abortReason === undefined && !dead) this.examine('a connection to it broke').catch(fault => body.destroy(fault))
@@ -102,8 +107,8 @@ export class Exchange implements AttemptListener {
   #died (error: Error): LlmuxError {
     const { lease } = this.#passage
     // What the engine said last is in the log; a client could do nothing with it.
-    const [reason] = (lease!.error?.message ?? detail(error)).split('\n', 1)
-    return new EngineDiedError(lease!.model, reason!)
+    const { text } = unquote(lease!.error?.message ?? detail(error))
+    return new EngineDiedError(lease!.model, text)
   }
 }
 

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
 import type { Clock } from '../../clock.ts'
+import type { LlmuxError } from '../../errors.ts'
 import type { Endpoint } from '../../orchestrator/driver.ts'
 import type { Lease } from '../../switcher/lease.ts'
 import type { Answer } from '../../switcher/queue.ts'
@@ -34,6 +35,18 @@ export interface EngineLink {
   examine (reason: string): Promise<boolean>
 }
 
+/** What is told of a passage, for the record of its request. */
+export interface PassageRecord {
+  /** The request is sent to its target. */
+  sending (): void
+  /** The first byte of the answer is there. */
+  answered (): void
+  /** So many bytes of the answer have come. */
+  passed (bytes: number): void
+  /** It is broken off, or answered with an error. */
+  failed (error: LlmuxError): void
+}
+
 /** There is nobody to answer any more. */
 export class ClientLeftError extends Error {
   override message = 'the client has left'
@@ -49,6 +62,7 @@ export class Passage {
   /** What the client is sent. */
   readonly response: ServerResponse
   readonly link: EngineLink | undefined
+  readonly record: PassageRecord
   #target: Endpoint
   #lease: Lease | undefined
   #controller: Dispatcher.DispatchController | undefined
@@ -56,9 +70,10 @@ export class Passage {
   #abortReason: Error | undefined
   #ended = false
 
-  constructor (path: string, response: ServerResponse, to: EngineLink | Endpoint) {
+  constructor (path: string, response: ServerResponse, to: EngineLink | Endpoint, record: PassageRecord) {
     this.path = path
     this.response = response
+    this.record = record
     this.link = 'lease' in to ? to : undefined
     this.#target = 'lease' in to ? to.endpoint() : to
     if (this.link !== undefined) this.#hold(this.link.lease)
@@ -94,6 +109,7 @@ export class Passage {
 
   /** Counts what the engine has answered. */
   passed (bytes: number): void {
+    this.record.passed(bytes)
     if (this.#lease !== undefined) this.#lease.output += bytes
   }
 

@@ -18,6 +18,8 @@ export interface EarlyAnswerOptions {
   stall: StallLimit
   /** What the client is told, in one line. */
   comment: () => string
+  /** It ends with this error. */
+  failed: (error: LlmuxError) => void
 }
 
 /**
@@ -56,8 +58,10 @@ export class EarlyAnswer implements AnswerSink {
   /** Breaks the connection, as everywhere: a client that does not look at events must not take it for whole. */
   fail (error: Error): void {
     this.#stop()
-    if (error instanceof LlmuxError) this.#body.break(error, errorEvent(this.#options.path, error))
-    else this.#body.destroy(error)
+    if (error instanceof LlmuxError) {
+      this.#options.failed(error)
+      this.#body.break(error, errorEvent(this.#options.path, error))
+    } else this.#body.destroy(error)
   }
 
   #beat (): void {

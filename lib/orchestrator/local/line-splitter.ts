@@ -18,13 +18,16 @@ function plain (text: string): string {
 export class LineSplitter {
   readonly #decoder = new StringDecoder('utf8')
   readonly #onLine: (line: string) => void
+  readonly #onRewrite: (text: string) => void
   #text = ''
   #cut = false
   /** Back at the start of the line: what comes next overwrites it. */
   #returned = false
 
-  constructor (onLine: (line: string) => void) {
+  /** `onRewrite` is told of a line that is rewritten and not over: the state of a progress bar. */
+  constructor (onLine: (line: string) => void, onRewrite: (text: string) => void = () => {}) {
     this.#onLine = onLine
+    this.#onRewrite = onRewrite
   }
 
   /** What has been written of a line that is not over. */
@@ -33,7 +36,9 @@ export class LineSplitter {
   }
 
   write (chunk: Buffer): void {
-    this.#add(this.#decoder.write(chunk))
+    const text = this.#decoder.write(chunk)
+    this.#add(text)
+    if (this.#text !== '' && text.includes('\r')) this.#onRewrite(this.pending)
   }
 
   end (): void {

@@ -44,7 +44,7 @@ export class LocalDriver implements Driver {
     if (problem !== undefined) throw new NotStartableError(model.id, problem)
   }
 
-  async spawn (model: ResolvedModel, onExit: (exit: ProcessExit) => void): Promise<EngineProcess> {
+  async spawn (model: ResolvedModel, onExit: (exit: ProcessExit) => void, onText: (text: string) => void = () => {}): Promise<EngineProcess> {
     try {
       const address = this.#address(model)
       if ('socket' in address) this.#sockets.clear(address.socket)
@@ -55,7 +55,11 @@ export class LocalDriver implements Driver {
         leader.untrack()
         this.#ledger?.remove(leader.pid)
       }
-      return new LocalProcess({ ...leader, untrack }, { clock: this.#clock, onLine: (stream, line) => this.#onLine(model.id, stream, line) })
+      const onLine = (stream: OutputStream, line: string) => {
+        this.#onLine(model.id, stream, line)
+        onText(line)
+      }
+      return new LocalProcess({ ...leader, untrack }, { clock: this.#clock, onLine, onRewrite: onText })
     } catch (error) {
       throw new SpawnError(model.id, (error as Error).message, { cause: error })
     }

@@ -7,6 +7,7 @@ import { ProcessGroup, type Kill } from './process-group.ts'
 export interface ProcessContext {
   clock: Clock
   onLine: (stream: OutputStream, line: string) => void
+  onRewrite?: (text: string) => void
   kill?: Kill
 }
 
@@ -21,7 +22,7 @@ export class LocalProcess implements EngineProcess {
   readonly #clock: Clock
   #flushed: Promise<void> | undefined
 
-  constructor ({ pid, stdout, stderr, untrack }: Leader, { clock, onLine, kill }: ProcessContext) {
+  constructor ({ pid, stdout, stderr, untrack }: Leader, { clock, onLine, onRewrite, kill }: ProcessContext) {
     this.pid = pid
     this.#clock = clock
     const onEmpty = () => {
@@ -29,7 +30,7 @@ export class LocalProcess implements EngineProcess {
       this.flushed()
     }
     this.#group = new ProcessGroup(pid, { clock, onEmpty, ...(kill && { kill }) })
-    this.#output = new Output(onLine)
+    this.#output = new Output(onLine, onRewrite)
     this.#output.read('stdout', stdout)
     this.#output.read('stderr', stderr)
   }

@@ -8,16 +8,19 @@ const keptLines = 1_000
 /** The last lines that a process wrote, to both of its streams, in the order in which they came. */
 export class Output {
   readonly #onLine: (stream: OutputStream, line: string) => void
+  readonly #onRewrite: (text: string) => void
   readonly #splitters: LineSplitter[] = []
   readonly #streams: Readable[] = []
   #lines: string[] = []
 
-  constructor (onLine: (stream: OutputStream, line: string) => void) {
+  /** `onRewrite` is told of the states of progress bars, which are no lines until they are over. */
+  constructor (onLine: (stream: OutputStream, line: string) => void, onRewrite: (text: string) => void = () => {}) {
     this.#onLine = onLine
+    this.#onRewrite = onRewrite
   }
 
   read (name: OutputStream, stream: Readable): void {
-    const splitter = new LineSplitter(line => this.#add(name, line))
+    const splitter = new LineSplitter(line => this.#add(name, line), this.#onRewrite)
     this.#splitters.push(splitter)
     this.#streams.push(stream)
     stream.on('data', chunk => splitter.write(chunk))

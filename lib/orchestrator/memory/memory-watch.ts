@@ -12,6 +12,12 @@ export interface MemoryWatchContext {
   read: ReadMemory
 }
 
+/** The memory of all GPUs, and when it was looked at, in milliseconds since the epoch. */
+export interface MemorySeen {
+  time: number
+  memories: GpuMemories
+}
+
 export interface Settlement {
   /** A start needs all that the engine takes, a wake what it does not hold while it sleeps. */
   purpose: 'start' | 'wake'
@@ -28,6 +34,7 @@ const quietAfterRelease = 3_000
 export class MemoryWatch {
   readonly #clock: Clock
   readonly #read: ReadMemory
+  #seen: MemorySeen | undefined
   /** GPUs on which something has ended since they were last looked at. */
   readonly #released = new Set<number>()
   /** Bytes that an engine took of one GPU. */
@@ -38,7 +45,16 @@ export class MemoryWatch {
 
   constructor ({ clock, read }: MemoryWatchContext) {
     this.#clock = clock
-    this.#read = read
+    this.#read = async signal => {
+      const memories = await read(signal)
+      if (memories !== undefined) this.#seen = { time: clock.now(), memories }
+      return memories
+    }
+  }
+
+  /** What the last look has shown; undefined if nobody has looked yet, or can. */
+  get seen (): MemorySeen | undefined {
+    return this.#seen
   }
 
   /** A process group that lived on these GPUs has ended, or failed to do what frees memory. */

@@ -117,7 +117,11 @@ export class FakeDriver implements Driver {
     await this.#call(model, 'prepare')
   }
 
-  async spawn (model: ResolvedModel, onExit: (exit: ProcessExit) => void): Promise<EngineProcess> {
+  /** The process spawned last writes this. */
+  write: (text: string) => void = () => {}
+
+  async spawn (model: ResolvedModel, onExit: (exit: ProcessExit) => void, onText: (text: string) => void = () => {}): Promise<EngineProcess> {
+    this.write = onText
     await this.#call(model, 'spawn')
     const process = new FakeProcess(100 + this.processes.length, this.#clock, onExit)
     process.stamina = this.stamina

@@ -187,3 +187,69 @@ describe('close', () => {
     expect(rig.clock.pending).toBe(0)
   })
 })
+
+describe('the request that something is for', () => {
+  const ask = (rig: Rig, id: string, request?: string) => rig.switcher.request(id, 0, { granted: lease => lease.release(), refused: () => {} }, { request })
+
+  test('is named by its own steps, and by the switch that it causes: the one whose turn it is', () => {
+    const rig = new Rig()
+    ask(rig, 'a', 'req-1')
+    ask(rig, 'a', 'req-2')
+    expect(rig.switcher.status().transitions).toMatchObject([{ request: 'req-1' }])
+    rig.engines.completeAll()
+    expect(rig.transitions.map(({ to, request }) => [to, request])).toEqual(['draining', 'evicting', 'waking', 'idle'].map(to => [to, 'req-1']))
+    expect(rig.requests.map(({ to, request }) => [to, request])).toEqual([
+      ['queued', 'req-1'], ['queued', 'req-2'], ['granted', 'req-1'], ['released', 'req-1'], ['granted', 'req-2'], ['released', 'req-2']
+    ])
+    ask(rig, 'a', 'req-3')
+    expect(rig.requests.slice(-2).map(({ from, request }) => [from, request])).toEqual([['arrived', 'req-3'], ['granted', 'req-3']])
+  })
+
+  test('is missing where there is none', () => {
+    const rig = new Rig()
+    ask(rig, 'a')
+    rig.switchTo('b')
+    rig.engines.completeAll()
+    for (const change of [...rig.transitions, ...rig.requests]) expect(change).not.toHaveProperty('request')
+  })
+})
+
+describe('how a switch ended', () => {
+  const ends = (rig: Rig) => rig.transitions.filter(({ to }) => to === 'idle').map(({ wake, evict, outcome }) => [wake, evict.join(), outcome])
+
+  test('is told at its end only: done, failed, or undone', () => {
+    const rig = new Rig()
+    rig.awaken('a')
+    rig.ask('b')
+    rig.engines.completeAll()
+    expect(ends(rig)).toEqual([['a', '', 'done'], ['b', 'a', 'done']])
+    expect(rig.transitions.filter(({ to, outcome }) => to !== 'idle' && outcome !== undefined)).toEqual([])
+  })
+
+  test('is failed if the model could not be brought up', () => {
+    const rig = new Rig()
+    rig.engines.failNext('wake', 'a', new Error('no'))
+    rig.ask('a')
+    rig.engines.completeAll()
+    expect(ends(rig)).toEqual([['a', '', 'failed']])
+  })
+
+  test('is undone if nobody waits any more', () => {
+    const rig = new Rig()
+    rig.awaken('a')
+    const stream = rig.ask('a')
+    const asked = rig.ask('b')
+    rig.engines.completeAll()
+    asked.leave()
+    stream.lease!.release()
+    expect(ends(rig).at(-1)).toEqual(['b', 'a', 'undone'])
+  })
+
+  test('is done if one was only to go', () => {
+    const rig = new Rig()
+    rig.awaken('a')
+    rig.sleep('a')
+    rig.engines.completeAll()
+    expect(ends(rig).at(-1)).toEqual([undefined, 'a', 'done'])
+  })
+})

@@ -72,13 +72,13 @@ describe('a transition', () => {
     engines.complete('wake', 'b')
     expect(onEnd).toHaveBeenCalledExactlyOnceWith(undefined, true)
     expect(clock.pending).toBe(0)
-    const common = { model: 'b', reason: 'test', evict: ['a'] }
+    const common = { model: 'b', wake: 'b', reason: 'test', evict: ['a'] }
     expect(changes).toEqual([
       { ...common, time: begun, from: 'idle', to: 'checking', duration: 0, phases: {} },
       { ...common, time: begun + 1, from: 'checking', to: 'draining', duration: 1, phases: { checking: 1 } },
       { ...common, time: begun + 21, from: 'draining', to: 'evicting', duration: 20, phases: { checking: 1, draining: 20 } },
       { ...common, time: begun + 321, from: 'evicting', to: 'waking', duration: 300, phases: { checking: 1, draining: 20, evicting: 300 } },
-      { ...common, time: begun + 4_321, from: 'waking', to: 'idle', duration: 4_000, phases: { checking: 1, draining: 20, evicting: 300, waking: 4_000 } }
+      { ...common, time: begun + 4_321, from: 'waking', to: 'idle', outcome: 'done', duration: 4_000, phases: { checking: 1, draining: 20, evicting: 300, waking: 4_000 } }
     ])
   })
 

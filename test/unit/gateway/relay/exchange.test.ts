@@ -304,3 +304,45 @@ describe('the fallback upstream', () => {
     expect(await textOf(answer(answers).body)).toBe(death)
   })
 })
+
+describe('the record of the request', () => {
+  test('has the sending, the first byte and all bytes of an answer', () => {
+    const { sendings, recorded } = rig()
+    expect(recorded).toEqual({ sendings: 1, answered: 0, bytes: 0, errors: [] })
+    sendings[0]!.start().events()
+    expect(recorded.answered, 'headers are no byte').toBe(0)
+    sendings[0]!.data(event(1)).data(event(2)).end()
+    expect(recorded).toEqual({ sendings: 1, answered: 1, bytes: 2 * event(1).length, errors: [] })
+  })
+
+  test('has each sending of a request whose engine died', async () => {
+    const { sendings, renewals, recorded, find } = rig()
+    sendings[0]!.start().fail()
+    await find(false)
+    renewals[0]!.grant()
+    sendings[1]!.start().head().data('ok').end()
+    expect(recorded).toMatchObject({ sendings: 2, answered: 1, errors: [] })
+  })
+
+  test('has why a stream was broken', async () => {
+    const { sendings, recorded, pipe, client, lease } = rig()
+    sendings[0]!.start().events().data(event(1))
+    pipe()
+    const broken = over(client)
+    lease.lose(new ProcessDiedError('m', 'exit code 1; its last lines:\nsecrets'))
+    sendings[0]!.fail()
+    await broken
+    expect(recorded.errors).toEqual([expect.any(EngineDiedError)])
+    expect(recorded.errors[0]!.message, 'without what is for the log').toBe('the engine of model `m` died: the process of model `m` died: exit code 1')
+  })
+
+  test('has no error if it was the client that left', async () => {
+    const { sendings, passage, recorded, answers } = rig()
+    sendings[0]!.start().events().data(event(1))
+    const broken = over(answer(answers).body)
+    passage.abort(new ClientLeftError())
+    sendings[0]!.fail()
+    await broken
+    expect(recorded.errors).toEqual([])
+  })
+})

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
 import { Exchange } from '../../../../lib/gateway/relay/exchange.ts'
 import { Passage } from '../../../../lib/gateway/relay/passage.ts'
-import type { EngineLink } from '../../../../lib/gateway/relay/passage.ts'
+import type { EngineLink, PassageRecord } from '../../../../lib/gateway/relay/passage.ts'
 import { ReplySink } from '../../../../lib/gateway/relay/reply-sink.ts'
 import type { UpstreamResponse } from '../../../../lib/gateway/relay/reply-sink.ts'
 import type { Endpoint } from '../../../../lib/orchestrator/driver.ts'
@@ -103,7 +103,14 @@ export function rig ({ replay = true, path = '/v1/chat/completions', fallback = 
       return new Promise(resolve => { verdict = resolve })
     }
   }
-  const passage = new Passage(path, client as unknown as ServerResponse, fallback ? endpoint : link)
+  const recorded = { sendings: 0, answered: 0, bytes: 0, errors: [] as Error[] }
+  const record: PassageRecord = {
+    sending: () => { recorded.sendings++ },
+    answered: () => { recorded.answered++ },
+    passed: bytes => { recorded.bytes += bytes },
+    failed: error => recorded.errors.push(error)
+  }
+  const passage = new Passage(path, client as unknown as ServerResponse, fallback ? endpoint : link, record)
   const answers: Array<UpstreamResponse | Error> = []
   new Exchange(passage, { path, method: 'POST', headers: {}, body: 'b' }, new ReplySink(passage, (error, response) => answers.push(error ?? response!))).send()
   return {
@@ -116,6 +123,7 @@ export function rig ({ replay = true, path = '/v1/chat/completions', fallback = 
     ends,
     silent,
     answers,
+    recorded,
     lease: link.lease,
     setWaiting: (value: boolean) => { waiting = value },
     /** The engine's health as the examination finds it. */

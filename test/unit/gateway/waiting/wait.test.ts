@@ -25,7 +25,7 @@ function rig (heartbeat: number | false = 1_000) {
   }
   const wait = new Wait(reply as unknown as FastifyReply, () => {
     asked++
-    return { model: 'm', path: '/v1/completions', clock, heartbeat, stall: { clock, limit: 1, othersWait: () => false }, switcher: { outlook: (_id: string, waiter?: Waiter) => outlooks.get(waiter!) } }
+    return { model: 'm', path: '/v1/completions', clock, heartbeat, stall: { clock, limit: 1, othersWait: () => false }, failed: () => {}, switcher: { outlook: (_id: string, waiter?: Waiter) => outlooks.get(waiter!) } }
   })
   return { clock, headers, outlooks, sent, wait, asked: () => asked }
 }

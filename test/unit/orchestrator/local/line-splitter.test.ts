@@ -105,3 +105,24 @@ describe('the lines of an engine\'s output', () => {
     }))
   })
 })
+
+describe('a line that is rewritten', () => {
+  function rewrites (...chunks: string[]) {
+    const told: string[] = []
+    const splitter = new LineSplitter(line => told.push(`line ${line}`), text => told.push(text))
+    chunks.forEach(chunk => splitter.write(Buffer.from(chunk)))
+    return told
+  }
+
+  it('is told with each of its states, and as a line when it is over', () => {
+    expect(rewrites('\rshards: 0/2', '\rshards: 1/2', '\rshards: 2/2\n')).toEqual(['shards: 0/2', 'shards: 1/2', 'line shards: 2/2'])
+  })
+
+  it('is told by its last state, if several come at once', () => {
+    expect(rewrites('\r0/9\r1/9\r2/9')).toEqual(['2/9'])
+  })
+
+  it('is none that ends as on Windows, or that only grows', () => {
+    expect(rewrites('one\r\n', 'tw', 'o\n')).toEqual(['line one', 'line two'])
+  })
+})

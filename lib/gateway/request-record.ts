@@ -1,0 +1,116 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Clock } from '../clock.ts'
+import type { LlmuxError } from '../errors.ts'
+import { unquote } from '../orchestrator/life.ts'
+import type { PassageRecord } from './relay/passage.ts'
+import type { LlmuxEvents, ResponseEnd, ResponseOutcome } from '../events.ts'
+
+export interface Recorder {
+  clock: Clock
+  events: LlmuxEvents
+  /** The models that have given no byte since they became awake. */
+  silent: Set<string>
+}
+
+export interface RecordedRequest {
+  /** The engine's id; undefined if the request is for no model of ours. */
+  model: string | undefined
+  route: string
+  /** Bytes of its body. */
+  received: number
+}
+
+/** What became of one request, told as one event at its end. On the way of every request: it only adds up. */
+export class RequestRecord implements PassageRecord {
+  readonly #recorder: Recorder
+  readonly #request: FastifyRequest
+  readonly #reply: FastifyReply
+  readonly #about: RecordedRequest
+  readonly #arrived: number
+  #waitsSince: number | undefined
+  #grantedAt = 0
+  #queued = 0
+  #firstByte: number | undefined
+  #sendings = 0
+  #sent = 0
+  #error: LlmuxError | undefined
+
+  constructor (recorder: Recorder, request: FastifyRequest, reply: FastifyReply, about: RecordedRequest) {
+    this.#recorder = recorder
+    this.#request = request
+    this.#reply = reply
+    this.#about = about
+    // Before the hooks of the host's and the reading of the body, which its client waits for as well.
+    this.#arrived = recorder.clock.now() - reply.elapsedTime
+  }
+
+  waits (): void {
+    this.#waitsSince = this.#recorder.clock.now()
+  }
+
+  granted (): void {
+    this.#grantedAt = this.#recorder.clock.now()
+    this.#stopWaiting(this.#grantedAt)
+  }
+
+  /** It has been sent to an engine. */
+  sending (): void {
+    this.#sendings++
+  }
+
+  /** The engine has answered. */
+  answered (): void {
+    const { clock, events, silent } = this.#recorder
+    const time = clock.now()
+    this.#firstByte = time - this.#arrived
+    const { model } = this.#about
+    if (model === undefined || !silent.delete(model)) return
+    events.emit('first', { time, model, duration: time - this.#grantedAt, request: this.#request.id })
+  }
+
+  /** So many bytes of the answer have come. */
+  passed (bytes: number): void {
+    this.#sent += bytes
+  }
+
+  /** It was answered with this error, or broken off for it. */
+  failed (error: LlmuxError): void {
+    this.#error = error
+  }
+
+  end (): void {
+    const { clock, events } = this.#recorder
+    const time = clock.now()
+    const { raw } = this.#reply
+    this.#stopWaiting(time)
+    const end: ResponseEnd = {
+      time,
+      request: this.#request.id,
+      ...this.#about,
+      status: raw.headersSent ? raw.statusCode : undefined,
+      outcome: this.#outcome,
+      ...(this.#error && { code: this.#error.code, reason: unquote(this.#error.message).text }),
+      queued: this.#queued,
+      firstByte: this.#firstByte,
+      duration: time - this.#arrived,
+      replays: Math.max(0, this.#sendings - 1),
+      sent: this.#sent
+    }
+    events.emit('response', end)
+  }
+
+  #stopWaiting (now: number): void {
+    if (this.#waitsSince === undefined) return
+    this.#queued += now - this.#waitsSince
+    this.#waitsSince = undefined
+  }
+
+  get #outcome (): ResponseOutcome {
+    const { statusCode, headersSent, writableFinished } = this.#reply.raw
+    if (!writableFinished) return this.#error === undefined || !headersSent ? 'left' : 'cut'
+    if (statusCode >= 500) return 'server_error'
+    if (statusCode >= 400) return 'client_error'
+    // An event stream that had begun ends with an error event.
+    return this.#error === undefined ? 'ok' : 'cut'
+  }
+}

@@ -1,0 +1,72 @@
+import type { FastifyBaseLogger } from 'fastify'
+import type { EngineChange, LlmuxEvents, RequestChange, ResponseEnd, StartProgress, TransitionChange, Warning } from '../../events.ts'
+import type { LogLevel } from '../../options/index.ts'
+import { switchLine } from './switch-line.ts'
+import { described, rounded, seconds } from './words.ts'
+
+/**
+ * Writes events to the server's log. Whoever is called at night reads it from `info` on: one line for each switch, one for
+ * each engine that failed, with what it said last, one for each request that came to harm. `reqId` is that of Fastify's lines.
+ */
+export function logEvents (events: LlmuxEvents, log: FastifyBaseLogger): void {
+  events.on('engine', change => logEngine(change, log))
+  events.on('transition', change => logTransition(change, log))
+  events.on('response', end => logResponse(end, log))
+  events.on('request', change => logRequest(change, log))
+  events.on('progress', progress => logProgress(progress, log))
+  events.on('warning', warning => logWarning(warning, log))
+}
+
+/** Writes the engines' own output, line by line. */
+export function logLines (log: FastifyBaseLogger, level: LogLevel) {
+  return (model: string, stream: 'stdout' | 'stderr', line: string): void => {
+    if (level !== 'silent') log[level]({ model, stream }, line)
+  }
+}
+
+function logEngine ({ model, from, to, reason, duration, error, pid, level, steps, request }: EngineChange, log: FastifyBaseLogger): void {
+  const fields = { model, from, to, duration: Math.round(duration), pid, level, reqId: request }
+  if (error === undefined || to !== 'failed') return log.debug({ ...fields, reason, steps: steps && rounded(steps) }, `engine ${model} ${to}`)
+  const { text, fields: why } = described(error)
+  // What came to nothing is stopped before it counts as failed; any other end is a surprise.
+  const what = from === 'stopping' ? 'failed' : `died, ${from} for ${seconds(duration)}`
+  log.error({ ...fields, ...why }, `engine ${model} ${what}: ${text}`)
+}
+
+function logTransition (change: TransitionChange, log: FastifyBaseLogger): void {
+  const { model, to, evict, reason, outcome, phases, steps, request, error } = change
+  if (to !== 'idle') return
+  const fields = { model, evict, outcome, reason, phases: rounded(phases), steps: steps && rounded(steps), reqId: request }
+  if (error === undefined) return log.info(fields, switchLine(change))
+  const { lastLines, ...why } = described(error).fields as { lastLines?: string[] }
+  // An engine that failed has just said its last lines.
+  log.error({ ...fields, ...why }, switchLine(change))
+}
+
+function logResponse ({ request, model, route, status, outcome, code, reason, queued, firstByte, duration, ...rest }: ResponseEnd, log: FastifyBaseLogger): void {
+  const harmed = outcome === 'cut' || outcome === 'server_error'
+  // One for each request: not even put together if nobody reads it.
+  if (!harmed && log.level !== 'debug' && log.level !== 'trace') return
+  const times = rounded({ queued, duration, ...(firstByte !== undefined && { firstByte }) })
+  const fields = { reqId: request, model, route, status, outcome, code, ...times, ...rest, time: undefined }
+  const end = outcome === 'left' ? 'left by its client' : outcome === 'cut' ? 'cut' : `answered ${status}`
+  const text = `request for ${model ?? 'no model of ours'} ${end} after ${seconds(duration)}`
+  log[harmed ? 'warn' : 'debug'](fields, reason === undefined ? text : `${text}: ${reason}`)
+}
+
+function logRequest ({ id, model, from, to, reason, duration, request }: RequestChange, log: FastifyBaseLogger): void {
+  // Several for each request, and nearly never wanted.
+  if (log.level !== 'trace') return
+  log.trace({ lease: id, model, from, to, duration: Math.round(duration), reason, reqId: request }, `request ${to}`)
+}
+
+function logProgress ({ model, stage, done, total, remaining, request }: StartProgress, log: FastifyBaseLogger): void {
+  const count = done === undefined ? '' : ` ${done} of ${total}`
+  const left = remaining === undefined ? '' : `, about ${seconds(remaining)} left`
+  log.debug({ model, stage, done, total, reqId: request }, `start of ${model}: ${stage}${count}${left}`)
+}
+
+function logWarning ({ model, error, request }: Warning, log: FastifyBaseLogger): void {
+  const { text, fields } = described(error)
+  log.warn({ model, reqId: request, ...fields }, text)
+}

@@ -1,0 +1,42 @@
+import type { TransitionChange, TransitionPhase, WakeStep, WakeSteps } from '../../events.ts'
+import { described, seconds } from './words.ts'
+
+const phaseWords: Record<Exclude<TransitionPhase, 'idle' | 'waking'>, string> = { checking: 'check', draining: 'drain', evicting: 'sleep' }
+const stepWords: Record<WakeStep, string> = { memory: 'wait for memory', wake: 'wake', reload: 'reload weights', start: 'start', warmUp: 'warm-up' }
+
+/** What took less of the whole than this nobody looks at. */
+const notable = 0.02
+
+/** A switch that is over in one line: who for whom, how long, made up of what, and why. */
+export function switchLine (change: TransitionChange): string {
+  const { outcome, reason, phases, error } = change
+  const total = Object.values(phases).reduce((sum, phase) => sum + phase, 0)
+  const took = seconds(total)
+  const parts = breakdown(change).flatMap(([word, ms = 0]) => ms > total * notable ? [`${word} ${seconds(ms)}`] : [])
+  const detail = parts.length === 0 ? '' : ` (${parts.join(', ')})`
+  if (error !== undefined) return `${deed(change)} FAILED after ${took}${detail}: ${described(error).text}`
+  if (outcome === 'undone') return `${deed(change)} given up after ${took}${detail}: ${reason}`
+  return `${deed(change)} took ${took}${detail}: ${reason}`
+}
+
+function deed ({ wake, evict, steps }: TransitionChange): string {
+  const gone = evict.join(' and ')
+  if (wake === undefined) return `putting ${gone} to sleep`
+  if (evict.length > 0) return `switch from ${gone} to ${wake}`
+  return `${steps?.start === undefined ? 'wake' : 'start'} of ${wake}`
+}
+
+type Part = readonly [string, number | undefined]
+
+function breakdown ({ phases, steps = {} }: TransitionChange): Part[] {
+  const before = Object.entries(phaseWords).map(([phase, word]) => [word, phases[phase as TransitionPhase]] as const)
+  const waking = phases.waking === undefined ? [] : wakingParts(phases.waking, steps)
+  return [...before, ...waking]
+}
+
+/** `other`: ending an engine that could not be woken, waiting for the remains of another. */
+function wakingParts (waking: number, steps: WakeSteps): Part[] {
+  const parts = Object.entries(stepWords).map(([step, word]) => [word, steps[step as WakeStep]] as const)
+  const rest = waking - Object.values(steps).reduce((sum, step) => sum + step, 0)
+  return [...parts, ['other', rest]]
+}

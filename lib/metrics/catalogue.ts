@@ -1,0 +1,49 @@
+/** One metric: what it is called, what it says, and by what it is told apart. */
+export interface MetricSpec {
+  readonly type: 'counter' | 'gauge' | 'histogram'
+  readonly help: string
+  readonly labels: readonly string[]
+}
+
+/**
+ * All metrics, in Prometheus's habit of names and units; where OpenTelemetry's GenAI conventions have one, theirs. Values
+ * of labels come from the options, never from a client: `model` is empty for requests that are for no model of ours.
+ */
+export const catalogue = {
+  llmux_requests_total: { type: 'counter', help: 'Requests that are over, by how they ended', labels: ['model', 'route', 'outcome'] },
+  gen_ai_server_request_duration_seconds: { type: 'histogram', help: 'From the arrival of a request to its end', labels: ['gen_ai_request_model', 'gen_ai_operation_name', 'error_type'] },
+  llmux_request_queue_seconds: { type: 'histogram', help: 'Time of a request in its model\'s queue, 0 if it was let in at once', labels: ['model'] },
+  llmux_request_time_to_first_byte_seconds: { type: 'histogram', help: 'From the arrival of a request to the engine\'s first byte', labels: ['model'] },
+  llmux_request_bytes_total: { type: 'counter', help: 'Bytes of request bodies', labels: ['model'] },
+  llmux_response_bytes_total: { type: 'counter', help: 'Bytes of answers that came from engines', labels: ['model'] },
+  llmux_request_replays_total: { type: 'counter', help: 'Requests that were sent to an engine again', labels: ['model'] },
+  llmux_cut_streams_total: { type: 'counter', help: 'Answers that were broken off after they had begun, by error code', labels: ['model', 'code'] },
+  llmux_queue_length: { type: 'gauge', help: 'Requests that wait', labels: ['model'] },
+  llmux_queue_oldest_seconds: { type: 'gauge', help: 'How long the one has waited that waits longest, 0 if nobody does', labels: ['model'] },
+  llmux_requests_in_flight: { type: 'gauge', help: 'Requests, and leases of the host\'s, that hold an awake model', labels: ['model'] },
+  llmux_switches_total: { type: 'counter', help: 'Switches that are over. `from` is empty if nobody had to go, `to` if one was only put to sleep', labels: ['from', 'to', 'outcome'] },
+  llmux_switch_duration_seconds: { type: 'histogram', help: 'Switches that were done, from the decision until the model is awake', labels: ['to'] },
+  llmux_switch_phase_seconds_total: { type: 'counter', help: 'Time spent in each phase of switches, failed ones included', labels: ['from', 'to', 'phase'] },
+  llmux_first_byte_after_switch_seconds: { type: 'histogram', help: 'What the first request waits for the engine\'s first byte once its model is awake', labels: ['model'] },
+  llmux_engine_state: { type: 'gauge', help: '1 for the state that an engine is in, 0 for all others', labels: ['model', 'state'] },
+  llmux_engine_starts_total: { type: 'counter', help: 'Engines that became awake by a start rather than a wake', labels: ['model'] },
+  llmux_engine_start_failures_total: { type: 'counter', help: 'Starts that failed', labels: ['model'] },
+  llmux_engine_restarts_total: { type: 'counter', help: 'Starts of an engine that had died, or could not be woken', labels: ['model'] },
+  llmux_engine_crashes_total: { type: 'counter', help: 'Running engines that died without having been asked to', labels: ['model'] },
+  llmux_warnings_total: { type: 'counter', help: 'Warnings, by error code; `model` is empty if one is about none', labels: ['model', 'code'] },
+  llmux_gpu_activity_seconds_total: { type: 'counter', help: 'How each GPU spends its time: switching, serving or idle', labels: ['gpu', 'activity'] },
+  llmux_gpu_memory_used_bytes: { type: 'gauge', help: 'GPU memory in use when last looked at, which is before starts and after the end of processes', labels: ['gpu'] },
+  llmux_gpu_memory_total_bytes: { type: 'gauge', help: 'GPU memory in all', labels: ['gpu'] },
+  llmux_build_info: { type: 'gauge', help: 'Always 1', labels: ['version', 'node_version'] }
+} as const satisfies Record<string, MetricSpec>
+
+export type MetricName = keyof typeof catalogue
+
+type OfType<Type> = { [Name in MetricName]: typeof catalogue[Name]['type'] extends Type ? Name : never }[MetricName]
+
+export type CounterName = OfType<'counter'>
+export type GaugeName = OfType<'gauge'>
+export type HistogramName = OfType<'histogram'>
+
+/** Seconds: from what an awake model needs to what a queue may hold a request for by default. */
+export const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120, 180, 300, 600]

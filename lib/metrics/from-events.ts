@@ -1,0 +1,61 @@
+import type { EngineChange, LlmuxEvents, ResponseEnd, TransitionChange } from '../events.ts'
+import type { LlmuxError } from '../errors.ts'
+import type { Instruments } from './instruments.ts'
+import { operationOf } from './operations.ts'
+
+/** What happens is counted as it happens. Returns how to stop. */
+export function countEvents (events: LlmuxEvents, instruments: Instruments): () => void {
+  return events.onEvery(named => {
+    switch (named.name) {
+      case 'response': return countResponse(named.event, instruments)
+      case 'transition': return countTransition(named.event, instruments)
+      case 'engine': return countEngine(named.event, instruments)
+      case 'first': return instruments.observe('llmux_first_byte_after_switch_seconds', { model: named.event.model }, named.event.duration / 1000)
+      case 'warning': return instruments.count('llmux_warnings_total', { model: named.event.model ?? '', code: (named.event.error as LlmuxError).code ?? '' })
+    }
+  })
+}
+
+function countResponse ({ model = '', route, status, outcome, code, queued, firstByte, duration, replays, received, sent }: ResponseEnd, instruments: Instruments): void {
+  // The convention's: empty if all went well, else a code of ours, the engine's status, or how it ended.
+  const error = outcome === 'ok' ? '' : code ?? (outcome === 'left' ? 'left' : String(status))
+  instruments.count('llmux_requests_total', { model, route, outcome })
+  instruments.observe('gen_ai_server_request_duration_seconds', {
+    gen_ai_request_model: model, gen_ai_operation_name: operationOf.get(route) ?? '', error_type: error
+  }, duration / 1000)
+  // For others there is no queue.
+  if (model !== '') instruments.observe('llmux_request_queue_seconds', { model }, queued / 1000)
+  if (firstByte !== undefined) instruments.observe('llmux_request_time_to_first_byte_seconds', { model }, firstByte / 1000)
+  instruments.count('llmux_request_bytes_total', { model }, received)
+  instruments.count('llmux_response_bytes_total', { model }, sent)
+  if (replays > 0) instruments.count('llmux_request_replays_total', { model }, replays)
+  if (outcome === 'cut') instruments.count('llmux_cut_streams_total', { model, code: code ?? '' })
+}
+
+function countTransition ({ to: phase, wake, evict, outcome, phases, steps = {} }: TransitionChange, instruments: Instruments): void {
+  if (phase !== 'idle') return
+  const ends = { from: [...evict].sort().join('+'), to: wake ?? '' }
+  instruments.count('llmux_switches_total', { ...ends, outcome: outcome! })
+  const { checking, draining, evicting, waking } = phases
+  const { warmUp, ...rest } = steps
+  // What no step accounts for: ending what could not be woken.
+  const other = waking === undefined ? 0 : Math.max(0, waking - Object.values(steps).reduce((sum, step) => sum + step, 0))
+  for (const [name, ms] of Object.entries({ check: checking, drain: draining, sleep: evicting, ...rest, warm_up: warmUp, other })) {
+    if (ms !== undefined) instruments.count('llmux_switch_phase_seconds_total', { ...ends, phase: name }, ms / 1000)
+  }
+  if (outcome !== 'done' || wake === undefined) return
+  instruments.observe('llmux_switch_duration_seconds', { to: wake }, Object.values(phases).reduce((sum, ms) => sum + ms, 0) / 1000)
+}
+
+/** What an engine dies of without having been asked to, whatever it was doing. */
+const deaths = new Set(['LLMUX_ERR_PROCESS_DIED', 'LLMUX_ERR_WEDGED'])
+
+function countEngine ({ model, from, to, error }: EngineChange, instruments: Instruments): void {
+  if (from === 'starting' && to === 'awake') instruments.count('llmux_engine_starts_total', { model })
+  if (to === 'starting' && (from === 'failed' || from === 'stopping')) instruments.count('llmux_engine_restarts_total', { model })
+  if (error === undefined) return
+  const running = from === 'awake' || from === 'asleep' || from === 'waking' || from === 'sleeping'
+  if (running && (to === 'failed' || deaths.has((error as LlmuxError).code))) instruments.count('llmux_engine_crashes_total', { model })
+  if (to === 'stopping' && from === 'starting') instruments.count('llmux_engine_start_failures_total', { model })
+  if (to === 'failed' && from === 'starting') instruments.count('llmux_engine_start_failures_total', { model })
+}

@@ -1,0 +1,53 @@
+import { Counter, Gauge, Histogram } from 'prom-client'
+import type { Metric, Registry } from 'prom-client'
+import { buckets, catalogue } from './catalogue.ts'
+import type { CounterName, GaugeName, HistogramName, MetricName, MetricSpec } from './catalogue.ts'
+
+/** One value for each label, in the order of the catalogue. */
+export type Labels = Record<string, string>
+
+/** The metrics of the catalogue in one registry. */
+export class Instruments {
+  readonly #registry: Registry
+  readonly #metrics = new Map<string, Metric>()
+
+  /** `onScrape` is called before the values are read. */
+  constructor (registry: Registry, onScrape: () => void) {
+    this.#registry = registry
+    for (const [name, { type, help, labels }] of Object.entries<MetricSpec>(catalogue)) {
+      // All are read in one go, in the order of their registration: the first sees to the others as well.
+      const collect = this.#metrics.size === 0 && { collect: onScrape }
+      const common = { name, help, labelNames: [...labels], registers: [registry], ...collect }
+      if (type === 'histogram') this.#metrics.set(name, new Histogram({ ...common, buckets }))
+      if (type === 'counter') this.#metrics.set(name, new Counter(common))
+      if (type === 'gauge') this.#metrics.set(name, new Gauge(common))
+    }
+  }
+
+  /** Lets all counters that are told apart by nothing but the model begin at 0, so that their first step is seen as one. */
+  begin (models: Iterable<string>): void {
+    const byModel = Object.entries<MetricSpec>(catalogue).filter(([, { type, labels }]) => type === 'counter' && labels.join() === 'model')
+    for (const model of models) byModel.forEach(([name]) => this.count(name as CounterName, { model }, 0))
+  }
+
+  count (name: CounterName, labels: Labels, value = 1): void {
+    this.#get<Counter>(name).inc(labels, value)
+  }
+
+  observe (name: HistogramName, labels: Labels, seconds: number): void {
+    this.#get<Histogram>(name).observe(labels, seconds)
+  }
+
+  set (name: GaugeName, labels: Labels, value: number): void {
+    this.#get<Gauge>(name).set(labels, value)
+  }
+
+  /** Takes them out of the registry. */
+  remove (): void {
+    for (const name of this.#metrics.keys()) this.#registry.removeSingleMetric(name)
+  }
+
+  #get<Kind extends Metric> (name: MetricName): Kind {
+    return this.#metrics.get(name) as Kind
+  }
+}

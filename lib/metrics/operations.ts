@@ -1,0 +1,16 @@
+import { knownRoutes } from '../options/index.ts'
+
+/** OpenTelemetry's names for what a request asks for (`gen_ai.operation.name`), where it has one. */
+const operations: Record<string, string> = {
+  '/v1/chat/completions': 'chat',
+  '/v1/responses': 'chat',
+  '/v1/messages': 'chat',
+  '/v1/completions': 'text_completion',
+  '/v1/embeddings': 'embeddings',
+  '/v2/embed': 'embeddings'
+}
+
+/** By route: all others go by the last word of their path, which the convention allows. */
+export const operationOf: ReadonlyMap<string, string> = new Map(
+  knownRoutes.map(({ path }) => [path, operations[path] ?? path.split('/').at(-1)!])
+)

@@ -1,0 +1,145 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { parseAllDocuments } from 'yaml'
+import { eventNames } from '../../../lib/events.ts'
+import { catalogue } from '../../../lib/metrics/catalogue.ts'
+import { defaultTimeouts } from '../../../lib/options/defaults.ts'
+
+const source = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')
+const docs = source('docs/operations.md')
+
+/** The rows of the table whose header begins so, as cells without backticks at their ends. */
+function table (header: string): string[][] {
+  const [, rows = ''] = new RegExp(`^\\| ${header} \\|.*\\n\\|[-|]+\\|\\n((?:\\|.*\\n)+)`, 'm').exec(docs) ?? []
+  return rows.trim().split('\n').map(row => row.split('|').slice(1, -1).map(cell => cell.trim()))
+}
+
+const words = (cell = '') => [...cell.matchAll(/`([^`]+)`/g)].map(([, word]) => word!)
+
+describe('docs/operations.md names', () => {
+  test('every metric with its type and labels, and none that is not there', () => {
+    const stated = table('metric').map(([name, type, labels]) => [words(name)[0], { type, labels: words(labels) }])
+    const real = Object.entries(catalogue).map(([name, { type, labels }]) => [name, { type, labels: [...labels] }])
+    expect(stated).toEqual(real)
+  })
+
+  test('every event', () => {
+    expect(table('event').map(([name]) => words(name)[0])).toEqual(eventNames)
+  })
+
+  test('every field of every event', () => {
+    const types = source('lib/events.ts')
+    const interfaces = [...types.matchAll(/^export interface (\w+)(?:<[^>]*>)?(?: extends [^{]*)? \{\n([^]*?)^\}/gm)].filter(([, name]) => name !== 'LlmuxEventMap')
+    const fields = interfaces.flatMap(([, , body]) => [...body!.matchAll(/^ {2}(\w+)\??:/gm)].map(([, field]) => field!))
+    const stated = table('field').flatMap(([cell]) => words(cell).map(word => word.replace('?', '')))
+    expect([...new Set(stated)].sort()).toEqual([...new Set(fields)].sort())
+  })
+
+  test('every file in deploy', () => {
+    const files = table('file').flatMap(([cell]) => words(cell))
+    for (const file of files) expect(existsSync(new URL(`../../../deploy/${file}`, import.meta.url)), file).toBe(true)
+  })
+})
+
+/** The metrics of an expression: those that are ours by their names, without what a histogram adds. */
+function metricsOf (expression: string): string[] {
+  return [...expression.matchAll(/\b(llmux_|gen_ai_server_)\w+/g)].map(([name]) => name.replace(/_(bucket|sum|count)$/, '')).filter(name => name !== 'gen_ai_request_model')
+}
+
+const selectors = (expression: string) => [...expression.matchAll(/\b((?:llmux_|gen_ai_server_)\w+)\{([^}]*)\}/g)]
+  .map(([, name, labels]) => ({ name: name!.replace(/_(bucket|sum|count)$/, ''), labels: [...labels!.matchAll(/(\w+)=/g)].map(([, label]) => label!) }))
+
+function expectKnown (expressions: string[]): void {
+  expect(expressions.length).toBeGreaterThan(5)
+  for (const expression of expressions) {
+    expect(metricsOf(expression).length, expression).toBeGreaterThan(0)
+    for (const name of metricsOf(expression)) expect(Object.keys(catalogue), expression).toContain(name)
+    for (const { name, labels } of selectors(expression)) {
+      const known: readonly string[] = ['instance', 'le', ...catalogue[name as keyof typeof catalogue].labels]
+      for (const label of labels) expect(known, expression).toContain(label)
+    }
+  }
+}
+
+interface Rule { alert: string, expr: string, labels: { severity: string }, annotations: { summary: string, description: string } }
+interface Panel { id: number, title: string, description: string, targets: Array<{ expr: string }>, gridPos: { x: number, y: number, w: number, h: number } }
+
+describe('the alert rules', () => {
+  const [document] = parseAllDocuments(source('deploy/alerts.yaml'))
+  const { groups } = document!.toJS() as { groups: Array<{ rules: Rule[] }> }
+  const rules = groups.flatMap(({ rules }) => rules)
+
+  test('use metrics and labels that exist', () => expectKnown(rules.map(({ expr }) => expr)))
+
+  test('say what is the matter and what to do', () => {
+    for (const { alert, labels, annotations } of rules) {
+      expect(['page', 'ticket'], alert).toContain(labels.severity)
+      expect(annotations.summary.length * annotations.description.length, alert).toBeGreaterThan(0)
+    }
+    expect(new Set(rules.map(({ alert }) => alert)).size).toBe(rules.length)
+  })
+
+  const promtool = ['/usr/bin/promtool', '/usr/local/bin/promtool'].find(path => existsSync(path))
+  test.skipIf(promtool === undefined)('are right for promtool', () => {
+    const text = execFileSync(promtool!, ['check', 'rules', 'deploy/alerts.yaml'], { cwd: new URL('../../..', import.meta.url), encoding: 'utf8' })
+    expect(text).toContain(`SUCCESS: ${rules.length} rules found`)
+  })
+})
+
+describe('the dashboard', () => {
+  const { panels } = JSON.parse(source('deploy/grafana-dashboard.json')) as { panels: Panel[] }
+
+  test('uses metrics and labels that exist', () => expectKnown(panels.flatMap(({ targets }) => targets.map(({ expr }) => expr))))
+
+  test('says of each panel what it shows, and puts none upon another', () => {
+    const places = panels.flatMap(({ gridPos: { x, y, w, h } }) => Array.from({ length: w * h }, (_, i) => `${x + i % w},${y + Math.floor(i / w)}`))
+    expect(new Set(places).size).toBe(places.length)
+    expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length)
+    for (const { title, description } of panels) expect(description, title).toMatch(/\.$/)
+  })
+})
+
+describe('what runs the gateway', () => {
+  const { grace, stop } = defaultTimeouts
+  /** Seconds that the gateway may take for its end: see `closeOnSignals`. */
+  const longest = (grace + stop + 10_000) / 1_000
+
+  test('Kubernetes: one replica that nothing rolls over, probed at its health routes, with time for its end', () => {
+    const [deployment, service] = parseAllDocuments(source('deploy/kubernetes.yaml')).map(document => {
+      expect(document.errors).toEqual([])
+      return document.toJS()
+    })
+    const { replicas, strategy, template: { spec, metadata } } = deployment.spec
+    const [container] = spec.containers
+    expect({ replicas, strategy }).toEqual({ replicas: 1, strategy: { type: 'Recreate' } })
+    const [, pause] = container.lifecycle.preStop.exec.command
+    expect(spec.terminationGracePeriodSeconds).toBeGreaterThanOrEqual(longest + Number(pause))
+    expect(container.livenessProbe.httpGet.path).toBe('/health/live')
+    expect(container.readinessProbe.httpGet.path).toBe('/health/ready')
+    expect(service.spec.selector).toEqual(metadata.labels)
+    expect(deployment.spec.selector.matchLabels).toEqual(metadata.labels)
+  })
+
+  test('systemd: signals the gateway alone, and waits for its end', () => {
+    const unit = source('deploy/llmux.service')
+    const value = (key: string) => new RegExp(`^${key}=(.*)$`, 'm').exec(unit)?.[1]
+    expect(value('KillMode')).toBe('mixed')
+    expect(Number(value('TimeoutStopSec'))).toBeGreaterThan(longest)
+    expect(value('ExecStart')).toContain('example-app/server.js')
+    // Nothing but sections, comments and settings.
+    for (const line of unit.split('\n')) expect(line).toMatch(/^(#.*|\[(Unit|Service|Install)\]|[A-Z]\w+=.+)?$/)
+  })
+
+  test('Docker: a base image by argument, an init as PID 1, and nothing as root', () => {
+    const lines = source('deploy/Dockerfile').split('\n').filter(line => line !== '' && !line.startsWith('#'))
+    for (const line of lines) expect(line).toMatch(/^(ARG|FROM|WORKDIR|COPY|RUN|USER|ENV|EXPOSE|HEALTHCHECK|STOPSIGNAL|ENTRYPOINT|CMD) \S/)
+    // An argument before the first stage is known in FROM only.
+    expect(lines.slice(0, 2)).toEqual([expect.stringMatching(/^ARG BASE_IMAGE=\S+:\S+$/), expect.stringMatching(/^ARG NODE_IMAGE=/)])
+    expect(lines.filter(line => line.startsWith('FROM'))).toEqual(['FROM ${NODE_IMAGE} AS build', 'FROM ${BASE_IMAGE}']) // eslint-disable-line no-template-curly-in-string
+    const at = (start: string) => lines.findIndex(line => line.startsWith(start))
+    expect(at('ENTRYPOINT ["/usr/bin/tini", "--"]')).toBeGreaterThan(at('USER llmux'))
+    expect(at('USER llmux')).toBeGreaterThan(at('RUN useradd'))
+    for (const line of lines.filter(line => /^(ENTRYPOINT|CMD)/.test(line))) expect(() => JSON.parse(line.replace(/^\w+ /, ''))).not.toThrow()
+  })
+})

@@ -1,0 +1,143 @@
+import { Registry } from 'prom-client'
+import { expect, test } from 'vitest'
+import { HealthTimeoutError, ProcessDiedError, SleepError } from '../../../lib/errors.ts'
+import { LlmuxEvents } from '../../../lib/events.ts'
+import type { EngineChange, EngineState, ResponseEnd, TransitionChange } from '../../../lib/events.ts'
+import { catalogue } from '../../../lib/metrics/catalogue.ts'
+import { countEvents } from '../../../lib/metrics/from-events.ts'
+import { Instruments } from '../../../lib/metrics/instruments.ts'
+import { operationOf } from '../../../lib/metrics/operations.ts'
+import { knownRoutes } from '../../../lib/options/index.ts'
+
+function setup () {
+  const registry = new Registry()
+  let scrapes = 0
+  const instruments = new Instruments(registry, () => { scrapes++ })
+  const events = new LlmuxEvents()
+  const stop = countEvents(events, instruments)
+  /** The lines of one metric, without its name. */
+  async function lines (name: string) {
+    const text = await registry.metrics()
+    return text.split('\n').filter(line => line.startsWith(`${name}{`)).map(line => line.slice(name.length)).sort()
+  }
+  return { registry, instruments, events, stop, lines, scrapes: () => scrapes }
+}
+
+const response = (more: Partial<ResponseEnd>): ResponseEnd => ({
+  time: 0, request: 'r', model: 'a', route: '/v1/completions', status: 200, outcome: 'ok', queued: 500, firstByte: 700, duration: 2_000, replays: 0, received: 10, sent: 20, ...more
+})
+const transition = (more: Partial<TransitionChange>): TransitionChange => ({
+  time: 0,
+  model: 'b',
+  wake: 'b',
+  from: 'waking',
+  to: 'idle',
+  reason: 'r',
+  duration: 1,
+  evict: ['a'],
+  outcome: 'done',
+  phases: { checking: 1, draining: 2_000, evicting: 300, waking: 4_000 },
+  steps: { memory: 500, wake: 1_000, reload: 2_000, warmUp: 250 },
+  ...more
+})
+
+test('the phases of a switch are counted in seconds, and what no step accounts for as other', async () => {
+  const { events, lines } = setup()
+  events.emit('transition', transition({ to: 'waking' }))
+  events.emit('transition', transition({}))
+  events.emit('transition', transition({}))
+  expect(await lines('llmux_switches_total')).toEqual(['{from="a",to="b",outcome="done"} 2'])
+  expect(Object.fromEntries((await lines('llmux_switch_phase_seconds_total')).map(line => [/phase="(\w+)"/.exec(line)![1], Number(line.split(' ')[1])]))).toEqual({
+    check: 0.002, drain: 4, sleep: 0.6, memory: 1, wake: 2, reload: 4, warm_up: 0.5, other: 0.5
+  })
+  expect(await lines('llmux_switch_duration_seconds_sum')).toEqual([`{to="b"} ${2 * 6.301}`])
+})
+
+test('switches that came to nothing, and those that only put to sleep, have no duration until awake', async () => {
+  const { events, lines } = setup()
+  events.emit('transition', transition({ outcome: 'failed', evict: ['c', 'a'] }))
+  events.emit('transition', transition({ outcome: 'undone', evict: [], phases: { draining: 0 }, steps: {} }))
+  const { wake, ...asleep } = transition({ model: 'a' })
+  events.emit('transition', asleep)
+  expect(await lines('llmux_switches_total')).toEqual([
+    '{from="",to="b",outcome="undone"} 1', '{from="a",to="",outcome="done"} 1', '{from="a+c",to="b",outcome="failed"} 1'
+  ])
+  expect(await lines('llmux_switch_duration_seconds_count')).toEqual([])
+})
+
+test('requests by how they ended, with an error type where the convention wants one', async () => {
+  const { events, lines } = setup()
+  events.emit('response', response({}))
+  events.emit('response', response({ outcome: 'client_error', status: 422 }))
+  events.emit('response', response({ outcome: 'cut', code: 'LLMUX_ERR_STALLED', replays: 2 }))
+  events.emit('response', response({ outcome: 'left', status: undefined, firstByte: undefined }))
+  events.emit('response', response({ model: undefined, outcome: 'client_error', status: 404, code: 'LLMUX_ERR_MODEL_NOT_FOUND', firstByte: undefined }))
+  const types = (await lines('gen_ai_server_request_duration_seconds_count')).map(line => /error_type="([^"]*)"/.exec(line)![1])
+  expect(types.sort()).toEqual(['', '422', 'LLMUX_ERR_MODEL_NOT_FOUND', 'LLMUX_ERR_STALLED', 'left'])
+  expect(await lines('llmux_request_replays_total')).toEqual(['{model="a"} 2'])
+  expect(await lines('llmux_cut_streams_total')).toEqual(['{model="a",code="LLMUX_ERR_STALLED"} 1'])
+  expect(await lines('llmux_request_queue_seconds_sum')).toEqual(['{model="a"} 2'])
+  expect(await lines('llmux_request_time_to_first_byte_seconds_count')).toEqual(['{model="a"} 3'])
+  expect(await lines('llmux_request_bytes_total')).toEqual(['{model=""} 10', '{model="a"} 40'])
+  expect(await lines('llmux_response_bytes_total')).toEqual(['{model=""} 20', '{model="a"} 80'])
+})
+
+const died = new ProcessDiedError('a', 'x')
+const failedSleep = new SleepError('a', 'x')
+
+test.for<[what: string, from: EngineState, to: EngineState, error: Error | undefined, counted: string[]]>([
+  ['a start', 'starting', 'awake', undefined, ['starts']],
+  ['a wake', 'waking', 'awake', undefined, []],
+  ['the beginning of a first start', 'stopped', 'starting', undefined, []],
+  ['a start after a crash', 'failed', 'starting', undefined, ['restarts']],
+  ['a start of one that could not be woken', 'stopping', 'starting', undefined, ['restarts']],
+  ['a crash while awake, whatever it was', 'awake', 'failed', new HealthTimeoutError('a', 1), ['crashes']],
+  ['a crash while asleep', 'asleep', 'failed', died, ['crashes']],
+  ['a crash while it wakes', 'waking', 'stopping', died, ['crashes']],
+  ['a crash while it goes to sleep', 'sleeping', 'stopping', died, ['crashes']],
+  ['a sleep that was refused', 'sleeping', 'stopping', failedSleep, []],
+  ['a start that died', 'starting', 'stopping', died, ['start_failures']],
+  ['a start that could not be spawned', 'starting', 'failed', died, ['start_failures']],
+  ['the second half of such an end', 'stopping', 'failed', died, []],
+  ['a stop that was asked for', 'awake', 'stopping', undefined, []]
+])('%s counts as what it is', async ([, from, to, error, counted]) => {
+  const { events, lines } = setup()
+  const change: EngineChange = { time: 0, model: 'a', from, to, reason: '', duration: 0, ...(error && { error }) }
+  events.emit('engine', change)
+  for (const name of ['starts', 'restarts', 'crashes', 'start_failures']) {
+    expect(await lines(`llmux_engine_${name}_total`), name).toEqual(counted.includes(name) ? ['{model="a"} 1'] : [])
+  }
+})
+
+test('warnings by code, and the first byte after a switch', async () => {
+  const { events, lines } = setup()
+  events.emit('warning', { time: 0, model: undefined, error: new Error('x') })
+  events.emit('warning', { time: 0, model: 'a', error: failedSleep })
+  events.emit('first', { time: 0, model: 'a', duration: 40 })
+  expect(await lines('llmux_warnings_total')).toEqual(['{model="",code=""} 1', '{model="a",code="LLMUX_ERR_SLEEP_FAILED"} 1'])
+  expect(await lines('llmux_first_byte_after_switch_seconds_sum')).toEqual(['{model="a"} 0.04'])
+})
+
+test('a scrape looks at the status once, before anything is read, and counters of models begin at 0', async () => {
+  const { registry, instruments, lines, scrapes } = setup()
+  instruments.begin(['a'])
+  await registry.metrics()
+  expect(scrapes()).toBe(1)
+  for (const [name, { type, labels }] of Object.entries(catalogue)) {
+    if (type === 'counter' && labels.join() === 'model') expect(await lines(name), name).toEqual(['{model="a"} 0'])
+  }
+})
+
+test('who has stopped counts no more, and leaves nothing in the registry', () => {
+  const { registry, instruments, events, stop } = setup()
+  stop()
+  instruments.remove()
+  events.emit('response', response({}))
+  expect(registry.getMetricsAsArray()).toEqual([])
+})
+
+test('each route has an operation, and each histogram buckets to ten minutes', () => {
+  expect([...operationOf.keys()]).toEqual(knownRoutes.map(({ path }) => path))
+  expect(operationOf.get('/v1/chat/completions')).toBe('chat')
+  expect(operationOf.get('/v1/rerank')).toBe('rerank')
+})
