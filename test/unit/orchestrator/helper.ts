@@ -47,6 +47,7 @@ export function makeModel (id: string, changes: Changes = {}): ResolvedModel {
     args: [],
     env: {},
     command: 'vllm',
+    maxQueue: undefined,
     preload: false,
     maxConcurrency: 256,
     warmup: false,
