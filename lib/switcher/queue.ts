@@ -76,8 +76,10 @@ export class Queue implements Iterable<Waiter> {
 
   /** When the first of the active ones came, as its priority counts. */
   get oldest (): number | undefined {
-    const heads = [first(this.#back), this.#head].filter(waiter => waiter !== undefined)
-    return heads.length === 0 ? undefined : Math.min(...heads.map(turn))
+    if (this.active === 0) return undefined
+    const back = first(this.#back)
+    const head = this.#head
+    return Math.min(back === undefined ? Infinity : turn(back), head === undefined ? Infinity : turn(head))
   }
 
   /** How long the active ones have waited, all together, as their priorities count. */

@@ -1,7 +1,8 @@
 import type { ResolvedPolicy } from '../../options/types.ts'
 import { highestPriority, priorityStep } from '../queue.ts'
+import { largest } from './moves.ts'
 import { switchCost } from './policy.ts'
-import type { ModelView, Policy, Snapshot } from './policy.ts'
+import type { Policy, Snapshot } from './policy.ts'
 
 export interface BoundOptions {
   policy: ResolvedPolicy | Policy
@@ -33,8 +34,4 @@ function patience (policy: ResolvedPolicy, cost: number, serviceTime: number): n
 
 function minActive (policy: ResolvedPolicy): number {
   return policy.type === 'fifo' ? policy.minActive : 0
-}
-
-function largest (models: readonly ModelView[], value: (model: ModelView) => number): number {
-  return Math.max(0, ...models.map(value))
 }

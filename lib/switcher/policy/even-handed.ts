@@ -1,6 +1,6 @@
 import type { EvenHandedOptions } from '../../options/types.ts'
 import { shareGpu } from '../placement.ts'
-import { awakeSince, decide, inFlight, possibleMoves } from './moves.ts'
+import { awakeSince, decide, inFlight, largest, possibleMoves } from './moves.ts'
 import type { Move } from './moves.ts'
 import type { ModelView, Policy, Snapshot } from './policy.ts'
 import { servingTime } from './serving-time.ts'
@@ -42,7 +42,7 @@ function bestOfEachGpu (moves: readonly Move[]): Set<Move> {
 
 /** How long those who go are away if they leave now: y. */
 function timeAway ({ model, evict, cost, costBack }: Move): number {
-  const drain = Math.max(...evict.map(other => servingTime(other, other.inFlight)))
+  const drain = largest(evict, other => servingTime(other, other.inFlight))
   return drain + cost + model.serviceTime + costBack
 }
 
@@ -73,7 +73,7 @@ function isGoodMoment (move: Move, snapshot: Snapshot): boolean {
 /** A wait that would be too long by the time it ends is ended, once the awake models are idle or have had their share. */
 function overdueAt (move: Move, maxWait: number): number {
   const { model, evict, cost, costBack } = move
-  const longest = Math.max(maxWait, 3 * (cost + costBack + model.serviceTime + Math.max(...evict.map(({ serviceTime }) => serviceTime))))
+  const longest = Math.max(maxWait, 3 * (cost + costBack + model.serviceTime + largest(evict, ({ serviceTime }) => serviceTime)))
   const overdue = model.oldest! + longest - cost
   return inFlight(move) === 0 ? overdue : Math.max(overdue, awakeSince(move) + 3 * cost)
 }

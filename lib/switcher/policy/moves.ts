@@ -13,6 +13,12 @@ export interface Move {
   costBack: number
 }
 
+/** Who would have to go for a model in this place; undefined if they cannot go now. */
+interface Eviction {
+  place: ModelView
+  evict: ModelView[] | undefined
+}
+
 /** What makes a policy one: when it may leave, and for whom. All times are milliseconds since the epoch. */
 export interface Rules {
   /** From when on it goes before all that are not overdue, unless something else happens until then. */
@@ -46,11 +52,12 @@ export function decide (snapshot: Snapshot, moves: readonly Move[], { overdueAt,
 export function possibleMoves (snapshot: Snapshot, patience: number): Move[] {
   const { now, models } = snapshot
   const onGpu = models.filter(model => model.onGpu)
+  const known: Eviction[] = []
   const kept: ModelView[] = []
   const moves: Move[] = []
   for (const model of inLine(models)) {
     if (model.awakeSince !== undefined) continue
-    const move = model.held || kept.some(other => shareGpu(other, model)) ? undefined : moveTo(snapshot, model, onGpu)
+    const move = model.held || kept.some(other => shareGpu(other, model)) ? undefined : moveTo(snapshot, model, evictedFor(model, onGpu, known))
     if (move !== undefined) moves.push(move)
     else if (now - model.oldest! >= patience) kept.push(model)
   }
@@ -71,16 +78,38 @@ export function inFlight ({ evict }: Move): number {
 
 /** When the last of them woke. */
 export function awakeSince ({ evict }: Move): number {
-  return Math.max(...evict.map(model => model.awakeSince!))
+  return largest(evict, model => model.awakeSince!)
 }
 
-function moveTo (snapshot: Snapshot, model: ModelView, onGpu: readonly ModelView[]): Move | undefined {
+/** The largest of some values that are not below nought; nought if there is none. */
+export function largest (models: readonly ModelView[], value: (model: ModelView) => number): number {
+  let most = 0
+  for (const model of models) most = Math.max(most, value(model))
+  return most
+}
+
+/** Who must go for a model; those with the same place need the same ones to go, and most have the same place. */
+function evictedFor (model: ModelView, onGpu: readonly ModelView[], known: Eviction[]): ModelView[] | undefined {
+  const same = known.find(({ place }) => samePlace(place, model))
+  if (same !== undefined) return same.evict
   const ids = mustGo(model, onGpu)
-  if (ids === undefined) return undefined
-  const evict = onGpu.filter(({ id }) => ids.includes(id))
-  const costs = evict.map(other => switchCost(snapshot, other, model))
-  const costsBack = evict.map(other => switchCost(snapshot, model, other))
-  return { model, evict, cost: Math.max(0, ...costs), costBack: Math.max(0, ...costsBack) }
+  const evict = ids && onGpu.filter(({ id }) => ids.includes(id))
+  known.push({ place: model, evict })
+  return evict
+}
+
+function samePlace (a: ModelView, b: ModelView): boolean {
+  return a.gpuShare === b.gpuShare && a.gpus.length === b.gpus.length && a.gpus.every((gpu, index) => gpu === b.gpus[index])
+}
+
+function moveTo (snapshot: Snapshot, model: ModelView, evict: ModelView[] | undefined): Move | undefined {
+  if (evict === undefined) return undefined
+  return {
+    model,
+    evict,
+    cost: largest(evict, other => switchCost(snapshot, other, model)),
+    costBack: largest(evict, other => switchCost(snapshot, model, other))
+  }
 }
 
 function wake ({ model, evict }: Move): Decision {

@@ -124,8 +124,8 @@ describe('switch costs', () => {
   test('any name is one', () => {
     const learned = new Learned()
     expect(learned.costs.starts['constructor']).toBeUndefined()
-    learned.switched({ from: ['__proto__'], to: 'toString', cold: false, cost: 5 })
-    expect(learned.costs.wakes['__proto__']!['toString']).toBe(5)
+    learned.switched({ from: ['constructor'], to: 'toString', cold: false, cost: 5 })
+    expect(learned.costs.wakes['constructor']!['toString']).toBe(5)
   })
 })
 
