@@ -46,6 +46,29 @@ export interface RequestChange extends StateChange<RequestState> {
   id: number
 }
 
+/** What somebody has told the switcher to keep to. */
+export interface ControlChange {
+  time: number
+  /** What has changed, in words. */
+  reason: string
+  /** The models that the policy does not leave. */
+  pinned: string[]
+  /** What is paused: switching, or traffic with it. */
+  paused: 'switching' | 'traffic' | undefined
+}
+
+/** Other models, by `fastify.llmux.update()`. Each member lists ids: the keys in `models`. */
+export interface ModelsChange {
+  time: number
+  /** In words. */
+  reason: string
+  added: string[]
+  /** They drain, and go. */
+  removed: string[]
+  /** They are replaced when they are next idle. */
+  changed: string[]
+}
+
 /** Something went wrong that did not change a state. */
 export interface Warning {
   time: number
@@ -59,6 +82,8 @@ export interface LlmuxEventMap {
   transition: [TransitionChange]
   request: [RequestChange]
   warning: [Warning]
+  control: [ControlChange]
+  models: [ModelsChange]
 }
 
 /** The one stream of all state changes. Logs, status and everything that looks on are readers of it. */

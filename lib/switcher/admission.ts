@@ -14,6 +14,8 @@ export interface AdmissionContext {
   limits: WaitingLimits
   /** Somebody came, left or is done: time to decide. */
   onChange: () => void
+  /** Why nobody is let in for the time being; undefined if requests are. */
+  closed: () => string | undefined
 }
 
 /** What else there is to know of a request. */
@@ -43,7 +45,8 @@ export class Admission {
     const id = ++lastId
     const now = this.#context.clock.now()
     const suspect = comeback?.suspect ?? false
-    if (obstacle === undefined && slot.admits && slot.queue.size === 0 && !(suspect && slot.suspect !== undefined)) {
+    const closed = this.#context.closed()
+    if (obstacle === undefined && closed === undefined && slot.admits && slot.queue.size === 0 && !(suspect && slot.suspect !== undefined)) {
       call(answer.granted, this.#lease(slot, id, 'arrived', now, suspect))
       this.#changed()
       return () => {}
@@ -56,13 +59,14 @@ export class Admission {
       return () => {}
     }
     const waiter = this.room.enter(slot, { id, bytes, comeback, since: comeback?.since ?? now, ...answer }, (waiter, error) => this.#refuse(slot, waiter, error))
-    this.#emit(slot, id, 'arrived', 'queued', now, slot.awake ? 'the model is busy' : 'the model is not awake')
+    this.#emit(slot, id, 'arrived', 'queued', now, closed ?? (slot.awake ? 'the model is busy' : 'the model is not awake'))
     this.#context.onChange()
     return () => this.#leave(slot, waiter)
   }
 
   /** Grants all leases that can be granted. */
   admit (slot: Slot): void {
+    if (this.#context.closed() !== undefined) return
     const next = () => slot.admits ? slot.queue.next(slot.suspect === undefined) : undefined
     for (let waiter = next(); waiter !== undefined; waiter = next()) {
       this.room.leave(slot, waiter)
@@ -100,6 +104,7 @@ export class Admission {
 
   #ended (slot: Slot, lease: Lease, how: LeaseEnd): void {
     slot.leases.delete(lease)
+    slot.usedAt = this.#context.clock.now()
     if (slot.suspect === lease) slot.suspect = undefined
     this.#emit(slot, lease.id, 'granted', how, lease.since, lease.error?.message ?? 'done', lease.error)
     this.#context.onChange()

@@ -8,18 +8,30 @@ import type { Transition } from './transition.ts'
 /** All models and the transitions under way, and what follows from the two: who may be moved now. */
 export class Board {
   readonly transitions = new Set<Transition>()
-  readonly slots: readonly Slot[]
-  readonly #byId: ReadonlyMap<string, Slot>
+  slots: readonly Slot[]
+  #byId: ReadonlyMap<string, Slot>
   readonly #engines: EnginePort
 
   constructor (models: readonly SwitchedModel[], engines: EnginePort) {
     this.slots = models.map(model => new Slot(model))
-    this.#byId = new Map(this.slots.map(slot => [slot.id, slot]))
+    this.#byId = mapById(this.slots)
     this.#engines = engines
   }
 
+  add (model: SwitchedModel): void {
+    this.#place([...this.slots, new Slot(model)])
+  }
+
+  remove (slot: Slot): void {
+    this.#place(this.slots.filter(other => other !== slot))
+  }
+
+  find (id: string): Slot | undefined {
+    return this.#byId.get(id)
+  }
+
   slot (id: string): Slot {
-    const slot = this.#byId.get(id)
+    const slot = this.find(id)
     if (slot === undefined) throw new ModelNotFoundError(id)
     return slot
   }
@@ -39,6 +51,11 @@ export class Board {
     return this.slots.filter(slot => slot.queue.size > 0 && this.obstacle(slot) !== undefined && !this.busy(slot))
   }
 
+  /** Whether its processes cannot be ended. */
+  blocked (slot: Slot): boolean {
+    return this.#engines.blocked(slot.id)
+  }
+
   /** Whether a transition holds one of its GPUs. */
   busy (slot: Slot): boolean {
     return [...this.transitions].some(transition => transition.touches(slot))
@@ -55,15 +72,24 @@ export class Board {
     const blockers = this.#blockers()
     return this.slots.map(slot => slot.view({
       held: slot.model.gpus.some(gpu => heldGpus.has(gpu) || (!slot.awake && blockers.has(gpu))) || reconsidered?.touches(slot) === false,
-      onGpu: slot.awake || moving.has(slot) || this.#engines.blocked(slot.id)
+      onGpu: slot.awake || moving.has(slot) || this.blocked(slot)
     }))
+  }
+
+  #place (slots: readonly Slot[]): void {
+    this.slots = slots
+    this.#byId = mapById(slots)
   }
 
   /** The GPUs held by processes that cannot be ended, each with the model they belong to. */
   #blockers (): Map<number, string> {
-    const blockers = this.slots.filter(slot => this.#engines.blocked(slot.id))
+    const blockers = this.slots.filter(slot => this.blocked(slot))
     return new Map(blockers.flatMap(slot => slot.model.gpus.map(gpu => [gpu, slot.id])))
   }
+}
+
+function mapById (slots: readonly Slot[]): ReadonlyMap<string, Slot> {
+  return new Map(slots.map(slot => [slot.id, slot]))
 }
 
 function gpusOf (slots: readonly Slot[]): Set<number> {
