@@ -1,11 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { systemClock } from './clock.ts'
+import { Directory } from './directory.ts'
 import { AlreadyRegisteredError } from './errors.ts'
 import { LlmuxEvents } from './events.ts'
 import { gateway } from './gateway/gateway.ts'
 import { decorateRequest } from './gateway/request-model.ts'
 import { enginePort } from './host/engine-port.ts'
+import { LineFeed } from './host/line-feed.ts'
 import { Llmux } from './host/llmux.ts'
 import { logEvents, logLines } from './host/log.ts'
 import { preload } from './host/preload.ts'
@@ -32,9 +34,10 @@ async function llmux (fastify: FastifyInstance, given: LlmuxOptions): Promise<vo
   const options = resolveOptions(given)
   registered.add(fastify.server)
   const events = new LlmuxEvents()
-  const floors = build(fastify, options, events)
+  const lines = new LineFeed()
+  const floors = build(fastify, options, events, lines)
   logEvents(events, fastify.log)
-  fastify.decorate('llmux', new Llmux({ options, events, ...floors }))
+  fastify.decorate('llmux', new Llmux({ options: given, events, lines, clock, ...floors }))
   // The scope that we are registered in may have a prefix of its own.
   decorateRequest(fastify, knownRoutes.filter(route => options.routes.includes(route.path)), { ...options, prefix: fastify.prefix + options.prefix })
   closeWithServer(fastify, { options, clock, ...floors })
@@ -44,14 +47,19 @@ async function llmux (fastify: FastifyInstance, given: LlmuxOptions): Promise<vo
 }
 
 /** The switcher asks the orchestrator for engines, and hears from it when one is lost. */
-function build (fastify: FastifyInstance, options: ResolvedOptions, events: LlmuxEvents) {
+function build (fastify: FastifyInstance, options: ResolvedOptions, events: LlmuxEvents, lines: LineFeed) {
+  const log = logLines(fastify.log, options.engineLogLevel)
   const orchestrator = localOrchestrator({
-    options, clock, events, onLine: logLines(fastify.log, options.engineLogLevel), onLost: (id, error) => switcher.lost(id, error)
+    options, clock, events, onLost: (id, error) => switcher.lost(id, error),
+    onLine (id, stream, line) {
+      log(id, stream, line)
+      lines.push(id, line)
+    }
   })
   const switcher: Switcher = new Switcher(options.models, {
     engines: enginePort(orchestrator), clock, events, policy: createPolicy(options.policy), limits: options
   })
-  return { orchestrator, switcher }
+  return { orchestrator, switcher, directory: new Directory(options) }
 }
 
 export default fp(llmux, { fastify: '5.x', name: 'fastify-llmux' })
@@ -63,6 +71,7 @@ export type * from './events.ts'
 export type { RequestModel } from './gateway/request-model.ts'
 export type { HostLease as Lease } from './host/host-lease.ts'
 export type { AcquireOptions, Llmux, LlmuxStatus } from './host/llmux.ts'
+export type { UpdateResult } from './host/update.ts'
 export type {
   Command, CommandContext, FifoOptions, LlmuxOptions, LogLevel, ModelOptions, ModelTimeouts, PolicyOption, SleepLevel, Timeouts
 } from './options/index.ts'

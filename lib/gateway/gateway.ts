@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Clock } from '../clock.ts'
+import type { Directory } from '../directory.ts'
 import { WedgedError } from '../errors.ts'
 import type { ResolvedModel, ResolvedOptions } from '../options/index.ts'
 import type { Orchestrator } from '../orchestrator/orchestrator.ts'
@@ -16,15 +17,15 @@ import { WedgeWatch } from './wedge-watch.ts'
 
 export interface GatewayOptions {
   options: ResolvedOptions
+  directory: Directory
   orchestrator: Orchestrator
   switcher: Switcher
   clock: Clock
 }
 
 /** The HTTP edge: a scope of its own, so that parsers and error handler stay off the host's routes. */
-export async function gateway (scope: FastifyInstance, { options, orchestrator, switcher, clock }: GatewayOptions): Promise<void> {
-  const { names, routes, replay, forwardCredentials, bodyLimit, timeouts, fallbackUpstream } = options
-  const models = new Map(options.models.map(model => [model.id, model]))
+export async function gateway (scope: FastifyInstance, { options, directory, orchestrator, switcher, clock }: GatewayOptions): Promise<void> {
+  const { routes, replay, forwardCredentials, bodyLimit, timeouts, fallbackUpstream } = options
   scope.setErrorHandler(answerError)
   scope.removeAllContentTypeParsers()
   // Any type: a body goes on byte for byte, and what is wrong with it is for us or the engine to say. Fastify remembers
@@ -39,15 +40,15 @@ export async function gateway (scope: FastifyInstance, { options, orchestrator, 
     clock,
     switcher,
     orchestrator,
-    names,
+    directory,
     prefix: scope.prefix,
     replay,
-    stalled: id => models.get(id)!.timeouts.stalled,
-    watchOf: watches(options.models, clock, orchestrator),
+    stalled: id => orchestrator.model(id).timeouts.stalled,
+    watchOf: watches(clock, orchestrator),
     fallback: fallbackUpstream === undefined ? undefined : createFallback(scope, { origin: fallbackUpstream, clock, grace: timeouts.grace })
   })
   runLast(scope, hook)
-  await modelsRoute(scope, options)
+  await modelsRoute(scope, directory)
   await relay(scope, { routes, preHandler: hook, errandOf, forwardCredentials })
 }
 
@@ -59,12 +60,22 @@ function runLast (scope: FastifyInstance, hook: RelayOptions['preHandler']): voi
   })
 }
 
-function watches (models: ResolvedModel[], clock: Clock, orchestrator: Orchestrator): (id: string) => WedgeWatch {
-  const byId = new Map(models.map(({ id, timeouts: { wedged } }) => [id, new WedgeWatch({
+function watches (clock: Clock, orchestrator: Orchestrator): (id: string) => WedgeWatch {
+  // Of one of the same name that has changed the limit may be another.
+  const byModel = new WeakMap<ResolvedModel, WedgeWatch>()
+  return id => {
+    const model = orchestrator.model(id)
+    let watch = byModel.get(model)
+    if (watch === undefined) byModel.set(model, watch = createWatch(model, clock, orchestrator))
+    return watch
+  }
+}
+
+function createWatch ({ id, timeouts: { wedged } }: ResolvedModel, clock: Clock, orchestrator: Orchestrator): WedgeWatch {
+  return new WedgeWatch({
     clock,
     limit: wedged,
     responds: () => orchestrator.responds(id),
     onWedged: () => orchestrator.fail(id, new WedgedError(id, wedged))
-  })]))
-  return id => byId.get(id)!
+  })
 }

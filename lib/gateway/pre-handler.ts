@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '../clock.ts'
-import type { ResolvedOptions } from '../options/index.ts'
+import type { Directory } from '../directory.ts'
 import type { Orchestrator } from '../orchestrator/orchestrator.ts'
 import { unknownModel } from '../unknown-model.ts'
 import type { Fallback } from './fallback.ts'
@@ -16,7 +16,7 @@ export interface Gate {
   clock: Clock
   switcher: Switcher
   orchestrator: Orchestrator
-  names: ResolvedOptions['names']
+  directory: Directory
   /** Of all our routes, that of the scopes around them included. */
   prefix: string
   /** Whether a request may be sent again after its engine died. */
@@ -53,7 +53,7 @@ export function preHandler (gate: Gate): RelayOptions['preHandler'] {
     if (isOver(request, reply)) return reply.hijack()
     try {
       const { name, body } = request.llmux.choose()!
-      const id = gate.names.get(name)
+      const id = gate.directory.names.get(name)
       if (id !== undefined) hold(gate, id, request, reply, body, done)
       else if (gate.fallback !== undefined) passOn(gate, gate.fallback, request, reply, done)
       else done(unknownModel(name))
@@ -85,13 +85,14 @@ function hold (gate: Gate, id: string, request: FastifyRequest, reply: FastifyRe
 
 function engineLink ({ clock, switcher, orchestrator, replay, stalled, watchOf }: Gate, lease: Lease, bytes: number, since: number): EngineLink {
   const id = lease.model
+  const watch = watchOf(id)
   return {
     lease,
     replay,
     endpoint: () => orchestrator.endpoint(id),
     renew: (suspect, answer) => switcher.request(id, bytes, answer, { since, suspect }),
-    silent: request => watchOf(id).add(request),
-    heard: request => watchOf(id).delete(request),
+    silent: request => watch.add(request),
+    heard: request => watch.delete(request),
     stall: { clock, limit: stalled(id), othersWait: () => switcher.contended(id) },
     examine: reason => orchestrator.examine(id, reason)
   }

@@ -8,6 +8,8 @@ export function logEvents (events: LlmuxEvents, log: FastifyBaseLogger): void {
   events.on('engine', change => logEngine(change, log))
   events.on('transition', change => logTransition(change, log))
   events.on('request', change => logRequest(change, log))
+  events.on('control', ({ reason, pinned, paused }) => log.info({ pinned, paused }, reason))
+  events.on('models', ({ reason, added, removed, changed }) => log.info({ added, removed, changed }, `models: ${reason}`))
   events.on('warning', ({ model, error }) => log.warn({ model, err: error }, error.message))
 }
 

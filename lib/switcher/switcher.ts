@@ -133,6 +133,15 @@ export class Switcher {
     return this.#admission.room.size > (this.#board.find(id)?.queue.size ?? 0)
   }
 
+  get closed (): boolean {
+    return this.#closed
+  }
+
+  /** Why a model cannot be made awake; undefined if nothing is known to be in its way. */
+  obstacle (id: string): Error | undefined {
+    return this.#board.obstacle(this.#board.slot(id))
+  }
+
   status () {
     return {
       waiting: this.#admission.room.size,

@@ -89,7 +89,7 @@ export class Rules {
     const last = this.#lastTransition
     this.#lastTransition = change
     if (change.to === 'waking') this.#checkReason(change)
-    if (change.to === 'evicting') this.#checkControls(change)
+    if (change.from === 'draining' && change.to === 'evicting') this.#checkControls(change)
     // With one GPU there is one transition at a time, and its events are a chain.
     if (this.#setup.meddling || this.#setup.models.some(({ gpus }) => gpus.join() !== '0')) return
     must(change.from === (last?.to ?? 'idle'), 'the events of a transition are a chain', last, change)
