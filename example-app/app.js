@@ -1,9 +1,19 @@
+import swagger from '@fastify/swagger'
 import Fastify from 'fastify'
 import llmux from 'fastify-llmux'
+import health from 'fastify-llmux/health'
 import { admin } from './admin.js'
 import auth from './auth.js'
 import errors from './errors.js'
 import { llmuxOptions } from './models.js'
+
+/** The document of the operators' routes, at /admin/openapi.json. */
+const openapi = {
+  openapi: '3.1.0',
+  info: { title: 'Operators of the example gateway', version: '1.0.0' },
+  components: { securitySchemes: { adminKey: { type: /** @type {const} */ ('http'), scheme: 'bearer' } } },
+  security: [{ adminKey: [] }]
+}
 
 /**
  * A gateway as a team would have it: keys, a limit per key, the models, and routes for operators.
@@ -14,7 +24,10 @@ export async function buildApp (config) {
   const app = Fastify({ logger: { level: logLevel } })
   await app.register(errors)
   await app.register(auth, { keys, adminKey, requestsPerMinute })
+  // Before the routes that it is to describe.
+  await app.register(swagger, { hideUntagged: true, openapi })
   await app.register(llmux, await llmuxOptions(config, app))
-  await app.register(admin, { prefix: '/admin' })
+  await app.register(admin, { prefix: '/admin', adminKey })
+  await app.register(health, { prefix: '/health' })
   return app
 }

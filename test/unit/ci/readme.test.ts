@@ -47,7 +47,7 @@ test('all events and their states are in the table', () => {
   const stated = tableAfter('## Events').map(([event = '', , states = '']) => [codeWords(event)[0], codeWords(states)])
   expect(stated.map(([event]) => event)).toEqual([...map.matchAll(/(\w+):/g)].map(([, name]) => name))
   expect(Object.fromEntries(stated)).toEqual({
-    engine: union('EngineState'), transition: union('TransitionPhase'), request: union('RequestState'), warning: []
+    engine: union('EngineState'), transition: union('TransitionPhase'), request: union('RequestState'), warning: [], control: [], models: []
   })
 })
 
