@@ -50,7 +50,10 @@ async function llmux (fastify: FastifyInstance, given: LlmuxOptions): Promise<vo
 function build (fastify: FastifyInstance, options: ResolvedOptions, events: LlmuxEvents, lines: LineFeed) {
   const log = logLines(fastify.log, options.engineLogLevel)
   const orchestrator = localOrchestrator({
-    options, clock, events, onLost: (id, error) => switcher.lost(id, error),
+    options,
+    clock,
+    events,
+    onLost: (id, error) => switcher.lost(id, error),
     onLine (id, stream, line) {
       log(id, stream, line)
       lines.push(id, line)

@@ -61,13 +61,16 @@ function compare (models: readonly ResolvedModel[], before: ReadonlyMap<string, 
 function add (context: UpdateContext, model: ResolvedModel): void {
   const { orchestrator, switcher, events, clock } = context
   // One of that name may be on its way out: then it stays, as it is or as it is to be.
-  if (orchestrator.has(model.id)) return void renew(context, model.id, orchestrator.model(model.id)).catch(error => warn(model.id, error))
+  if (orchestrator.has(model.id)) {
+    renew(context, model.id, orchestrator.model(model.id)).catch(warn)
+    return
+  }
   orchestrator.add(model)
   switcher.roster.add(model)
-  if (model.preload) switcher.switchTo(model.id, { done: () => {}, failed: error => warn(model.id, error) })
+  if (model.preload) switcher.switchTo(model.id, { done: () => {}, failed: warn })
 
-  function warn (id: string, error: Error) {
-    events.emit('warning', { time: clock.now(), model: id, error })
+  function warn (error: Error) {
+    events.emit('warning', { time: clock.now(), model: model.id, error })
   }
 }
 

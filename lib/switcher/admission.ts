@@ -27,6 +27,12 @@ export interface RequestDetails {
 
 let lastId = 0
 
+/** There is nothing to wait for, and nobody to leave. */
+export function refuse ({ refused }: Pick<Answer, 'refused'>, error: Error): () => void {
+  call(refused, error)
+  return () => {}
+}
+
 /** Lets requests in: grants leases on awake models, keeps the others waiting, tells everybody exactly once. */
 export class Admission {
   readonly room: WaitingRoom
@@ -55,8 +61,7 @@ export class Admission {
     const error = obstacle ?? (comeback === undefined ? this.room.full(bytes) : this.room.late(slot, comeback.since))
     if (error !== undefined) {
       this.#emit(slot, id, 'arrived', 'refused', now, error.message, error)
-      call(answer.refused, error)
-      return () => {}
+      return refuse(answer, error)
     }
     const waiter = this.room.enter(slot, { id, bytes, comeback, since: comeback?.since ?? now, ...answer }, (waiter, error) => this.#refuse(slot, waiter, error))
     this.#emit(slot, id, 'arrived', 'queued', now, closed ?? (slot.awake ? 'the model is busy' : 'the model is not awake'))

@@ -79,9 +79,11 @@ export class Controls {
     return views.map(view => view.awakeSince !== undefined && this.pins(board.slot(view.id)) ? { ...view, held: true } : view)
   }
 
-  /** Why a transition that can still be undone is not to go on; undefined if nothing has been said against it. */
-  objection ({ plan: { unconditional, evict } }: Transition): string | undefined {
+  /** Why a transition that can still be undone is not to go on; undefined if nothing speaks against it. */
+  objection (transition: Transition): string | undefined {
+    const { unconditional, evict, wanted } = transition.plan
     if (unconditional) return undefined
+    if (wanted !== undefined && !transition.wanted) return 'it is asked for again'
     if (this.#paused !== undefined) return `${this.#paused} is paused`
     const pinned = evict.find(slot => this.pins(slot))
     return pinned && `${pinned.id} is pinned`

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../clock.ts'
 import { ClosingError } from '../errors.ts'
 import type { Board } from './board.ts'
+import type { Controls } from './controls.ts'
 import { call } from './callback.ts'
 import type { Orders } from './orders.ts'
 import type { Slot, SwitchedModel } from './slot.ts'
@@ -28,6 +29,7 @@ interface Pending extends Renewal {
 
 export interface RosterContext {
   board: Board
+  controls: Controls
   orders: Orders
   clock: Clock
   onChange: () => void
@@ -103,9 +105,10 @@ export class Roster {
   }
 
   #replace (slot: Slot, model: SwitchedModel | undefined, { awake, kept }: Pick<Slot, 'awake' | 'kept'>): void {
-    const { board, orders, onGone } = this.#context
+    const { board, controls, orders, onGone } = this.#context
     if (model === undefined) {
       board.remove(slot)
+      controls.unpin(slot)
       return onGone(slot)
     }
     slot.model = model

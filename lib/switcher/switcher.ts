@@ -2,9 +2,8 @@ import type { Clock } from '../clock.ts'
 import { ClosingError, ModelNotFoundError } from '../errors.ts'
 import type { LlmuxEvents } from '../events.ts'
 import type { SleepLevel } from '../options/types.ts'
-import { Admission } from './admission.ts'
+import { Admission, refuse } from './admission.ts'
 import { Board } from './board.ts'
-import { call } from './callback.ts'
 import { Chooser } from './chooser.ts'
 import { Controls } from './controls.ts'
 import { DecisionLoop } from './decision-loop.ts'
@@ -52,11 +51,10 @@ export class Switcher {
 
   constructor (models: readonly SwitchedModel[], options: SwitcherOptions) {
     this.#options = options
-    this.#board = new Board(models, options.engines)
-    const board = this.#board
+    const board = this.#board = new Board(models, options.engines)
     const onChange = () => this.#decisions.changed()
     this.controls = new Controls({ ...options, board, onChange })
-    this.roster = new Roster({ ...options, board, orders: this.#orders, onChange, onGone: slot => this.#gone(slot) })
+    this.roster = new Roster({ ...options, board, controls: this.controls, orders: this.#orders, onChange, onGone: slot => this.#evictedInVain.delete(slot) })
     const parts = { ...options, board, controls: this.controls, onDue: onChange }
     this.#chooser = new Chooser(parts)
     this.#idle = new Idle(parts)
@@ -66,7 +64,7 @@ export class Switcher {
       () => this.#admit(),
       () => this.#board.transitions.forEach(transition => this.#advance(transition)),
       () => this.roster.order(),
-      () => this.#obeyAll(),
+      () => { for (const order of this.#orders) this.#obey(order) },
       () => this.#followPolicy(),
       () => this.#closed || this.#evictedInVain.bringBack(board, () => this.#orders.besides(), plan => this.#begin(plan)),
       () => this.#followIdleness()
@@ -77,10 +75,7 @@ export class Switcher {
   request (id: string, bytes: number, answer: Answer, comeback?: Comeback): () => void {
     const slot = this.#board.find(id)
     // Gone since whoever asks has looked its name up.
-    if (slot === undefined) {
-      call(answer.refused, new ModelNotFoundError(id))
-      return () => {}
-    }
+    if (slot === undefined) return refuse(answer, new ModelNotFoundError(id))
     const obstacle = this.#closed ? new ClosingError() : this.#board.obstacle(slot)
     return this.#admission.request(slot, bytes, answer, { comeback, obstacle })
   }
@@ -169,7 +164,7 @@ export class Switcher {
     const { wake, unconditional } = transition.plan
     const obstacle = wake && this.#board.obstacle(wake)
     if (obstacle !== undefined) return transition.fail(obstacle)
-    const objection = this.controls.objection(transition) ?? (transition.plan.wanted && !transition.wanted ? 'it is asked for again' : undefined)
+    const objection = this.controls.objection(transition)
     if (objection !== undefined) return transition.undo(objection)
     const orders = this.#orders.besides(transition)
     if (!unconditional && transition.plan.wanted === undefined && (transition.drained || !transition.wanted || orders.some(slot => transition.touches(slot)))) {
@@ -187,23 +182,17 @@ export class Switcher {
     this.#decisions.changed()
   }
 
-  #obeyAll (): void {
-    for (const order of this.#orders) this.#obey(order)
-  }
-
   #obey (order: Order): void {
     const verdict = verdictOn(order, this.#board)
     if (verdict === 'later') return
     if (verdict === 'done') return this.#orders.done(order)
     if (verdict instanceof Error) return this.#orders.fail(order, verdict)
-    if (order.kind === 'sleep') this.#leaveAlone(order.slot)
+    if (order.kind === 'sleep') {
+      // Nobody but a request is to wake it.
+      this.#evictedInVain.delete(order.slot)
+      order.slot.kept = false
+    }
     this.#begin(verdict, order)
-  }
-
-  /** Nobody but a request is to wake it. */
-  #leaveAlone (slot: Slot): void {
-    this.#evictedInVain.delete(slot)
-    slot.kept = false
   }
 
   #followPolicy (): void {
@@ -221,11 +210,6 @@ export class Switcher {
     if (plan === undefined) return
     this.#begin(plan)
     this.#decisions.changed()
-  }
-
-  #gone (slot: Slot): void {
-    this.#evictedInVain.delete(slot)
-    this.controls.unpin(slot)
   }
 
   #begin (plan: Plan, order?: Order): void {

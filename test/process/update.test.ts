@@ -28,7 +28,7 @@ t.test('models come, go and change; those that do not are not touched', async t 
   const event = nextEvent(app.llmux.events, 'models', () => true)
   t.same(await update({ b: {}, a: { aliases: ['first'] }, d: {} }), { added: ['d'], removed: ['c'], changed: ['a'], unchanged: ['b'] })
   t.match(await event, { added: ['d'], removed: ['c'], changed: ['a'] })
-  t.same(await names(), ['b', 'a', 'first', 'd'])
+  t.same(await names(), ['b', 'a', 'd', 'first'])
   t.match(statusOf(gateway, 'b'), { state: 'awake', pid })
   t.match(await (await chat('c', 'x')).json(), { error: { code: 'LLMUX_ERR_MODEL_NOT_FOUND' } })
   t.match(await (await chat('first', 'x')).json(), { choices: [{ message: { content: /engine=a asked=first/ } }] })
@@ -73,8 +73,8 @@ t.test('in the middle of a storm nothing is lost', async t => {
     const text = await answer.text()
     results.push({ model, status: answer.status, sent, whole: (text.match(/"content":"[^"]/g) ?? []).length > 0 && text.endsWith('data: [DONE]\n\n') })
   }
-  let storming = true
-  const clients = ['a', 'b', 'a', 'b', 'a', 'b'].map(async model => { while (storming) await send(model) })
+  const storm = { over: false }
+  const clients = ['a', 'b', 'a', 'b', 'a', 'b'].map(async model => { while (!storm.over) await send(model) })
   const doomed = Array.from({ length: 6 }, () => send('gone', 100))
   await until('all kinds of requests are there', () => {
     const { models, waiting } = app.llmux.status()
@@ -88,7 +88,7 @@ t.test('in the middle of a storm nothing is lost', async t => {
   ])
   const b = starts('b')
   await update({ a: { maxConcurrency: 2 }, b: { timeouts: { drain: 300_000 }, aliases: ['b2'] }, added: {} })
-  storming = false
+  storm.over = true
   await Promise.all([...clients, ...doomed])
   await send('b2')
 
