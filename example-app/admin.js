@@ -1,42 +1,25 @@
-import { eventFeed } from './event-feed.js'
-
-const query = {
-  type: 'object',
-  properties: { model: { type: 'string' }, level: { type: 'integer', enum: [1, 2, 3] } },
-  additionalProperties: false
-}
-const oneModel = { querystring: { ...query, required: ['model'] } }
-const anyModel = { querystring: query }
-
-/** @typedef {{ Querystring: { model: string } }} OneModel */
-/** @typedef {{ Querystring: { model?: string, level?: import('fastify-llmux').SleepLevel } }} AnyModel */
+import adminRoutes from 'fastify-llmux/admin'
 
 /**
- * What the operators may do. Names of models have slashes, so they are in the query.
+ * What the operators may do: all that `fastify-llmux/admin` offers, and two buttons of our own for the night.
  * @param {import('fastify').FastifyInstance} app
+ * @param {{ adminKey: string, registry: import('prom-client').Registry }} options
  */
-export async function admin (app) {
+export async function admin (app, { adminKey, registry }) {
   const { llmux } = app
 
-  app.get('/status', async () => llmux.status())
+  // The gate in auth.js has asked for the key already; a second lock costs nothing.
+  await app.register(adminRoutes, { guard: adminKey, registry })
 
-  app.get('/events', eventFeed(app))
-
-  app.get('/metrics', async (_request, reply) => reply.type(app.llmuxMetrics.contentType).send(await app.llmuxMetrics.metrics()))
-
-  app.post('/switch', { schema: oneModel }, async (/** @type {import('fastify').FastifyRequest<OneModel>} */ request) => {
-    await llmux.switchTo(request.query.model)
+  app.post('/sleep', async () => {
+    await llmux.sleep()
     return llmux.status()
   })
 
-  app.post('/sleep', { schema: anyModel }, async (/** @type {import('fastify').FastifyRequest<AnyModel>} */ request) => {
-    const { model, level } = request.query
-    await llmux.sleep(model, level === undefined ? {} : { level })
+  app.post('/stop', async () => {
+    await llmux.stop()
     return llmux.status()
   })
 
-  app.post('/stop', { schema: anyModel }, async (/** @type {import('fastify').FastifyRequest<AnyModel>} */ request) => {
-    await llmux.stop(request.query.model)
-    return llmux.status()
-  })
+  app.get('/openapi.json', async () => app.swagger())
 }

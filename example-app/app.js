@@ -1,11 +1,21 @@
+import swagger from '@fastify/swagger'
 import Fastify from 'fastify'
 import llmux from 'fastify-llmux'
+import health from 'fastify-llmux/health'
 import llmuxMetrics from 'fastify-llmux/metrics'
 import { Registry } from 'prom-client'
 import { admin } from './admin.js'
 import auth from './auth.js'
 import errors from './errors.js'
 import { llmuxOptions } from './models.js'
+
+/** The document of the operators' routes, at /admin/openapi.json. */
+const openapi = {
+  openapi: '3.1.0',
+  info: { title: 'Operators of the example gateway', version: '1.0.0' },
+  components: { securitySchemes: { adminKey: { type: /** @type {const} */ ('http'), scheme: 'bearer' } } },
+  security: [{ adminKey: [] }]
+}
 
 /**
  * A gateway as a team would have it: keys, a limit per key, the models, and routes for operators.
@@ -16,9 +26,13 @@ export async function buildApp (config) {
   const app = Fastify({ logger: { level: logLevel } })
   await app.register(errors)
   await app.register(auth, { keys, adminKey, requestsPerMinute })
+  // Before the routes that it is to describe.
+  await app.register(swagger, { hideUntagged: true, openapi })
   await app.register(llmux, await llmuxOptions(config, app))
   // A registry of its own: there may be several apps in one process.
-  await app.register(llmuxMetrics, { registry: new Registry() })
-  await app.register(admin, { prefix: '/admin' })
+  const registry = new Registry()
+  await app.register(llmuxMetrics, { registry })
+  await app.register(admin, { prefix: '/admin', adminKey, registry })
+  await app.register(health, { prefix: '/health' })
   return app
 }

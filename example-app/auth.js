@@ -8,6 +8,7 @@ const digest = key => createHash('sha256').update(key).digest()
 
 /**
  * One gate in front of everything, unknown paths too: the admin key opens what is under /admin, the others the rest.
+ * What is under /health is open: probes have no keys.
  * Both checks are `onRequest` hooks, so whoever is refused neither has a body read nor causes a switch.
  * @param {import('fastify').FastifyInstance} app
  * @param {Pick<import('./config.js').Config, 'keys' | 'adminKey' | 'requestsPerMinute'>} config
@@ -25,27 +26,30 @@ async function auth (app, { keys, adminKey, requestsPerMinute }) {
     verifyErrorLogLevel: 'info',
     auth (key, request) {
       const given = digest(key)
-      const known = isAdminRoute(request) ? admins : users
+      const known = isUnder('/admin/', request) ? admins : users
       // Digests are equally long, so that the time taken says nothing about the keys.
       const caller = known.find(({ digest }) => timingSafeEqual(digest, given))
       request.setDecorator('caller', caller?.name ?? '')
       return caller !== undefined
     }
   })
-  app.addHook('onRequest', (request, reply, done) => app.verifyBearerAuth?.(request, reply, done))
+  app.addHook('onRequest', (request, reply, done) => {
+    if (isUnder('/health/', request)) done()
+    else app.verifyBearerAuth?.(request, reply, done)
+  })
 
   await app.register(rateLimit, {
     max: requestsPerMinute,
     timeWindow: '1 minute',
     // Not the header: `Bearer  KEY` with two spaces is the same key.
     keyGenerator: request => /** @type {string} */ (request.getDecorator('caller')),
-    allowList: request => isAdminRoute(request)
+    allowList: request => isUnder('/admin/', request) || isUnder('/health/', request)
   })
 }
 
-/** By the matched route: a URL can be spelled in more ways than one. @param {import('fastify').FastifyRequest} request */
-function isAdminRoute (request) {
-  return request.routeOptions.url?.startsWith('/admin/') === true
+/** By the matched route: a URL can be spelled in more ways than one. @param {string} path @param {import('fastify').FastifyRequest} request */
+function isUnder (path, request) {
+  return request.routeOptions.url?.startsWith(path) === true
 }
 
 export default fp(auth, { name: 'auth' })

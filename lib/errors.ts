@@ -32,6 +32,14 @@ export const BodyAbortedError = make<[]>('BODY_ABORTED', 'the body ended before 
 export const BodyTooLargeError = make<[number]>('BODY_TOO_LARGE', 'the body is larger than %d bytes', 413)
 export const QueueFullError = make<[string]>('QUEUE_FULL', 'too many requests are waiting (%s)', 429)
 
+// A call of an operator's that cannot be carried out as it is.
+
+export const UnauthorizedError = make<[]>('UNAUTHORIZED', 'the admin key is missing or wrong', 401)
+/** Arguments: the part of the request, what is wrong. */
+export const AdminRequestError = make<[string, string]>('ADMIN_REQUEST', '%s %s', 400)
+export const OperationNotFoundError = make<[string]>('OPERATION_NOT_FOUND', 'there is no operation %s, or not any more', 404)
+export const NoMetricsError = make<[]>('NO_METRICS', 'there are no metrics: give the plugin a registry', 404)
+
 // A request that could not be served. Arguments: the model, then details.
 
 /** The engine died while it held the request. */

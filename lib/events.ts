@@ -127,6 +127,29 @@ export interface StartProgress extends Happening {
   remaining?: number
 }
 
+/** What somebody has told the switcher to keep to. */
+export interface ControlChange {
+  time: number
+  /** What has changed, in words. */
+  reason: string
+  /** The models that the policy does not leave. */
+  pinned: string[]
+  /** What is paused: switching, or traffic with it. */
+  paused: 'switching' | 'traffic' | undefined
+}
+
+/** Other models, by `fastify.llmux.update()`. Each member lists ids: the keys in `models`. */
+export interface ModelsChange {
+  time: number
+  /** In words. */
+  reason: string
+  added: string[]
+  /** They drain, and go. */
+  removed: string[]
+  /** They are replaced when they are next idle. */
+  changed: string[]
+}
+
 /** Something went wrong that did not change a state. */
 export interface Warning extends Happening {
   /** Undefined if it concerns no model in particular. */
@@ -142,12 +165,14 @@ export interface LlmuxEventMap {
   first: [FirstByte]
   progress: [StartProgress]
   warning: [Warning]
+  control: [ControlChange]
+  models: [ModelsChange]
 }
 
 export type EventName = keyof LlmuxEventMap
 
 // An object, so that a name that is missing does not compile.
-const names: Record<EventName, true> = { engine: true, transition: true, request: true, response: true, first: true, progress: true, warning: true }
+const names: Record<EventName, true> = { engine: true, transition: true, request: true, response: true, first: true, progress: true, warning: true, control: true, models: true }
 
 /** The names of all events. */
 export const eventNames = Object.freeze(Object.keys(names)) as readonly EventName[]

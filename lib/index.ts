@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { systemClock } from './clock.ts'
+import { Directory } from './directory.ts'
 import { AlreadyRegisteredError } from './errors.ts'
 import { LlmuxEvents } from './events.ts'
 import { gateway } from './gateway/gateway.ts'
@@ -8,6 +9,7 @@ import { decorateRequest } from './gateway/request-model.ts'
 import { enginePort } from './host/engine-port.ts'
 import { warnOfLongWaits } from './host/fairness.ts'
 import { LearnedFile } from './host/learned-file.ts'
+import { LineFeed } from './host/line-feed.ts'
 import { Llmux } from './host/llmux.ts'
 import { logEvents, logLines } from './host/log/log.ts'
 import { preload } from './host/preload.ts'
@@ -36,11 +38,12 @@ async function llmux (fastify: FastifyInstance, given: LlmuxOptions): Promise<vo
   const options = resolveOptions(given)
   registered.add(fastify.server)
   const events = new LlmuxEvents()
+  const lines = new LineFeed()
   logEvents(events, fastify.log)
   const history = new SwitchHistory(events)
-  const floors = build(fastify, options, events)
+  const floors = build(fastify, options, events, lines)
   warnOfLongWaits(options, { ...floors, events, clock })
-  fastify.decorate('llmux', new Llmux({ options, events, history, ...floors }))
+  fastify.decorate('llmux', new Llmux({ options: given, limits: options, events, lines, clock, history, ...floors }))
   // The scope that we are registered in may have a prefix of its own.
   decorateRequest(fastify, knownRoutes.filter(route => options.routes.includes(route.path)), { ...options, prefix: fastify.prefix + options.prefix })
   closeWithServer(fastify, { options, clock, ...floors })
@@ -50,14 +53,22 @@ async function llmux (fastify: FastifyInstance, given: LlmuxOptions): Promise<vo
 }
 
 /** The switcher asks the orchestrator for engines, and hears from it when one is lost. */
-function build (fastify: FastifyInstance, options: ResolvedOptions, events: LlmuxEvents) {
+function build (fastify: FastifyInstance, options: ResolvedOptions, events: LlmuxEvents, lines: LineFeed) {
+  const log = logLines(fastify.log, options.engineLogLevel)
   const orchestrator = localOrchestrator({
-    options, clock, events, onLine: logLines(fastify.log, options.engineLogLevel), onLost: (id, error) => switcher.lost(id, error)
+    options,
+    clock,
+    events,
+    onLost: (id, error) => switcher.lost(id, error),
+    onLine (id, stream, line) {
+      log(id, stream, line)
+      lines.push(id, line)
+    }
   })
   const switcher: Switcher = new Switcher(options.models, {
     engines: enginePort(orchestrator), clock, events, policy: record(fastify, options, events), limits: options, ...keepLearned(fastify, options, events)
   })
-  return { orchestrator, switcher }
+  return { orchestrator, switcher, directory: new Directory(options) }
 }
 
 /** The policy; what it decides is recorded, if that is asked for, and what it is asked to serve. */
@@ -87,6 +98,7 @@ export type * from './events.ts'
 export type { RequestModel } from './gateway/request-model.ts'
 export type { HostLease as Lease } from './host/host-lease.ts'
 export type { AcquireOptions, Llmux, LlmuxStatus } from './host/llmux.ts'
+export type { UpdateResult } from './host/update.ts'
 export type {
   Command, CommandContext, CostAwareOptions, Decision, EvenHandedOptions, FifoOptions, KnownCosts, LlmuxOptions, LogLevel, ModelOptions, ModelTimeouts, ModelView, Policy, PolicyOption, PolicyOptions, SimpleOptions, SleepLevel, Snapshot,
   Timeouts, TimeSliceOptions, WaiterView

@@ -25,7 +25,7 @@ async function consume (chunks, onEvent) {
     const messages = (rest + chunk).split('\n\n')
     rest = messages.pop() ?? ''
     for (const message of messages) {
-      const [, name, data] = /^event: (\w+)\ndata: (.*)$/.exec(message) ?? []
+      const [, name, data] = /^event: (\w+)\ndata: (.*)$/m.exec(message) ?? []
       if (data !== undefined) onEvent({ name, ...JSON.parse(data) })
     }
   }

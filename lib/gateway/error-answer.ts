@@ -57,7 +57,7 @@ function secondsUntilServed (code: string, wait: () => number | undefined): numb
   return seconds === undefined ? least : Math.max(seconds, least ?? 1)
 }
 
-function errorBody ({ message, code, statusCode }: LlmuxError): ErrorBody {
+export function errorBody ({ message, code, statusCode }: LlmuxError): ErrorBody {
   return { error: { message, type: errorType(statusCode), param: aboutModel.has(code) ? 'model' : null, code } }
 }
 

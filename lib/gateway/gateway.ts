@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Clock } from '../clock.ts'
+import type { Directory } from '../directory.ts'
 import { LlmuxError, WedgedError } from '../errors.ts'
 import type { LlmuxEvents } from '../events.ts'
 import type { ResolvedModel, ResolvedOptions } from '../options/index.ts'
@@ -18,6 +19,7 @@ import { WedgeWatch } from './wedge-watch.ts'
 
 export interface GatewayOptions {
   options: ResolvedOptions
+  directory: Directory
   orchestrator: Orchestrator
   switcher: Switcher
   clock: Clock
@@ -25,11 +27,10 @@ export interface GatewayOptions {
 }
 
 /** The HTTP edge: a scope of its own, so that parsers and error handler stay off the host's routes. */
-export async function gateway (scope: FastifyInstance, { options, orchestrator, switcher, clock, events }: GatewayOptions): Promise<void> {
-  const { names, routes, replay, heartbeat, forwardCredentials, bodyLimit, timeouts, fallbackUpstream } = options
-  const models = new Map(options.models.map(model => [model.id, model]))
+export async function gateway (scope: FastifyInstance, { options, directory, orchestrator, switcher, clock, events }: GatewayOptions): Promise<void> {
+  const { routes, replay, heartbeat, forwardCredentials, bodyLimit, timeouts, fallbackUpstream } = options
   const recorder = { clock, events, silent: silentModels(events) }
-  const answerError = errorAnswer(request => secondsToWait(request, names, switcher))
+  const answerError = errorAnswer(request => secondsToWait(request, directory, switcher))
   scope.setErrorHandler((error: Error, request, reply) => {
     // What asks for the list of models is nobody's request for one.
     if (error instanceof LlmuxError && request.method === 'POST') recordOf({ recorder, switcher, prefix: scope.prefix }, request, reply).failed(error)
@@ -49,17 +50,17 @@ export async function gateway (scope: FastifyInstance, { options, orchestrator, 
     recorder,
     switcher,
     orchestrator,
-    names,
+    directory,
     prefix: scope.prefix,
     details: options,
     replay,
     heartbeat,
-    stalled: id => models.get(id)!.timeouts.stalled,
-    watchOf: watches(options.models, clock, orchestrator),
+    stalled: id => orchestrator.model(id).timeouts.stalled,
+    watchOf: watches(clock, orchestrator),
     fallback: fallbackUpstream === undefined ? undefined : createFallback(scope, { origin: fallbackUpstream, clock, grace: timeouts.grace })
   })
   runLast(scope, hook)
-  await modelsRoute(scope, options)
+  await modelsRoute(scope, directory)
   await relay(scope, { routes, preHandler: hook, errandOf, forwardCredentials })
 }
 
@@ -78,12 +79,22 @@ function runLast (scope: FastifyInstance, hook: RelayOptions['preHandler']): voi
   })
 }
 
-function watches (models: ResolvedModel[], clock: Clock, orchestrator: Orchestrator): (id: string) => WedgeWatch {
-  const byId = new Map(models.map(({ id, timeouts: { wedged } }) => [id, new WedgeWatch({
+function watches (clock: Clock, orchestrator: Orchestrator): (id: string) => WedgeWatch {
+  // Of one of the same name that has changed the limit may be another.
+  const byModel = new WeakMap<ResolvedModel, WedgeWatch>()
+  return id => {
+    const model = orchestrator.model(id)
+    let watch = byModel.get(model)
+    if (watch === undefined) byModel.set(model, watch = createWatch(model, clock, orchestrator))
+    return watch
+  }
+}
+
+function createWatch ({ id, timeouts: { wedged } }: ResolvedModel, clock: Clock, orchestrator: Orchestrator): WedgeWatch {
+  return new WedgeWatch({
     clock,
     limit: wedged,
     responds: () => orchestrator.responds(id),
     onWedged: () => orchestrator.fail(id, new WedgedError(id, wedged))
-  })]))
-  return id => byId.get(id)!
+  })
 }

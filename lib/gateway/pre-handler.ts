@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '../clock.ts'
+import type { Directory } from '../directory.ts'
 import { streamingRoutes } from '../options/index.ts'
-import type { ResolvedOptions } from '../options/index.ts'
 import type { Orchestrator } from '../orchestrator/orchestrator.ts'
 import { unknownModel } from '../unknown-model.ts'
 import type { ChosenModel } from './body/model-of-request.ts'
@@ -11,7 +11,6 @@ import type { DetailOptions } from './request-details.ts'
 import { Wait } from './waiting/wait.ts'
 import type { WaitOptions } from './waiting/wait.ts'
 import type { WedgeWatch } from './wedge-watch.ts'
-import type { RequestDetails } from '../switcher/admission.ts'
 import type { Lease } from '../switcher/lease.ts'
 import type { Answer, Comeback } from '../switcher/queue.ts'
 import type { Switcher } from '../switcher/switcher.ts'
@@ -28,7 +27,7 @@ export interface Gate {
   recorder: Recorder
   switcher: Switcher
   orchestrator: Orchestrator
-  names: ResolvedOptions['names']
+  directory: Directory
   /** Of all our routes, that of the scopes around them included. */
   prefix: string
   /** Whether a request may be sent again after its engine died. */
@@ -87,7 +86,7 @@ export function preHandler (gate: Gate): RelayOptions['preHandler'] {
     if (isOver(request, reply)) return reply.hijack()
     try {
       const choice = request.llmux.choose()!
-      const id = gate.names.get(choice.name)
+      const id = gate.directory.names.get(choice.name)
       if (id !== undefined) hold(gate, id, request, reply, choice, done)
       else if (gate.fallback !== undefined) passOn(gate, gate.fallback, request, reply, done)
       else done(unknownModel(choice.name))
@@ -160,14 +159,15 @@ function waitOptions (gate: Gate, model: string, request: FastifyRequest, choice
 function engineLink (gate: Gate, lease: Lease, since: number, ask: Ask, wait: Wait): EngineLink {
   const { orchestrator, replay, watchOf } = gate
   const id = lease.model
+  const watch = watchOf(id)
   return {
     lease,
     replay,
     endpoint: () => orchestrator.endpoint(id),
     begun: () => wait.early,
     renew: (suspect, answer) => ask(answer, { since, suspect }),
-    silent: request => watchOf(id).add(request),
-    heard: request => watchOf(id).delete(request),
+    silent: request => watch.add(request),
+    heard: request => watch.delete(request),
     stall: stallLimit(gate, id),
     examine: reason => orchestrator.examine(id, reason)
   }

@@ -1,16 +1,17 @@
 import type { Clock } from '../clock.ts'
 import { LongWaitError } from '../errors.ts'
 import type { LlmuxEvents } from '../events.ts'
+import type { Directory } from '../directory.ts'
 import type { ResolvedOptions } from '../options/index.ts'
 import { longestWait } from '../switcher/policy/bound.ts'
 import type { Switcher } from '../switcher/switcher.ts'
 
-type FairnessOptions = Pick<ResolvedOptions, 'policy' | 'priority' | 'models'>
+export type FairnessOptions = Pick<ResolvedOptions, 'policy' | 'priority'>
 
 /** Milliseconds after which a request has its answer or is refused, while engines work. */
-export function promisedWait (options: FairnessOptions, switcher: Switcher) {
+export function promisedWait (options: FairnessOptions, { models }: Pick<Directory, 'models'>, switcher: Switcher) {
   const policy = policyWait(options, switcher)
-  const queue = Math.max(...options.models.map(({ timeouts }) => timeouts.queue))
+  const queue = Math.max(...models.map(({ timeouts }) => timeouts.queue))
   return {
     /** By the policy, with what has been learned so far; undefined for a function of the host's. */
     policy,
@@ -22,9 +23,9 @@ export function promisedWait (options: FairnessOptions, switcher: Switcher) {
 }
 
 /** Says at the start if the options leave it to the queue limit to end waits. */
-export function warnOfLongWaits (options: FairnessOptions, { switcher, events, clock }: { switcher: Switcher, events: LlmuxEvents, clock: Clock }): void {
+export function warnOfLongWaits (options: FairnessOptions, { directory, switcher, events, clock }: { directory: Directory, switcher: Switcher, events: LlmuxEvents, clock: Clock }): void {
   const longest = policyWait(options, switcher)
-  const limit = Math.min(...options.models.map(({ timeouts }) => timeouts.queue))
+  const limit = Math.min(...directory.models.map(({ timeouts }) => timeouts.queue))
   if (longest === undefined || longest <= limit) return
   events.emit('warning', { time: clock.now(), model: undefined, error: new LongWaitError(Math.round(longest), limit) })
 }

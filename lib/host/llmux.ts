@@ -1,12 +1,20 @@
+import type { Clock } from '../clock.ts'
+import type { Directory } from '../directory.ts'
 import type { LlmuxEvents } from '../events.ts'
-import type { ResolvedOptions, SleepLevel } from '../options/index.ts'
+import { resolveOptions } from '../options/index.ts'
+import type { LlmuxOptions, SleepLevel } from '../options/index.ts'
 import type { Orchestrator } from '../orchestrator/orchestrator.ts'
 import type { Lease } from '../switcher/lease.ts'
+import type { PauseKind } from '../switcher/controls.ts'
 import type { Switcher } from '../switcher/switcher.ts'
-import { unknownModel } from '../unknown-model.ts'
 import { promisedWait } from './fairness.ts'
+import type { FairnessOptions } from './fairness.ts'
 import { HostLease } from './host-lease.ts'
+import type { LineFeed } from './line-feed.ts'
+import { readiness } from './readiness.ts'
 import type { SwitchHistory } from './switch-history.ts'
+import { update } from './update.ts'
+import type { UpdateResult } from './update.ts'
 
 export interface AcquireOptions {
   /** Gives up waiting. The promise rejects with the signal's reason. */
@@ -22,8 +30,14 @@ export interface AcquireOptions {
 }
 
 export interface LlmuxContext {
-  options: ResolvedOptions
+  /** As they were given. */
+  options: LlmuxOptions
+  /** By what waits are bounded. */
+  limits: FairnessOptions
+  directory: Directory
   events: LlmuxEvents
+  lines: LineFeed
+  clock: Clock
   orchestrator: Orchestrator
   switcher: Switcher
   history: SwitchHistory
@@ -40,11 +54,15 @@ export class Llmux {
     this.#context = context
   }
 
+  /** The key in `models` that a name, an alias or an adapter stands for. @throws {ModelNotFoundError} */
+  id (name: string): string {
+    return this.#context.directory.id(name)
+  }
+
   /** What is going on, and why. */
   status () {
-    const { options, orchestrator, switcher, history } = this.#context
+    const { directory, orchestrator, switcher, history } = this.#context
     const { models, ...rest } = switcher.status()
-    const views = new Map(models.map(view => [view.id, view]))
     const seen = orchestrator.memorySeen
     return {
       ...rest,
@@ -52,13 +70,15 @@ export class Llmux {
       switches: history.switches,
       /** By index, as last looked at; empty where nobody can look. */
       gpuMemory: (seen?.memories ?? []).flatMap((memory, gpu) => memory === undefined ? [] : [{ gpu, ...memory, time: seen!.time }]),
-      models: options.models.map(({ id, aliases, adapters, gpus }) => {
-        const { inFlight, waiting, passive, oldest, serviceTime, drainTime, arrivalRate, averageWaiting } = views.get(id)!
+      // Also those that are on their way out, and have no name any more.
+      models: models.map(({ id, gpus, inFlight, waiting, passive, oldest, serviceTime, drainTime, arrivalRate, averageWaiting }) => {
+        const { aliases = [], adapters = [] } = directory.find(id) ?? {}
+        const leaving = directory.find(id) === undefined
         const learned = { serviceTime, drainTime, arrivalRate, averageWaiting }
-        return { name: id, aliases, adapters, gpus, ...orchestrator.snapshot(id), inFlight, waiting, passive, oldest, learned }
+        return { name: id, aliases, adapters, gpus, leaving, ...orchestrator.snapshot(id), inFlight, waiting, passive, oldest, learned }
       }),
       costs: switcher.learned.costs,
-      longestWait: promisedWait(options, switcher)
+      longestWait: promisedWait(this.#context.limits, directory, switcher)
     }
   }
 
@@ -69,7 +89,7 @@ export class Llmux {
    */
   async acquire (model: string, { signal, bytes = 0, ...details }: AcquireOptions = {}): Promise<HostLease> {
     const { switcher, orchestrator } = this.#context
-    const id = this.#id(model)
+    const id = this.id(model)
     signal?.throwIfAborted()
     const lease = await new Promise<Lease>((resolve, reject) => {
       const stopListening = () => signal?.removeEventListener('abort', onAbort)
@@ -88,7 +108,7 @@ export class Llmux {
 
   /** Starts or wakes a model, evicting what must go; resolves when it is awake. It does not stay with it: the policy goes on deciding. */
   async switchTo (model: string): Promise<void> {
-    const id = this.#id(model)
+    const id = this.id(model)
     await new Promise<void>((resolve, reject) => this.#context.switcher.switchTo(id, { done: resolve, failed: reject }))
   }
 
@@ -102,24 +122,81 @@ export class Llmux {
     // It may come from a query string, and is to go on to vLLM.
     if (level !== undefined && ![1, 2, 3].includes(level)) throw new RangeError(`level must be 1, 2 or 3, not ${JSON.stringify(level)}`)
     const awake = this.#context.switcher.status().models.filter(model => model.awakeSince !== undefined).map(({ id }) => id)
-    await this.#sleepAll(model === undefined ? awake : [this.#id(model)], level)
+    await this.#sleepAll(model === undefined ? awake : [this.id(model)], level)
   }
 
   /** Drains a model and ends its process group; without a model, all of them. A request that waits for it starts it again. */
   async stop (model?: string): Promise<void> {
-    const all = this.#context.options.models.map(({ id }) => id)
-    await this.#sleepAll(model === undefined ? all : [this.#id(model)], 3)
+    const all = this.#context.switcher.status().models.map(({ id }) => id)
+    await this.#sleepAll(model === undefined ? all : [this.id(model)], 3)
+  }
+
+  /** Ends a model's processes as `stop` does, and starts it again; resolves when it is awake. */
+  async restart (model: string): Promise<void> {
+    await this.stop(model)
+    await this.switchTo(model)
+  }
+
+  /**
+   * Stays with a model: from when it is awake only `switchTo`, `sleep` and `stop` make it go. Requests for others wait within
+   * their limits. One that was pinned before and does not fit beside it is let go.
+   */
+  pin (model: string): void {
+    this.#context.switcher.controls.pin(this.id(model))
+  }
+
+  /** Leaves it to the policy again. */
+  unpin (): void {
+    this.#context.switcher.controls.unpin()
+  }
+
+  /**
+   * `switching`: no switch but by `switchTo`, `sleep` and `stop`. `traffic`: no request is let in either, and those that come
+   * wait within their limits; those that run are left alone.
+   *
+   * @throws {RangeError} if `what` is something else.
+   */
+  pause ({ what }: { what: PauseKind }): void {
+    if (what !== 'switching' && what !== 'traffic') throw new RangeError(`what must be "switching" or "traffic", not ${JSON.stringify(what)}`)
+    this.#context.switcher.controls.pause(what)
+  }
+
+  /** Ends a pause. */
+  resume (): void {
+    this.#context.switcher.controls.resume()
+  }
+
+  /**
+   * Puts other models in the place of those there are, in the shape of the option `models`. Names mean the new ones at once.
+   * Models that are new can be asked for; those that are gone serve who was accepted before, then are stopped; those that have
+   * changed are stopped when no request is in flight, after `timeouts.drain` at the latest, and started anew; the others are
+   * not touched. Resolves when all that is done.
+   *
+   * @throws {OptionsError} and then nothing has changed; {StopError} if processes cannot be ended.
+   */
+  async update (models: LlmuxOptions['models']): Promise<UpdateResult> {
+    return await update(this.#context, resolveOptions({ ...this.#context.options, models }))
+  }
+
+  /** Whether any model can be served now, and if not, why. */
+  readiness () {
+    const { directory, orchestrator, switcher } = this.#context
+    return readiness(directory.models.map(({ id }) => id), switcher, orchestrator)
+  }
+
+  /** What a model's engine wrote last, oldest first, at most 1 000 lines; also after its end. */
+  lines (model: string, count = 100): string[] {
+    return this.#context.orchestrator.lastLines(this.id(model), count)
+  }
+
+  /** Calls back with each line that the engine writes from now on. Returns how to stop. */
+  follow (model: string, listener: (line: string) => void): () => void {
+    return this.#context.lines.follow(this.id(model), listener)
   }
 
   async #sleepAll (ids: string[], level: SleepLevel | undefined): Promise<void> {
     const { switcher } = this.#context
     await Promise.all(ids.map(id => new Promise<void>((resolve, reject) => switcher.sleep(id, level, { done: resolve, failed: reject }))))
-  }
-
-  #id (name: string): string {
-    const id = this.#context.options.names.get(name)
-    if (id === undefined) throw unknownModel(name)
-    return id
   }
 }
 

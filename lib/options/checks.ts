@@ -23,12 +23,35 @@ function checkPorts (models: readonly ResolvedModel[]): void {
   }
 }
 
+function checkIdle ({ id, idleTimeout, idleStopTimeout, keepAwake, sleepLevel }: ResolvedModel): void {
+  const path = (option: string) => optionPath('models', id, option)
+  if (keepAwake && (idleTimeout > 0 || idleStopTimeout > 0)) {
+    throw new OptionsError(path('keepAwake'), `must be false where there is ${idleTimeout > 0 ? 'an idleTimeout' : 'an idleStopTimeout'}`)
+  }
+  if (idleTimeout === 0 || idleStopTimeout === 0) return
+  if (sleepLevel === 3) throw new OptionsError(path('idleStopTimeout'), 'must be left out where sleepLevel is 3: idleTimeout ends the processes')
+  if (idleStopTimeout <= idleTimeout) throw new OptionsError(path('idleStopTimeout'), `must be more than idleTimeout, which is ${idleTimeout}, not ${idleStopTimeout}`)
+}
+
+/** Two that are both to be awake when nobody else is would take each other's place for ever. */
+function checkKept (models: readonly ResolvedModel[]): void {
+  const kept: ResolvedModel[] = []
+  for (const model of models) {
+    if (!model.keepAwake) continue
+    const crowded = model.gpus.some(gpu => kept.filter(other => other.gpus.includes(gpu)).reduce((sum, other) => sum + other.gpuShare, model.gpuShare) > 1 + 1e-9)
+    if (crowded) throw new OptionsError(optionPath('models', model.id, 'keepAwake'), `must be false: on its GPU there is no room for it beside ${kept.map(({ id }) => JSON.stringify(id)).join(', ')}`)
+    kept.push(model)
+  }
+}
+
 export function checkModels (models: readonly ResolvedModel[]): void {
   for (const model of models) {
     checkSleep(model)
+    checkIdle(model)
     checkArgs(model)
     checkGpuShare(model)
   }
+  checkKept(models)
   checkPorts(models)
 }
 

@@ -96,6 +96,18 @@ export interface ModelOptions {
   timeouts?: ModelTimeouts
   /** Start the engine as soon as the server is ready, in the background, rather than on the first request. Default `false`. */
   preload?: boolean
+  /** Milliseconds without a request after which the awake model goes to sleep, at its `sleepLevel`. Default 0: it stays awake. Minimum 0. */
+  idleTimeout?: number
+  /**
+   * Milliseconds without a request after which its processes are ended, awake or asleep: more than `idleTimeout`, if both are
+   * given. Default 0: never. Minimum 0.
+   */
+  idleStopTimeout?: number
+  /**
+   * From its first start on, bring it back when nobody else wants its GPU: when the others there have had no request for their
+   * `idleTimeout`, or for 10 s. Not with `idleTimeout` or `idleStopTimeout`. Default `false`.
+   */
+  keepAwake?: boolean
   /** Requests granted at once; others wait. Default 256, as vLLM's `--max-num-seqs`. Minimum 1. */
   maxConcurrency?: number
   /** Requests that may wait for this model. Default: no more than for all models together. Minimum 0. */

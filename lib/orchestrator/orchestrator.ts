@@ -27,6 +27,7 @@ export type EngineSnapshot = ReturnType<Engine['snapshot']>
 
 /** Owns every engine: starts, wakes, puts to sleep, stops, recovers. Knows nothing of requests, nor of who should be awake. */
 export class Orchestrator {
+  readonly #options: OrchestratorOptions
   readonly #driver: Driver
   readonly #engines: Map<string, Engine>
   readonly #memory: MemoryWatch | undefined
@@ -34,11 +35,35 @@ export class Orchestrator {
   #closing: Promise<void> | undefined
 
   constructor (models: ResolvedModel[], options: OrchestratorOptions) {
-    const { driver, clock, readMemory, random = Math.random } = options
+    const { driver, clock, readMemory } = options
+    this.#options = options
     this.#driver = driver
     this.#memory = readMemory && new MemoryWatch({ clock, read: readMemory })
-    this.#engines = new Map(models.map(model => [model.id, new Engine({ ...options, random, model, memory: this.#memory })]))
+    this.#engines = new Map()
+    models.forEach(model => this.add(model))
     this.#orphans = options.orphans?.then(found => this.#reclaimed(found))
+  }
+
+  has (id: string): boolean {
+    return this.#engines.has(id)
+  }
+
+  model (id: string): ResolvedModel {
+    return this.#engine(id).model
+  }
+
+  /** There must be none of that id. */
+  add (model: ResolvedModel): void {
+    const { random = Math.random } = this.#options
+    this.#engines.set(model.id, new Engine({ ...this.#options, random, model, memory: this.#memory }))
+  }
+
+  /** It must have no processes any more. */
+  remove (id: string): void {
+    const { model } = this.#engine(id)
+    this.#engines.delete(id)
+    // Another one of that id may have another address, or another key.
+    this.#driver.disconnect(model, true)
   }
 
   /**

@@ -15,6 +15,8 @@ export interface AdmissionContext {
   limits: WaitingLimits
   /** Somebody came, left or is done: time to decide. */
   onChange: () => void
+  /** Why nobody is let in for the time being; undefined if requests are. */
+  closed: () => string | undefined
 }
 
 /** What else there is to know of a request. */
@@ -38,6 +40,12 @@ type Details = Pick<RequestChange, 'input' | 'output'> & { error?: Error | undef
 
 let lastId = 0
 
+/** There is nothing to wait for, and nobody to leave. */
+export function refuse ({ refused }: Pick<Answer, 'refused'>, error: Error): () => void {
+  call(refused, error)
+  return () => {}
+}
+
 /** Lets requests in: grants leases on awake models, keeps the others waiting, tells everybody exactly once. */
 export class Admission {
   readonly room: WaitingRoom
@@ -59,7 +67,8 @@ export class Admission {
     const suspect = comeback?.suspect ?? false
     // Whoever is not served while another model is awake has not lost anything by it, and whoever comes back has come once.
     if (comeback === undefined && mayCauseSwitch) slot.figures.arrivals.add(now)
-    if (obstacle === undefined && slot.admits && slot.queue.size === 0 && !(suspect && slot.suspect !== undefined)) {
+    const closed = this.#context.closed()
+    if (obstacle === undefined && closed === undefined && slot.admits && slot.queue.size === 0 && !(suspect && slot.suspect !== undefined)) {
       call(answer.granted, this.#lease(slot, { id, request }, 'arrived', now, suspect, { input: bytes }))
       this.#changed()
       return () => {}
@@ -68,11 +77,10 @@ export class Admission {
     const error = obstacle ?? (comeback === undefined ? this.room.full(slot, bytes) : this.room.late(slot, comeback.since, mayCauseSwitch))
     if (error !== undefined) {
       this.#emit(slot, { id, request }, 'arrived', 'refused', now, error.message, { error, input: bytes })
-      call(answer.refused, error)
-      return () => {}
+      return refuse(answer, error)
     }
     const waiter = this.room.enter(slot, { id, bytes, request, priority, mayCauseSwitch, comeback, since: comeback?.since ?? now, ...answer }, (waiter, error) => this.#refuse(slot, waiter, error))
-    this.#emit(slot, waiter, 'arrived', 'queued', now, slot.awake ? 'the model is busy' : 'the model is not awake', { input: bytes })
+    this.#emit(slot, waiter, 'arrived', 'queued', now, closed ?? (slot.awake ? 'the model is busy' : 'the model is not awake'), { input: bytes })
     this.#context.onChange()
     // Only now, when what is to be done about it has been decided.
     if (answer.waiting !== undefined && slot.queue.has(waiter)) call(answer.waiting, waiter)
@@ -81,6 +89,7 @@ export class Admission {
 
   /** Grants all leases that can be granted. */
   admit (slot: Slot): void {
+    if (this.#context.closed() !== undefined) return
     const next = () => slot.admits ? slot.queue.next(slot.suspect === undefined) : undefined
     for (let waiter = next(); waiter !== undefined; waiter = next()) {
       this.room.leave(slot, waiter)
@@ -118,8 +127,10 @@ export class Admission {
 
   #ended (slot: Slot, asker: Asker, lease: Lease, how: LeaseEnd): void {
     slot.leases.delete(lease)
+    const now = this.#context.clock.now()
+    slot.usedAt = now
     // A lease that was cut or lost says nothing of how long it would have taken.
-    if (how === 'released') slot.figures.serviceTime.add(this.#context.clock.now() - lease.since)
+    if (how === 'released') slot.figures.serviceTime.add(now - lease.since)
     if (slot.suspect === lease) slot.suspect = undefined
     this.#emit(slot, asker, 'granted', how, lease.since, lease.error?.message ?? 'done', { error: lease.error, output: lease.output })
     this.#context.onChange()

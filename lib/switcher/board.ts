@@ -16,20 +16,34 @@ export interface BoardContext {
 /** All models and the transitions under way, and what follows from the two: who may be moved now. */
 export class Board {
   readonly transitions = new Set<Transition>()
-  readonly slots: readonly Slot[]
-  readonly #byId: ReadonlyMap<string, Slot>
+  slots: readonly Slot[]
+  #byId: ReadonlyMap<string, Slot>
   readonly #engines: EnginePort
   readonly #clock: Clock
+  readonly #learned: BoardContext['learned']
 
   constructor (models: readonly SwitchedModel[], { engines, clock, learned }: BoardContext) {
-    this.slots = models.map(model => new Slot(model, learned.model(model.id)))
-    this.#byId = new Map(this.slots.map(slot => [slot.id, slot]))
+    this.#learned = learned
+    this.slots = models.map(model => this.#slotOf(model))
+    this.#byId = mapById(this.slots)
     this.#engines = engines
     this.#clock = clock
   }
 
+  add (model: SwitchedModel): void {
+    this.#place([...this.slots, this.#slotOf(model)])
+  }
+
+  remove (slot: Slot): void {
+    this.#place(this.slots.filter(other => other !== slot))
+  }
+
+  find (id: string): Slot | undefined {
+    return this.#byId.get(id)
+  }
+
   slot (id: string): Slot {
-    const slot = this.#byId.get(id)
+    const slot = this.find(id)
     if (slot === undefined) throw new ModelNotFoundError(id)
     return slot
   }
@@ -54,6 +68,11 @@ export class Board {
     return this.#engines.cold(slot.id)
   }
 
+  /** Whether its processes cannot be ended. */
+  blocked (slot: Slot): boolean {
+    return this.#engines.blocked(slot.id)
+  }
+
   /** Whether a transition holds one of its GPUs. */
   busy (slot: Slot): boolean {
     return [...this.transitions].some(transition => transition.touches(slot))
@@ -71,16 +90,29 @@ export class Board {
     const now = this.#clock.now()
     return this.slots.map(slot => slot.view(now, {
       held: slot.model.gpus.some(gpu => heldGpus.has(gpu) || (!slot.awake && blockers.has(gpu))) || reconsidered?.touches(slot) === false,
-      cold: this.#engines.cold(slot.id),
-      onGpu: slot.awake || moving.has(slot) || this.#engines.blocked(slot.id)
+      cold: this.cold(slot),
+      onGpu: slot.awake || moving.has(slot) || this.blocked(slot)
     }))
+  }
+
+  #slotOf (model: SwitchedModel): Slot {
+    return new Slot(model, this.#learned.model(model.id))
+  }
+
+  #place (slots: readonly Slot[]): void {
+    this.slots = slots
+    this.#byId = mapById(slots)
   }
 
   /** The GPUs held by processes that cannot be ended, each with the model they belong to. */
   #blockers (): Map<number, string> {
-    const blockers = this.slots.filter(slot => this.#engines.blocked(slot.id))
+    const blockers = this.slots.filter(slot => this.blocked(slot))
     return new Map(blockers.flatMap(slot => slot.model.gpus.map(gpu => [gpu, slot.id])))
   }
+}
+
+function mapById (slots: readonly Slot[]): ReadonlyMap<string, Slot> {
+  return new Map(slots.map(slot => [slot.id, slot]))
 }
 
 function gpusOf (slots: readonly Slot[]): Set<number> {

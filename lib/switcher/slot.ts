@@ -6,13 +6,15 @@ import { Waiters } from './policy/waiters.ts'
 import { Queue } from './queue.ts'
 
 /** What the switcher must know of a model. */
-export interface SwitchedModel extends Pick<ResolvedModel, 'id' | 'gpus' | 'gpuShare' | 'maxConcurrency'>, Partial<Pick<ResolvedModel, 'maxQueue'>> {
+export interface SwitchedModel extends Pick<ResolvedModel, 'id' | 'gpus' | 'gpuShare' | 'maxConcurrency'>,
+  Partial<Pick<ResolvedModel, 'maxQueue' | 'sleepLevel' | 'idleTimeout' | 'idleStopTimeout' | 'keepAwake'>> {
   timeouts: Pick<ResolvedModel['timeouts'], 'queue' | 'drain' | 'passive'>
 }
 
 /** One model in the switcher: whether it is awake, who waits for it and who holds it. */
 export class Slot {
-  readonly model: SwitchedModel
+  /** Another one from an update on. */
+  model: SwitchedModel
   readonly queue = new Queue()
   readonly leases = new Set<Lease>()
   /** What has been measured of it. */
@@ -24,6 +26,12 @@ export class Slot {
   awakeSince: number | undefined
   /** No new leases: it waits for those it has granted, to go. */
   draining = false
+  /** When it was woken or last used, in milliseconds since the epoch; undefined while it has no processes. */
+  usedAt: number | undefined
+  /** It is to come back when nobody else wants its place. */
+  kept = false
+  /** Not before. Milliseconds since the epoch. */
+  returnAt = 0
 
   constructor (model: SwitchedModel, figures = new ModelFigures()) {
     this.model = model
@@ -38,9 +46,19 @@ export class Slot {
     return this.awakeSince !== undefined
   }
 
+  /** Whether anybody waits for it or holds it. */
+  get busy (): boolean {
+    return this.leases.size > 0 || this.queue.size > 0
+  }
+
   /** Whether a lease can be granted at this very moment. */
   get admits (): boolean {
     return this.awake && !this.draining && this.leases.size < this.model.maxConcurrency
+  }
+
+  woken (now: number): void {
+    this.awakeSince = this.usedAt = now
+    this.kept = this.model.keepAwake ?? false
   }
 
   view (now: number, presence: Pick<ModelView, 'held' | 'onGpu' | 'cold'>): ModelView {

@@ -1,25 +1,29 @@
-import type { Clock, Timer } from '../clock.ts'
-import { ClosingError } from '../errors.ts'
+import type { Clock } from '../clock.ts'
+import { ClosingError, ModelNotFoundError } from '../errors.ts'
 import type { LlmuxEvents } from '../events.ts'
 import type { SleepLevel } from '../options/types.ts'
-import { Admission } from './admission.ts'
+import { Admission, refuse } from './admission.ts'
 import { Board } from './board.ts'
+import { Chooser } from './chooser.ts'
+import { Controls } from './controls.ts'
 import { DecisionLoop } from './decision-loop.ts'
 import { cutLeases } from './drain.ts'
 import type { EnginePort } from './engine-port.ts'
+import { EvictedInVain } from './evicted-in-vain.ts'
+import { Idle } from './idle.ts'
 import { Orders } from './orders.ts'
 import type { Order, OrderAnswer } from './orders.ts'
+import type { RequestDetails } from './admission.ts'
 import { Learned } from './learned/learned.ts'
 import { outlook } from './outlook.ts'
 import type { Outlook } from './outlook.ts'
-import { fits, mustGo } from './placement.ts'
-import { ask } from './policy/ask.ts'
-import type { Decision, ModelView, Policy } from './policy/policy.ts'
-import type { RequestDetails } from './admission.ts'
+import type { Policy } from './policy/policy.ts'
 import type { Answer, Waiter } from './queue.ts'
+import { Roster } from './roster.ts'
 import type { Slot, SwitchedModel } from './slot.ts'
 import { Transition } from './transition.ts'
 import type { Plan } from './transition.ts'
+import { verdictOn } from './verdict.ts'
 import type { WaitingLimits } from './waiting-room.ts'
 
 export interface SwitcherOptions {
@@ -39,34 +43,48 @@ export interface SwitcherOptions {
 export class Switcher {
   /** What it has measured so far. */
   readonly learned: Learned
+  /** What it is to keep to: pinned models, pauses. */
+  readonly controls: Controls
+  /** The models that come, go and change. */
+  readonly roster: Roster
   readonly #options: SwitcherOptions
   readonly #board: Board
   readonly #admission: Admission
   readonly #orders = new Orders()
   readonly #decisions: DecisionLoop
-  /** Put to sleep for a model that then could not be brought up. */
-  readonly #evictedInVain = new Set<Slot>()
-  #lookAgain: Timer
+  readonly #chooser: Chooser
+  readonly #idle: Idle
+  readonly #evictedInVain = new EvictedInVain()
   #closed = false
 
   constructor (models: readonly SwitchedModel[], options: SwitcherOptions) {
     this.#options = options
     this.learned = options.learned ?? new Learned()
-    this.#board = new Board(models, { ...options, learned: this.learned })
-    this.#admission = new Admission({ ...options, onChange: () => this.#decisions.changed() })
+    const board = this.#board = new Board(models, { ...options, learned: this.learned })
+    const onChange = () => this.#decisions.changed()
+    this.controls = new Controls({ ...options, board, onChange })
+    this.roster = new Roster({ ...options, board, controls: this.controls, orders: this.#orders, onChange, onGone: slot => this.#evictedInVain.delete(slot) })
+    const parts = { ...options, board, learned: this.learned, controls: this.controls, onDue: onChange }
+    this.#chooser = new Chooser(parts)
+    this.#idle = new Idle(parts)
+    this.#admission = new Admission({ ...options, onChange, closed: () => this.controls.closed })
     this.#decisions = new DecisionLoop([
       // A model that has become awake lets its waiters in before anybody may think of putting it to sleep again.
       () => this.#admit(),
       () => this.#board.transitions.forEach(transition => this.#advance(transition)),
-      () => this.#obeyAll(),
+      () => this.roster.order(),
+      () => { for (const order of this.#orders) this.#obey(order) },
       () => this.#followPolicy(),
-      () => this.#bringBack()
+      () => this.#closed || this.#evictedInVain.bringBack(board, () => this.#orders.besides(), plan => this.#begin(plan)),
+      () => this.#followIdleness()
     ])
   }
 
   /** Asks for a lease. Returns what to call when the client has left; once the request is answered it does nothing. */
   request (id: string, bytes: number, answer: Answer, details: Omit<RequestDetails, 'obstacle'> = {}): () => void {
-    const slot = this.#board.slot(id)
+    const slot = this.#board.find(id)
+    // Gone since whoever asks has looked its name up.
+    if (slot === undefined) return refuse(answer, new ModelNotFoundError(id))
     const obstacle = this.#closed ? new ClosingError() : this.#board.obstacle(slot)
     return this.#admission.request(slot, bytes, answer, { ...details, obstacle })
   }
@@ -91,6 +109,8 @@ export class Switcher {
       slot.awakeSince = undefined
       for (const transition of this.#board.transitions) transition.lose(slot)
       for (const lease of [...slot.leases]) lease.lose(error)
+      slot.usedAt = undefined
+      this.#idle.failed(slot)
     })
   }
 
@@ -98,6 +118,8 @@ export class Switcher {
   close (): void {
     const error = new ClosingError()
     this.#closed = true
+    this.#idle.close()
+    this.roster.close()
     this.#decisions.atOnce(() => {
       for (const order of this.#orders) this.#orders.fail(order, error)
       for (const slot of this.#board.slots) this.#admission.refuseAll(slot, error)
@@ -115,18 +137,29 @@ export class Switcher {
 
   /** Whether anybody waits for another model. */
   contended (id: string): boolean {
-    return this.#admission.room.active > this.#board.slot(id).queue.active
+    return this.#admission.room.active > (this.#board.find(id)?.queue.active ?? 0)
   }
 
   /** What one who waits for a model has to expect, undefined if it waits no longer; without a waiter, one who would come now. */
   outlook (id: string, waiter?: Waiter): Outlook | undefined {
-    return outlook(this.#board.slot(id), waiter, { board: this.#board, costs: this.learned.costs, now: this.#options.clock.now() })
+    const slot = this.#board.find(id)
+    return slot && outlook(slot, waiter, { board: this.#board, costs: this.learned.costs, now: this.#options.clock.now() })
+  }
+
+  get closed (): boolean {
+    return this.#closed
+  }
+
+  /** Why a model cannot be made awake; undefined if nothing is known to be in its way. */
+  obstacle (id: string): Error | undefined {
+    return this.#board.obstacle(this.#board.slot(id))
   }
 
   status () {
     return {
       waiting: this.#admission.room.size,
       waitingBytes: this.#admission.room.bytes,
+      ...this.controls.status(),
       models: this.#board.views(),
       transitions: [...this.#board.transitions].map(transition => transition.status())
     }
@@ -149,15 +182,17 @@ export class Switcher {
     const { wake, unconditional } = transition.plan
     const obstacle = wake && this.#board.obstacle(wake)
     if (obstacle !== undefined) return transition.fail(obstacle)
+    const objection = this.controls.objection(transition)
+    if (objection !== undefined) return transition.undo(objection)
     const orders = this.#orders.besides(transition)
-    if (!unconditional && (transition.drained || !transition.wanted || orders.some(slot => transition.touches(slot)))) {
+    if (!unconditional && transition.plan.wanted === undefined && (transition.drained || !transition.wanted || orders.some(slot => transition.touches(slot)))) {
       this.#reconsider(transition, orders)
     }
     if (transition.drained) transition.commit()
   }
 
   #reconsider (transition: Transition, orders: Slot[]): void {
-    const plan = this.#plan(this.#ask(this.#board.views(orders, transition)))
+    const plan = this.#chooser.plan(this.#board.views(orders, transition))
     if (plan === undefined) return transition.undo(transition.wanted ? 'something else goes first' : 'nobody waits for it any more')
     if (transition.follows(plan)) return
     transition.retarget(plan)
@@ -165,69 +200,34 @@ export class Switcher {
     this.#decisions.changed()
   }
 
-  #obeyAll (): void {
-    for (const order of this.#orders) this.#obey(order)
-  }
-
   #obey (order: Order): void {
-    const { kind, slot, level, request } = order
-    if (kind === 'wake' && slot.awake && !slot.draining) return this.#orders.done(order)
-    if (this.#board.busy(slot)) return
-    const obstacle = this.#board.obstacle(slot)
-    if (kind === 'wake' && obstacle !== undefined) return this.#orders.fail(order, obstacle)
-    if (kind === 'sleep') {
-      this.#evictedInVain.delete(slot)
-      return this.#begin({ wake: undefined, evict: [slot], reason: 'it was asked for', request, unconditional: true, level }, order)
+    const verdict = verdictOn(order, this.#board)
+    if (verdict === 'later') return
+    if (verdict === 'done') return this.#orders.done(order)
+    if (verdict instanceof Error) return this.#orders.fail(order, verdict)
+    if (order.kind === 'sleep') {
+      // Nobody but a request is to wake it.
+      this.#evictedInVain.delete(order.slot)
+      order.slot.kept = false
     }
-    const views = this.#board.views()
-    const evict = mustGo(views.find(view => view.id === slot.id)!, views)?.map(id => this.#board.slot(id))
-    if (evict !== undefined) this.#begin({ wake: slot, evict, reason: 'it was asked for', request, unconditional: true }, order)
+    this.#begin(verdict, order)
   }
 
   #followPolicy (): void {
-    this.#options.clock.clearTimeout(this.#lookAgain)
-    if (this.#admission.room.active === 0 || this.#closed) return
-    const views = this.#board.views(this.#orders.besides())
-    if (!views.some(view => view.waiting > 0 && view.awakeSince === undefined && !view.held)) return
-    const decision = this.#ask(views)
-    const plan = this.#plan(decision)
-    if (plan === undefined) return this.#lookAgainAt(decision.lookAgainAt)
+    this.#chooser.forget()
+    if (this.#admission.room.active === 0 || this.#closed || this.controls.paused !== undefined) return
+    const plan = this.#chooser.next(this.#orders.besides())
+    if (plan === undefined) return
     this.#begin(plan)
     // There may be more to do on other GPUs.
     this.#decisions.changed()
   }
 
-  #ask (models: ModelView[]): Decision {
-    const { policy, clock, events } = this.#options
-    const now = clock.now()
-    return ask(policy, { now, models, costs: this.learned.costs }, error => events.emit('warning', { time: now, model: undefined, error }))
-  }
-
-  #plan ({ wake, evict }: Decision): Plan | undefined {
-    if (wake === undefined) return undefined
-    const slots = evict.map(id => this.#board.slot(id))
-    const slot = this.#board.slot(wake)
-    return { wake: slot, evict: slots, reason: 'a request waits for it', request: slot.queue.next(true)?.request, unconditional: false }
-  }
-
-  #lookAgainAt (time: number | undefined): void {
-    if (time === undefined) return
-    const { clock } = this.#options
-    // Never at this very moment, or a policy that is not content with it would stop the time.
-    this.#lookAgain = clock.setTimeout(() => this.#decisions.changed(), Math.max(1, time - clock.now()))
-  }
-
-  /** Those who went to sleep in vain are given their place again, unless somebody waits for another model. */
-  #bringBack (): void {
-    if (this.#closed) return
-    for (const slot of this.#evictedInVain) {
-      const views = this.#board.views(this.#orders.besides())
-      const view = views.find(view => view.id === slot.id)!
-      const over = slot.awake || this.#board.obstacle(slot) !== undefined || !fits(view, views.filter(other => other.awakeSince !== undefined))
-      if (!over && view.held) continue
-      this.#evictedInVain.delete(slot)
-      if (!over) this.#begin({ wake: slot, evict: [], reason: 'the model it made way for could not be brought up', unconditional: true })
-    }
+  #followIdleness (): void {
+    const plan = this.#closed ? undefined : this.#idle.next()
+    if (plan === undefined) return
+    this.#begin(plan)
+    this.#decisions.changed()
   }
 
   #begin (plan: Plan, order?: Order): void {
@@ -246,7 +246,7 @@ export class Switcher {
     this.#decisions.atOnce(() => {
       this.#board.transitions.delete(transition)
       if (woken) {
-        wake!.awakeSince = this.#options.clock.now()
+        wake!.woken(this.#options.clock.now())
         this.learned.switched(transition.outcome)
       }
       if (error !== undefined) this.#failed(transition, error)
@@ -259,6 +259,7 @@ export class Switcher {
     transition.evicted.forEach(slot => this.#evictedInVain.add(slot))
     if (wake === undefined) return
     this.#evictedInVain.delete(wake)
+    this.#idle.failed(wake)
     this.#admission.refuseAll(wake, this.#board.obstacle(wake) ?? error)
     for (const order of this.#orders) {
       if (order.kind === 'wake' && order.slot === wake) this.#orders.fail(order, error)

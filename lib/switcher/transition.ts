@@ -17,6 +17,8 @@ export interface Plan {
   request?: string | undefined
   /** It is carried out even if nobody waits: asked for by hand, or to bring back what was put to sleep in vain. */
   unconditional: boolean
+  /** Whether there is still a reason for it. By default: as long as somebody waits for whom it is to wake. */
+  wanted?: () => boolean
   /** The level for those who go, if not their own. */
   level?: SleepLevel | undefined
 }
@@ -86,7 +88,8 @@ export class Transition {
 
   /** Whether anybody still wants what it is for. */
   get wanted (): boolean {
-    return this.plan.unconditional || this.plan.wake!.queue.active > 0
+    const { wake, unconditional, wanted } = this.plan
+    return unconditional || (wanted === undefined ? wake!.queue.active > 0 : wanted())
   }
 
   /** Whether those who must go have no request left. */
@@ -128,7 +131,7 @@ export class Transition {
 
   /** What has begun is brought to its end, but nobody is woken who is not waited for. */
   abandon (): void {
-    this.plan = { ...this.plan, unconditional: false }
+    this.plan = { ...this.plan, unconditional: false, wanted: () => false }
   }
 
   /** The point of no return. */
@@ -173,6 +176,7 @@ export class Transition {
     this.#context.engines.sleep(slot.id, this.plan.level, error => {
       if (error !== undefined) return this.#end(error)
       if (awake) this.evicted.push(slot)
+      if ((this.plan.level ?? slot.model.sleepLevel) === 3) slot.usedAt = undefined
       this.#evict(remaining)
     }, this.#errand)
   }

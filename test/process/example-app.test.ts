@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { Validator } from '@seriousme/openapi-schema-validator'
 import OpenAI from 'openai'
 import t from 'tap'
 import { family, remaining } from '../../example-app/demo/leftovers.js'
@@ -101,19 +102,35 @@ t.test('who may do what', async t => {
       for await (const chunk of feed.body!.pipeThrough(new TextDecoderStream())) seen += chunk
     })()
 
-    t.equal((await post('switch?model=gemma')).status, 200)
+    t.equal((await post('models/gemma/switch?wait=true')).status, 200)
     t.same(await app.states(), ['asleep', 'awake'])
-    t.equal((await post('sleep?model=gemma-12b&level=2')).status, 200)
+    t.equal((await post('sleep')).status, 200)
     t.same(await app.states(), ['asleep', 'asleep'])
     t.equal((await post('stop')).status, 200)
     t.same(await app.states(), ['stopped', 'stopped'])
-    t.match(await (await post('switch?model=nobody')).json(), { error: { code: 'LLMUX_ERR_MODEL_NOT_FOUND' } })
-    t.equal((await post('switch')).status, 400)
-    t.equal((await post('sleep?level=7')).status, 400)
+    t.match(await (await post('models/nobody/switch')).json(), { error: { code: 'LLMUX_ERR_MODEL_NOT_FOUND' } })
+    t.equal((await post('models/gemma/fly')).status, 400)
 
     await until('the feed tells of the stop', () => /event: engine\ndata: .*"model":"gemma-12b".*"to":"stopped"/.test(seen))
     t.equal((await app.stop()).code, 0, 'an open feed does not keep the server from closing')
     await reading
+  })
+
+  t.test('probes need no key', async t => {
+    const other = await startApp()
+    t.teardown(() => other.stop())
+    for (const path of ['/health/live', '/health/ready']) t.same(await (await other.call(path)).json(), { status: 'ok' })
+    t.equal((await other.call('/health/nothing')).status, 401)
+
+    t.equal((await other.call('/admin/openapi.json')).status, 401)
+    const document = await (await other.call('/admin/openapi.json', bearer(keys.admin))).json() as { paths: Record<string, Record<string, { responses: object }>> }
+    const { valid, errors } = await new Validator().validate(structuredClone(document))
+    t.ok(valid, JSON.stringify(errors))
+    t.same(Object.entries(document.paths).flatMap(([path, methods]) => Object.keys(methods).map(method => `${method} ${path}`)).sort(), [
+      'get /admin/events', 'get /admin/metrics', 'get /admin/models/{*}', 'get /admin/operations/{id}', 'get /admin/status',
+      'post /admin/models/{*}', 'post /admin/pause', 'post /admin/pin', 'post /admin/resume', 'post /admin/unpin'
+    ])
+    t.ok(document.paths['/admin/models/{*}']!['post']!.responses)
   })
 
   t.test('no key was ever logged', async t => {

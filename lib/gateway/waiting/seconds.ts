@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { ResolvedOptions } from '../../options/index.ts'
+import type { Directory } from '../../directory.ts'
 import type { Switcher } from '../../switcher/switcher.ts'
 
 /** As clients are told. At least one: whoever waits is not served yet. */
@@ -8,7 +8,8 @@ export function wholeSeconds (milliseconds: number): number {
 }
 
 /** How long one would wait who came now for the model of that request; undefined if it is for none of ours. */
-export function secondsToWait (request: FastifyRequest, names: ResolvedOptions['names'], switcher: Pick<Switcher, 'outlook'>): number | undefined {
+export function secondsToWait (request: FastifyRequest, { names }: Pick<Directory, 'names'>, switcher: Pick<Switcher, 'outlook'>): number | undefined {
   const id = names.get(request.llmux.model ?? '')
-  return id === undefined ? undefined : wholeSeconds(switcher.outlook(id)!.wait)
+  const outlook = id === undefined ? undefined : switcher.outlook(id)
+  return outlook && wholeSeconds(outlook.wait)
 }

@@ -14,6 +14,8 @@ export function logEvents (events: LlmuxEvents, log: FastifyBaseLogger): void {
   events.on('response', end => logResponse(end, log))
   events.on('request', change => logRequest(change, log))
   events.on('progress', progress => logProgress(progress, log))
+  events.on('control', ({ reason, pinned, paused }) => log.info({ pinned, paused }, reason))
+  events.on('models', ({ reason, added, removed, changed }) => log.info({ added, removed, changed }, `models: ${reason}`))
   events.on('warning', warning => logWarning(warning, log))
 }
 

@@ -52,6 +52,7 @@ export class SwitchCosts {
   }
 
   #wakesFrom (id: string): Record<string, number> {
-    return this.#wakes[id] ??= Object.create(null)
+    this.#wakes[id] ??= Object.create(null) as Record<string, number>
+    return this.#wakes[id]
   }
 }

@@ -5,7 +5,7 @@ import * as errors from '../../../lib/errors.ts'
 import { Llmux } from '../../../lib/host/llmux.ts'
 import { defaultTimeouts, modelDefaults, topDefaults } from '../../../lib/options/defaults.ts'
 import { policyDefaults } from '../../../lib/options/policy-defaults.ts'
-import { knownRoutes, resolveOptions } from '../../../lib/options/index.ts'
+import { knownRoutes } from '../../../lib/options/index.ts'
 import { codeWords, readme, tableAfter } from '../../helpers/readme.ts'
 
 const source = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')
@@ -48,7 +48,7 @@ test('all events and their states are in the table', () => {
   const stated = tableAfter('## Events').map(([event = '', , states = '']) => [codeWords(event)[0], codeWords(states)])
   expect(stated.map(([event]) => event)).toEqual([...map.matchAll(/(\w+):/g)].map(([, name]) => name))
   expect(Object.fromEntries(stated)).toEqual({
-    engine: union('EngineState'), transition: union('TransitionPhase'), request: union('RequestState'), response: union('ResponseOutcome'), first: [], progress: union('StartStage'), warning: []
+    engine: union('EngineState'), transition: union('TransitionPhase'), request: union('RequestState'), response: union('ResponseOutcome'), first: [], progress: union('StartStage'), warning: [], control: [], models: []
   })
 })
 

@@ -121,3 +121,27 @@ describe('the fallback upstream', () => {
     expect(refusal(() => withTop({ fallbackUpstream }))).toBe('fallbackUpstream must be an origin: http://host:port or https://host:port, without path or credentials')
   })
 })
+
+describe('idle', () => {
+  const path = 'models["a"]'
+  test.each([
+    [{ keepAwake: true, idleTimeout: 1 }, `${path}.keepAwake must be false where there is an idleTimeout`],
+    [{ keepAwake: true, idleStopTimeout: 1 }, `${path}.keepAwake must be false where there is an idleStopTimeout`],
+    [{ idleTimeout: 2, idleStopTimeout: 2 }, `${path}.idleStopTimeout must be more than idleTimeout, which is 2, not 2`],
+    [{ sleepLevel: 3, idleTimeout: 2, idleStopTimeout: 3 }, `${path}.idleStopTimeout must be left out where sleepLevel is 3: idleTimeout ends the processes`]
+  ])('what contradicts itself is refused: %j', (model, expected) => {
+    expect(refusal(() => withModel(model))).toBe(expected)
+  })
+
+  test('what does not is not', () => {
+    for (const model of [{ idleTimeout: 2, idleStopTimeout: 3 }, { idleStopTimeout: 3 }, { keepAwake: true }, { sleepLevel: 3, idleTimeout: 2 }]) {
+      expect(modelOf(withModel(model))).toMatchObject(model)
+    }
+  })
+
+  test('two models that cannot be awake together cannot both be kept awake', () => {
+    const kept = (share: number, gpus = [0]) => ({ keepAwake: true, gpuShare: share, gpus })
+    expect(refusal(() => resolve({ models: { a: kept(0.5), b: kept(0.6) } }))).toBe('models["b"].keepAwake must be false: on its GPU there is no room for it beside "a"')
+    expect(resolve({ models: { a: kept(0.5), b: kept(0.5), c: kept(1, [1]), d: {} } }).models).toHaveLength(4)
+  })
+})

@@ -37,7 +37,10 @@ describe('with only a model\'s name given', () => {
       sleepLevel: 1,
       sleepMode: true,
       gpus: [0],
-      gpuShare: 1
+      gpuShare: 1,
+      idleTimeout: 0,
+      idleStopTimeout: 0,
+      keepAwake: false
     })
   })
 

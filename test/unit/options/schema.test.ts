@@ -94,7 +94,10 @@ const modelCases: Record<string, Case> = {
       [['0'], '[0]', 'must be a whole number of at least 0, not "0"']
     ]
   },
-  gpuShare: { good: [0.01, 0.5, 1], bad: [[0, '', 'must be a number above 0 and at most 1, not 0'], [1.01, '', 'must be a number above 0 and at most 1, not 1.01'], ['half', '', 'must be a number above 0 and at most 1, not "half"']] }
+  gpuShare: { good: [0.01, 0.5, 1], bad: [[0, '', 'must be a number above 0 and at most 1, not 0'], [1.01, '', 'must be a number above 0 and at most 1, not 1.01'], ['half', '', 'must be a number above 0 and at most 1, not "half"']] },
+  idleTimeout: { good: [0, 60_000], bad: [[-1, '', 'must be a whole number from 0 to 2147483647 (milliseconds), not -1']] },
+  idleStopTimeout: { good: [0, 60_000], bad: [['1h', '', 'must be a whole number from 0 to 2147483647 (milliseconds), not "1h"']] },
+  keepAwake: { good: [true, false], bad: [[1, '', `${boolean}, not 1`]] }
 }
 
 const topCases: Record<string, Case> = {

@@ -48,9 +48,9 @@ describe('a request', () => {
     expect(asked.map(({ waiting }) => waiting)).toEqual([false, false, false, true])
   })
 
-  test('for a model that is not there is an error of the caller', () => {
+  test('for a model that is not there, or has gone, is refused', () => {
     const rig = new Rig()
-    expect(() => rig.ask('nobody')).toThrow(ModelNotFoundError)
+    expect(rig.ask('nobody')).toMatchObject({ answers: ['refused'], error: { code: 'LLMUX_ERR_MODEL_NOT_FOUND' } })
     expect(() => rig.switchTo('nobody')).toThrow(ModelNotFoundError)
     expect(() => rig.sleep('nobody')).toThrow(ModelNotFoundError)
   })

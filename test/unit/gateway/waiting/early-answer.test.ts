@@ -87,9 +87,10 @@ describe('an answer that begins early', () => {
   })
 
   test('ends with what went wrong and a broken connection', async () => {
-    const { clock, client, early } = begin()
+    const { clock, client, early, failures } = begin()
     await turns()
     early.fail(new QueueTimeoutError('m', 500))
+    expect(failures).toMatchObject([{ code: 'LLMUX_ERR_QUEUE_TIMEOUT' }])
     clock.advance(60_000)
     await turns()
     expect(client.text.split('\n\n')).toEqual([': place 3', expect.stringMatching(/^data: \{"error":\{.*"code":"queue_timeout"/), ''])

@@ -72,6 +72,6 @@ test('seconds are whole, and at least one', () => {
 test('how long one would wait who came now, for models of ours', () => {
   const switcher = { outlook: (id: string) => ({ position: 1, wait: id === 'm' ? 7_000 : NaN }) }
   const names = new Map([['alias', 'm']])
-  const seconds = (model?: string) => secondsToWait({ llmux: { model } } as never, names, switcher)
+  const seconds = (model?: string) => secondsToWait({ llmux: { model } } as never, { names }, switcher)
   expect([seconds('alias'), seconds('m'), seconds()]).toEqual([7, undefined, undefined])
 })

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { StopError } from '../../../../lib/errors.ts'
 import type { SleepLevel } from '../../../../lib/options/types.ts'
+import type { PauseKind } from '../../../../lib/switcher/controls.ts'
 import type { World } from './world.ts'
 
 /** One thing that happens. Numbers pick one of whatever there is when it happens. */
@@ -84,6 +85,19 @@ const sleep = fc.tuple(model, fc.constantFrom<(SleepLevel | undefined)[]>(undefi
 const pass = fc.constantFrom(0, 1, 10, 49, 50, 100, 200, 1_000, 10_000).map(time =>
   new Step(`pass(${time})`, world => world.rig.clock.advance(time)))
 
+const pin = fc.tuple(model, fc.boolean()).map(([index, on]) =>
+  new Step(`pin(${index}, ${on})`, world => {
+    const { controls } = world.rig.switcher
+    if (on) controls.pin(world.id(index))
+    else controls.unpin()
+  }))
+
+const pause = fc.constantFrom<(PauseKind | undefined)[]>('switching', 'traffic', undefined, undefined).map(what =>
+  new Step(`pause(${what})`, ({ rig: { switcher: { controls } } }) => {
+    if (what === undefined) controls.resume()
+    else controls.pause(what)
+  }))
+
 const cut = fc.constant(new Step('cut()', world => world.rig.switcher.cut(new Error('cut'))))
 
 const close = fc.constant(new Step('close()', world => {
@@ -93,7 +107,7 @@ const close = fc.constant(new Step('close()', world => {
 
 // What happens most in life happens most here; what ends everything comes rarely.
 const weights: [fc.Arbitrary<Step>, number][] = [
-  [ask, 12], [complete, 12], [release, 6], [pass, 5], [leave, 3], [finish, 3], [fail, 2], [die, 3], [comeBack, 4], [unstick, 1], [switchTo, 2], [sleep, 2], [cut, 1]
+  [ask, 12], [complete, 12], [release, 6], [pass, 5], [leave, 3], [finish, 3], [fail, 2], [die, 3], [comeBack, 4], [unstick, 1], [switchTo, 2], [sleep, 2], [cut, 1], [pin, 1], [pause, 1]
 ]
 
 export const commands = fc.commands([...weights.flatMap(([step, weight]) => Array<fc.Arbitrary<Step>>(weight * 4).fill(step)), close], { maxCommands: 60, size: 'max' })

@@ -7,6 +7,7 @@ import type { Entry, Reference } from './reference.ts'
 import type { Setup } from './setup.ts'
 
 const broughtBack = 'the model it made way for could not be brought up'
+const keptAwake = 'it is kept awake'
 const ends = ['released', 'cut', 'lost', 'left', 'refused']
 
 /** Vitest's `expect` takes a thousand times as long as what is compared here. */
@@ -88,6 +89,7 @@ export class Rules {
     const last = this.#lastTransition
     this.#lastTransition = change
     if (change.to === 'waking') this.#checkReason(change)
+    if (change.from === 'draining' && change.to === 'evicting') this.#checkControls(change)
     // With one GPU there is one transition at a time, and its events are a chain.
     if (this.#setup.meddling || this.#setup.models.some(({ gpus }) => gpus.join() !== '0')) return
     must(change.from === (last?.to ?? 'idle'), 'the events of a transition are a chain', last, change)
@@ -120,6 +122,7 @@ export class Rules {
 
   #checkGrant (entry: Entry): void {
     const { model } = entry
+    must(this.#rig.switcher.status().paused !== 'traffic', 'nobody is let in while traffic is paused', model)
     must(this.#rig.engines.awake.has(model), 'leases are granted on awake engines', model)
     const { transitions } = this.#rig.switcher.status()
     const going = transitions.filter(({ phase }) => phase === 'draining' || phase === 'evicting').flatMap(({ evict }) => evict)
@@ -132,8 +135,20 @@ export class Rules {
   #checkReason ({ model: id, reason }: TransitionChange): void {
     this.#announced.add(id)
     if (reason === broughtBack) return must(this.#rig.engines.calls.findLast(call => call.id === id && call.operation !== 'prepare')?.operation === 'sleep', 'who is brought back was put to sleep', id)
+    if (reason === keptAwake) {
+      const { gpus } = this.model(id)
+      const others = this.#reference.waiting.filter(entry => entry.model !== id && shareGpu(this.model(entry.model), { gpus }))
+      return must(this.model(id).keepAwake && others.length === 0, 'who is kept awake comes back when nobody else wants its place', id, others)
+    }
     const wanted = reason === 'it was asked for' ? this.#reference.pendingOrders('wake', id) : this.#reference.waitingFor(id)
     must(wanted.length > 0, 'nobody is woken for nobody', id, reason)
+  }
+
+  /** At the point of no return nothing speaks against it that somebody has asked for. */
+  #checkControls ({ model, reason, evict }: TransitionChange): void {
+    if (reason === 'it was asked for' || reason === broughtBack) return
+    const { paused, pinned } = this.#rig.switcher.status()
+    must(paused === undefined && !evict.some(id => pinned.includes(id)), 'pinned models and pauses are kept to', model, reason, paused, pinned)
   }
 
   /** Whoever came has been answered once, and as it was announced; whoever left has not. */

@@ -6,7 +6,7 @@ import type { Policy, Snapshot } from '../../../../lib/switcher/policy/policy.ts
 
 /** What stays the same during one run. */
 export interface Setup {
-  models: { gpus: number[], gpuShare: number, maxConcurrency: number, queue: number, drain: number }[]
+  models: { gpus: number[], gpuShare: number, maxConcurrency: number, queue: number, drain: number, idleTimeout: number, idleStopTimeout: number, keepAwake: boolean }[]
   policy: 'fifo' | 'minActive' | 'erratic'
   limits: { maxQueue: number, maxQueueBytes: number }
   /** Whether those who listen to events, and those who are answered, call the switcher in the midst of it. */
@@ -18,11 +18,20 @@ const placement: fc.Arbitrary<Pick<Setup['models'][number], 'gpus' | 'gpuShare'>
   { weight: 3, arbitrary: fc.record({ gpus: fc.subarray([0, 1, 2], { minLength: 1 }), gpuShare: fc.constantFrom(1, 0.5, 0.3, 0.7) }) }
 )
 
-const model = fc.tuple(placement, fc.record({
+/** Two that are kept awake at each other's cost are refused at registration: here they may be, and must not stop the time. */
+const idleness: fc.Arbitrary<Pick<Setup['models'][number], 'idleTimeout' | 'idleStopTimeout' | 'keepAwake'>> = fc.constantFrom(
+  { idleTimeout: 0, idleStopTimeout: 0, keepAwake: false },
+  { idleTimeout: 30, idleStopTimeout: 0, keepAwake: false },
+  { idleTimeout: 30, idleStopTimeout: 300, keepAwake: false },
+  { idleTimeout: 0, idleStopTimeout: 300, keepAwake: false },
+  { idleTimeout: 0, idleStopTimeout: 0, keepAwake: true }
+)
+
+const model = fc.tuple(placement, idleness, fc.record({
   maxConcurrency: fc.constantFrom(1, 2, 256),
   queue: fc.constantFrom(100, 1_000, 10_000),
   drain: fc.constantFrom(50, 500, 5_000)
-})).map(([place, rest]) => ({ ...place, ...rest }))
+})).map(([place, idle, rest]) => ({ ...place, ...idle, ...rest }))
 
 export const setups: fc.Arbitrary<Setup> = fc.record({
   models: fc.array(model, { minLength: 1, maxLength: 5 }),

@@ -109,6 +109,8 @@ export class World {
     const { clock, engines, switcher } = this.rig
     const before = clock.now()
     for (const id of [...engines.stuck]) engines.unstick(id)
+    switcher.controls.unpin()
+    switcher.controls.resume()
     for (let left = 5_000; !this.#settled(); left--) {
       must(left > 0, 'the world settles', switcher.status())
       if (engines.open.length > 0) engines.complete()

@@ -1,0 +1,44 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { NoMetricsError } from '../errors.ts'
+import { controlRoutes } from './control-routes.ts'
+import { Feeds } from './feeds.ts'
+import { addGuard } from './guard.ts'
+import { Journal } from './journal.ts'
+import { modelRoutes } from './model-routes.ts'
+import { checkOptions } from './options.ts'
+import type { AdminOptions, MetricsRegistry } from './options.ts'
+import { eventsSchema, metricsSchema } from './schemas.ts'
+import { beStrict } from './validation.ts'
+
+/** Routes for operators, in a scope of their own: register it after llmux, with a `prefix`. */
+async function admin (scope: FastifyInstance, options: AdminOptions): Promise<void> {
+  checkOptions(options)
+  addGuard(scope, options.guard)
+  beStrict(scope)
+  const feeds = new Feeds(scope)
+  controlRoutes(scope)
+  modelRoutes(scope, feeds)
+  eventsRoute(scope, feeds, new Journal(scope.llmux.events, options.journal ?? 1_000))
+  metricsRoute(scope, options.registry)
+}
+
+function eventsRoute (scope: FastifyInstance, feeds: Feeds, journal: Journal): void {
+  scope.get<{ Headers: { 'last-event-id'?: string } }>('/events', { schema: eventsSchema, exposeHeadRoute: false }, ({ headers }, reply) => {
+    const last = headers['last-event-id']
+    return feeds.open(reply, 'text/event-stream', `: open\n\n${last === undefined ? '' : journal.since(last)}`, write => journal.read(write))
+  })
+}
+
+function metricsRoute (scope: FastifyInstance, registry: MetricsRegistry | undefined): void {
+  scope.get('/metrics', { schema: metricsSchema }, async (_request, reply) => {
+    if (registry === undefined) throw new NoMetricsError()
+    return reply.type(registry.contentType).send(await registry.metrics())
+  })
+}
+
+export default fp(admin, { fastify: '5.x', name: 'fastify-llmux-admin', dependencies: ['fastify-llmux'], encapsulate: true })
+
+export { admin }
+export type { AdminOptions, Guard, MetricsRegistry } from './options.ts'
+export type { Operation } from './operations.ts'

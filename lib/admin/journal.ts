@@ -1,0 +1,53 @@
+import { randomUUID } from 'node:crypto'
+import type { LlmuxEvents, NamedEvent } from '../events.ts'
+
+/** The last events, each with a number, for those who look on, and those who come back. */
+export class Journal {
+  /** Tells the numbers of this process from those of the one before. */
+  readonly #run = randomUUID().slice(0, 8)
+  readonly #size: number
+  readonly #entries: NamedEvent[] = []
+  readonly #readers = new Set<(text: string) => void>()
+  /** The number of the next. */
+  #next = 0
+
+  constructor (events: LlmuxEvents, size: number) {
+    this.#size = size
+    events.onEvery(named => this.#add(named))
+  }
+
+  /** What has come after that id, as server-sent events, with a word on what is not kept any more. */
+  since (id: string): string {
+    const [, run, number] = /^(\w+)-(\d+)$/.exec(id) ?? []
+    const first = this.#next - this.#entries.length
+    const wanted = run === this.#run ? Number(number) + 1 : 0
+    const gap = run !== this.#run || wanted < first ? 'event: gap\ndata: {"reason":"what came before is not kept any more"}\n\n' : ''
+    const from = Math.max(wanted, first)
+    return gap + this.#entries.slice(from - first).map((entry, index) => this.#text(entry, from + index)).join('')
+  }
+
+  /** Returns how to stop. */
+  read (reader: (text: string) => void): () => void {
+    this.#readers.add(reader)
+    return () => { this.#readers.delete(reader) }
+  }
+
+  #add (entry: NamedEvent): void {
+    const number = this.#next++
+    if (this.#size > 0) this.#entries.push(entry)
+    if (this.#entries.length > this.#size) this.#entries.shift()
+    // Most of the time nobody looks on, and it is not written out for nobody.
+    if (this.#readers.size === 0) return
+    const text = this.#text(entry, number)
+    for (const reader of this.#readers) reader(text)
+  }
+
+  #text ({ name, event }: NamedEvent, number: number): string {
+    return `id: ${this.#run}-${number}\nevent: ${name}\ndata: ${JSON.stringify(event, withErrors)}\n\n`
+  }
+}
+
+/** Of an error JSON shows nothing by itself. */
+function withErrors (_key: string, value: unknown): unknown {
+  return value instanceof Error ? { code: (value as Error & { code?: string }).code, message: value.message } : value
+}

@@ -1,0 +1,51 @@
+import type { FastifyInstance } from 'fastify'
+import { AdminRequestError } from '../errors.ts'
+import type { Llmux } from '../host/llmux.ts'
+import type { SleepLevel } from '../options/index.ts'
+import type { Feeds } from './feeds.ts'
+import { Operations } from './operations.ts'
+import { actionSchema, logsSchema, operationSchema } from './schemas.ts'
+
+type Action = 'switch' | 'sleep' | 'stop' | 'restart'
+interface Post { Params: { '*': string }, Querystring: { wait?: string }, Body: { level?: SleepLevel } | null | undefined }
+interface Logs { Params: { '*': string }, Querystring: { lines?: string, follow?: string } }
+
+/** Names have slashes, and a wildcard comes last: what is to be done is the path's last word. */
+function split (path: string): [model: string, word: string] {
+  const slash = path.lastIndexOf('/')
+  return [path.slice(0, slash), path.slice(slash + 1)]
+}
+
+/** What concerns one model. */
+export function modelRoutes (scope: FastifyInstance, feeds: Feeds): void {
+  const { llmux } = scope
+  const operations = new Operations()
+
+  scope.post<Post>('/models/*', { schema: actionSchema }, async ({ params, query, body }, reply) => {
+    const [model, action] = split(params['*']) as [string, Action]
+    if (body?.level !== undefined && action !== 'sleep') throw new AdminRequestError('body level', `makes no sense with ${action}`)
+    // Answered at once, and not as the end of an operation.
+    const id = llmux.id(model)
+    const { operation, end } = operations.begin(action, id, () => perform(llmux, action, id, body?.level))
+    if (query.wait === 'true') await end
+    else reply.code(202).header('location', `${scope.prefix}/operations/${operation.id}`)
+    return { operation }
+  })
+
+  scope.get<{ Params: { id: string } }>('/operations/:id', { schema: operationSchema }, async ({ params: { id } }) => ({ operation: operations.get(id) }))
+
+  scope.get<Logs>('/models/*', { schema: logsSchema, exposeHeadRoute: false }, (request, reply) => {
+    const { lines = '100', follow } = request.query
+    const id = llmux.id(split(request.params['*'])[0])
+    const text = (of: string[]) => of.map(line => `${line}\n`).join('')
+    const last = text(llmux.lines(id, Number(lines)))
+    if (follow !== 'true') return reply.type('text/plain; charset=utf-8').send(last)
+    return feeds.open(reply, 'text/plain; charset=utf-8', last, write => llmux.follow(id, line => write(text([line]))))
+  })
+}
+
+async function perform (llmux: Llmux, action: Action, id: string, level: SleepLevel | undefined): Promise<void> {
+  if (action === 'switch') await llmux.switchTo(id)
+  else if (action === 'sleep') await llmux.sleep(id, level === undefined ? {} : { level })
+  else await llmux[action](id)
+}

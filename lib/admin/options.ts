@@ -1,0 +1,35 @@
+import type { preHandlerAsyncHookHandler, preHandlerHookHandler } from 'fastify'
+import { OptionsError } from '../errors.ts'
+
+/** Who may come in: a hook that refuses all others, or the key that they must bring as `Authorization: Bearer KEY`. */
+export type Guard = string | preHandlerHookHandler | preHandlerAsyncHookHandler
+
+/** What prom-client's `Registry` has. */
+export interface MetricsRegistry {
+  readonly contentType: string
+  metrics (): Promise<string>
+}
+
+/** Options of the plugin `fastify-llmux/admin`. Unknown keys are refused. */
+export interface AdminOptions {
+  /** Must be given; `false`: whoever reaches the server may do everything. */
+  guard: Guard | false
+  /** What `GET metrics` answers from. Default: none. */
+  registry?: MetricsRegistry
+  /** How many events are kept for those who come back. Default 1 000. Minimum 0. */
+  journal?: number
+}
+
+const known = ['guard', 'registry', 'journal', 'prefix', 'logLevel', 'logSerializers']
+
+/** @throws {OptionsError} */
+export function checkOptions (options: AdminOptions): void {
+  const unknown = Object.keys(options).find(key => !known.includes(key))
+  if (unknown !== undefined) throw new OptionsError(unknown, `is unknown: known are ${known.slice(0, 3).join(', ')}`)
+  const { guard, registry, journal = 0 } = options
+  if (guard !== false && typeof guard !== 'function' && !(typeof guard === 'string' && /^[\x21-\x7e]+$/.test(guard))) {
+    throw new OptionsError('guard', 'must be a preHandler, a key without spaces, or false to go without')
+  }
+  if (registry !== undefined && typeof registry.metrics !== 'function') throw new OptionsError('registry', 'must be a registry of prom-client')
+  if (!Number.isSafeInteger(journal) || journal < 0) throw new OptionsError('journal', 'must be a whole number of at least 0')
+}

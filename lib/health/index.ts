@@ -1,0 +1,20 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+
+/**
+ * For those who look after the server, Kubernetes's probes above all. `GET live`: the process answers; it says nothing of
+ * engines, which are restarted here. `GET ready`: some model can be served; while not, requests are better sent elsewhere.
+ */
+async function health (scope: FastifyInstance): Promise<void> {
+  scope.get('/live', { logLevel: 'warn' }, async () => ({ status: 'ok' }))
+
+  scope.get('/ready', { logLevel: 'warn' }, async (_request, reply) => {
+    const { ready, reason } = scope.llmux.readiness()
+    if (ready) return { status: 'ok' }
+    return reply.code(503).send({ status: 'not ready', reason })
+  })
+}
+
+export default fp(health, { fastify: '5.x', name: 'fastify-llmux-health', dependencies: ['fastify-llmux'], encapsulate: true })
+
+export { health }

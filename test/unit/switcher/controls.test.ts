@@ -1,0 +1,162 @@
+import { describe, expect, test } from 'vitest'
+import type { ControlChange } from '../../../lib/events.ts'
+import { Rig } from '../../helpers/switcher-rig.ts'
+import type { RigOptions } from '../../helpers/switcher-rig.ts'
+
+function start (options?: RigOptions) {
+  const rig = new Rig(options)
+  const changes: ControlChange[] = []
+  rig.events.on('control', change => changes.push(change))
+  return { rig, changes, controls: rig.switcher.controls }
+}
+
+describe('a pinned model', () => {
+  test('is not left by the policy, and others wait within their limits', () => {
+    const { rig, controls } = start({ models: { a: {}, b: { queue: 1_000 } } })
+    rig.awaken('a')
+    controls.pin('a')
+    const other = rig.ask('b')
+    expect(rig.engines.pending).toEqual([])
+    expect(rig.ask('a').lease).toBeDefined()
+    rig.clock.advance(1_000)
+    expect(other.error).toMatchObject({ code: 'LLMUX_ERR_QUEUE_TIMEOUT' })
+  })
+
+  test('is left as soon as it is pinned no more', () => {
+    const { rig, controls } = start()
+    rig.awaken('a')
+    controls.pin('a')
+    const other = rig.ask('b')
+    controls.unpin()
+    rig.engines.completeAll()
+    expect(other.lease).toBeDefined()
+  })
+
+  test('may be pinned while it is asleep: it is stayed with from when it is awake', () => {
+    const { rig, controls } = start()
+    rig.awaken('a')
+    controls.pin('b')
+    const [b, c] = [rig.ask('b'), rig.ask('c')]
+    rig.engines.completeAll()
+    b.lease!.release()
+    expect([rig.awake, c.waiting]).toEqual([['b'], true])
+  })
+
+  test('stops a switch away from it that has not gone too far', () => {
+    const { rig, controls } = start()
+    rig.awaken('a')
+    const running = rig.ask('a')
+    rig.ask('b')
+    rig.engines.complete('prepare')
+    expect(rig.phases.at(-1)).toBe('b: checking → draining')
+    controls.pin('a')
+    expect(rig.transitions.at(-1)).toMatchObject({ to: 'idle', reason: 'a is pinned' })
+    expect(rig.ask('a').lease).toBeDefined()
+    running.lease!.release()
+    expect(rig.awake).toEqual(['a'])
+  })
+
+  test('goes if that is asked for by hand, and stays pinned for when it is back', () => {
+    const { rig, controls } = start()
+    rig.awaken('a')
+    controls.pin('a')
+    const ordered = rig.switchTo('b')
+    rig.engines.completeAll()
+    expect([ordered.answers, rig.awake, rig.switcher.status().pinned]).toEqual([['done'], ['b'], ['a']])
+  })
+
+  test('stands in the way only where it is: a second one beside it, or in its place', () => {
+    const { rig, controls } = start({ models: { a: { gpuShare: 0.5 }, b: { gpuShare: 0.5 }, c: {}, d: { gpus: [1] } } })
+    controls.pin('a')
+    controls.pin('b')
+    controls.pin('d')
+    expect(rig.switcher.status().pinned).toEqual(['a', 'b', 'd'])
+    controls.pin('c')
+    expect(rig.switcher.status().pinned).toEqual(['d', 'c'])
+  })
+})
+
+describe('a pause of switching', () => {
+  test('lets the awake model serve, and switches to nobody until it is over', () => {
+    const { rig, controls } = start()
+    rig.awaken('a')
+    controls.pause('switching')
+    const other = rig.ask('b')
+    expect(rig.ask('a').lease).toBeDefined()
+    expect([rig.engines.pending, rig.switcher.status().paused]).toEqual([[], 'switching'])
+    controls.resume()
+    expect(rig.engines.pending).toEqual(['prepare b'])
+    expect(other.waiting).toBe(true)
+  })
+
+  test('undoes a switch that drains, and lets one that has gone further come to its end', () => {
+    const { rig, controls } = start()
+    rig.awaken('a')
+    const running = rig.ask('a')
+    const other = rig.ask('b')
+    rig.engines.complete('prepare')
+    controls.pause('switching')
+    expect(rig.transitions.at(-1)).toMatchObject({ to: 'idle', reason: 'switching is paused' })
+    controls.resume()
+    running.lease!.release()
+    rig.engines.complete('prepare')
+    expect(rig.engines.pending).toEqual(['sleep a'])
+    controls.pause('switching')
+    rig.engines.completeAll()
+    expect(other.lease).toBeDefined()
+  })
+
+  test('does not keep anybody from switching by hand', () => {
+    const { rig, controls } = start()
+    controls.pause('switching')
+    const ordered = rig.switchTo('a')
+    rig.engines.completeAll()
+    expect(ordered.answers).toEqual(['done'])
+  })
+})
+
+describe('a pause of traffic', () => {
+  test('lets nobody in, leaves alone who is in, and lets all in afterwards in their order', () => {
+    const { rig, controls } = start()
+    rig.awaken('a')
+    const before = rig.ask('a')
+    controls.pause('traffic')
+    const waiting = [rig.ask('a'), rig.ask('a')]
+    expect(waiting.map(({ waiting }) => waiting)).toEqual([true, true])
+    expect(rig.requests.at(-1)).toMatchObject({ to: 'queued', reason: 'traffic is paused' })
+    expect(before.lease!.ended).toBe(false)
+    controls.resume()
+    expect(waiting.every(({ lease }) => lease)).toBe(true)
+    expect(rig.requests.slice(-2).map(({ to, id }) => [to, id])).toEqual(waiting.map(({ lease }) => ['granted', lease!.id]))
+  })
+
+  test('holds back those whose model gets ready meanwhile, within their limits', () => {
+    const { rig, controls } = start({ models: { a: { queue: 1_000 } } })
+    const asked = rig.ask('a')
+    controls.pause('traffic')
+    rig.engines.completeAll()
+    expect([rig.awake, asked.waiting]).toEqual([['a'], true])
+    rig.clock.advance(1_000)
+    expect(asked.error).toMatchObject({ code: 'LLMUX_ERR_QUEUE_TIMEOUT' })
+  })
+})
+
+test('each change is told once, with how things stand then', () => {
+  const { changes, controls } = start()
+  controls.unpin()
+  controls.resume()
+  controls.pin('a')
+  controls.pin('a')
+  controls.pause('switching')
+  controls.pause('traffic')
+  controls.resume()
+  controls.unpin()
+  expect(changes.map(({ reason, pinned, paused }) => [reason, pinned, paused])).toEqual([
+    ['a is pinned', ['a'], undefined],
+    ['switching is paused', ['a'], 'switching'],
+    ['traffic is paused', ['a'], 'traffic'],
+    ['traffic is resumed', ['a'], undefined],
+    ['a is no longer pinned', [], undefined]
+  ])
+  expect(() => controls.pin('nobody')).toThrow('nobody')
+})
