@@ -63,7 +63,7 @@ class Simulation {
   #served = 0
   #switches = 0
   #switching = 0
-  #failure: SimulationError | undefined
+  #failure: Error | undefined
   readonly #awake: string
 
   constructor (options: SimulationOptions) {
