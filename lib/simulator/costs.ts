@@ -6,10 +6,10 @@ export interface Costs {
   start?: number | Readonly<Record<string, number>>
 }
 
-/** What one switch costs; `from` is undefined if nobody had to go, `first` says that the engine was never started before. */
-export function costOf ({ switch: pairs, start }: Costs, from: string | undefined, to: string, first: boolean): number {
-  const cold = first && start !== undefined ? (typeof start === 'number' ? start : start[to]) : undefined
-  if (cold !== undefined) return cold
+/** What one switch costs; `from` is undefined if nobody had to go, `cold` says that the engine was never started before. */
+export function costOf ({ switch: pairs, start }: Costs, from: string | undefined, to: string, cold: boolean): number {
+  const startCost = typeof start === 'object' ? start[to] : start
+  if (cold && startCost !== undefined) return startCost
   if (typeof pairs === 'number') return pairs
   const column = from === undefined ? Math.min(...Object.values(pairs).map(row => row[to] ?? Infinity)) : pairs[from]?.[to]
   if (column === undefined || !(column >= 0 && column < Infinity)) throw new RangeError(`no cost of a switch from ${from} to ${to}`)

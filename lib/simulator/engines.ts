@@ -31,10 +31,14 @@ export class SimulatedEngines implements EnginePort {
   }
 
   wake (id: string, done: Done): void {
-    const cost = id === this.#first ? 0 : costOf(this.#costs, this.#last, id, !this.#started.has(id))
+    const cost = id === this.#first ? 0 : costOf(this.#costs, this.#last, id, this.cold(id))
     this.#first = this.#last = undefined
     this.#started.add(id)
     this.#clock.setTimeout(() => done(), cost)
+  }
+
+  cold (id: string): boolean {
+    return this.#costs.start !== undefined && !this.#started.has(id)
   }
 
   blocked (): boolean {

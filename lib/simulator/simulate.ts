@@ -1,8 +1,7 @@
 import { LlmuxEvents } from '../events.ts'
 import type { TransitionChange } from '../events.ts'
-import type { ResolvedOptions } from '../options/types.ts'
+import type { PolicyOption } from '../options/types.ts'
 import { createPolicy } from '../switcher/policy/index.ts'
-import type { Policy } from '../switcher/policy/policy.ts'
 import type { SwitchedModel } from '../switcher/slot.ts'
 import { Switcher } from '../switcher/switcher.ts'
 import { SimulationError } from '../errors.ts'
@@ -17,8 +16,8 @@ import type { Arrival } from './traffic/arrival.ts'
 export interface SimulationOptions {
   /** In the order of their times. */
   arrivals: readonly Arrival[]
-  /** The option `policy`, or a function as the plugin takes it. */
-  policy: ResolvedOptions['policy'] | Policy
+  /** As the plugin's option `policy`. */
+  policy: PolicyOption
   costs: Costs
   /** Requests that an engine works on at once. Default 32. Minimum 1. */
   maxConcurrency?: number
@@ -79,7 +78,7 @@ class Simulation {
       engines: new SimulatedEngines(this.#clock, costs, this.#awake),
       clock: this.#clock,
       events,
-      policy: typeof policy === 'function' ? policy : createPolicy(policy),
+      policy: createPolicy(policy),
       limits: { maxQueue: Infinity, maxQueueBytes: Infinity }
     })
   }
@@ -158,5 +157,5 @@ class Simulation {
 
 function switched (id: string, { maxConcurrency = 32, placement }: SimulationOptions): SwitchedModel {
   // Nobody is turned away: what is compared is how long people wait.
-  return { id, gpus: [0], gpuShare: 1, ...placement?.[id], maxConcurrency, timeouts: { queue: Infinity, drain: Infinity } }
+  return { id, gpus: [0], gpuShare: 1, ...placement?.[id], maxConcurrency, timeouts: { queue: Infinity, drain: Infinity, passive: Infinity } }
 }
