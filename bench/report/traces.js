@@ -16,10 +16,10 @@ export function recorded () {
   const mooncake = readCsv(text('mooncake_conversation'), { model: 'mooncake' })
   const arena = readCsv(text('vtc_arena_27models'))
   return [
-    ...[4, 8].map(factor => ({ name: `Azure × ${factor}`, arrivals: stretch(merge(code, conversation), factor) })),
-    ...[8, 16].map(factor => ({ name: `Azure + Mooncake × ${factor}`, arrivals: stretch(merge(code, conversation, mooncake), factor) })),
+    ...[8, 16].map(factor => ({ name: `Azure × ${factor}`, arrivals: stretch(merge(code, conversation), factor) })),
+    ...[16, 32].map(factor => ({ name: `Azure + Mooncake × ${factor}`, arrivals: stretch(merge(code, conversation, mooncake), factor) })),
     ...[6, 12].map(factor => ({ name: `Arena × ${factor}`, arrivals: stretch(arena, factor) })),
-    ...[0.5, 1].map(rate => ({ name: `ServeGen, ${rate}/s`, arrivals: serveGen(rate) }))
+    ...[0.25, 0.5].map(rate => ({ name: `ServeGen, ${rate}/s`, arrivals: serveGen(rate) }))
   ]
 }
 
