@@ -4,7 +4,13 @@ import { geometricMean, jain, quantile, waitStatistics } from '../../../lib/simu
 test('the statistics of four waits of two models, as computed by hand', () => {
   const waits = [['a', 0], ['b', 30], ['a', 10], ['a', 20]].map(([model, wait]) => ({ model: model as string, wait: wait as number }))
   expect(waitStatistics(waits)).toEqual({
-    requests: 4, mean: 15, p50: 10, p95: 30, p99: 30, max: 30, worstMean: 30,
+    requests: 4,
+    mean: 15,
+    p50: 10,
+    p95: 30,
+    p99: 30,
+    max: 30,
+    worstMean: 30,
     // (10 + 30)² / (2 · (100 + 900))
     jain: 0.8,
     models: { a: { requests: 3, mean: 10, max: 20 }, b: { requests: 1, mean: 30, max: 30 } }
