@@ -55,7 +55,7 @@ these kinds in turn.
 
 ## Made-up traffic
 
-An hour each, three seeds that nothing was tuned on, switch costs of 3, 10, 30 s and the matrix: ${syntheticCases.length} cases. Ratios to \`time-slice\`:
+An hour each, two seeds that nothing was tuned on, switch costs of 3, 10, 30 s and the matrix: ${syntheticCases.length} cases. Ratios to \`time-slice\`:
 
 ${markdown(ratioRows(syntheticCases))}
 
@@ -89,7 +89,7 @@ ${many()}
 
 ## How far from what is possible
 
-The best online policy for two models with Poisson traffic and exponential times in the engine, K = 16: a Markov decision process, solved exactly. No policy without
+The best online policy for two models with Poisson traffic and exponential times in the engine, K = 12: a Markov decision process, solved exactly. No policy without
 knowledge of the future is better; the mean wait of each policy as a multiple of it:
 
 ${beside(best)}

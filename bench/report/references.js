@@ -6,7 +6,7 @@ import { policies, run } from './compare.js'
 
 const service = { mean: 4000, shape: /** @type {const} */ ('exponential') }
 /** So many at once: with 32 the process has too many states, and hardly ever are there more. */
-const maxConcurrency = 16
+const maxConcurrency = 12
 
 /** @type {[number, number][]} */
 const pairs = [[0.25, 0.25], [0.8, 0.2], [0.95, 0.05], [0.1, 0.1], [0.5, 0.1]]

@@ -17,14 +17,14 @@ test.for<[string, TwoModels]>([
 })
 
 test('simulated on the production switcher, its policy has the wait that was computed, and beats all others', () => {
-  const models: TwoModels = { rates: [0.2, 0.1], services: [4_000, 4_000], costs: [5_000, 5_000], maxConcurrency: 6, queue: 25 }
+  const models: TwoModels = { rates: [0.2, 0.1], services: [4_000, 4_000], costs: [5_000, 5_000], maxConcurrency: 6, queue: 20 }
   const best = bestOnline(models)
-  const stream = (model: string, index: 0 | 1) => poisson(models.rates[index], { model, seed: index + 1, duration: 100_000_000, service: { shape: 'exponential' } })
+  const stream = (model: string, index: 0 | 1) => poisson(models.rates[index], { model, seed: index + 1, duration: 30_000_000, service: { shape: 'exponential' } })
   const arrivals = merge(stream('a', 0), stream('b', 1))
   const mean = (policy: Parameters<typeof simulate>[0]['policy']) => simulate({ arrivals, policy, costs: { switch: 5_000 }, maxConcurrency: 6 }).mean
   const own = mean(bestOnlinePolicy(best, ['a', 'b']))
-  expect(own / best.wait).toBeGreaterThan(0.96)
-  expect(own / best.wait).toBeLessThan(1.04)
+  expect(own / best.wait).toBeGreaterThan(0.93)
+  expect(own / best.wait).toBeLessThan(1.07)
   for (const policy of ['fifo', 'time-slice', 'even-handed'] as const) expect(mean(policy)).toBeGreaterThan(own * 0.98)
 }, 60_000)
 
