@@ -99,3 +99,9 @@ export const WatcherError = make<[string]>('WATCHER', 'the watcher that ends eng
 export const LedgerError = make<[string, string]>('LEDGER', 'the file %s with the process groups of a gateway is of no use: %s', 500)
 /** A warning: what a gateway that was killed has left behind. Argument: what became of it. */
 export const OrphansError = make<[string]>('ORPHANS', 'engines were left behind by a gateway that did not end properly: %s', 500)
+
+// Raised by the simulator.
+
+/** A file of requests cannot be read. Arguments: the line, what is wrong with it. */
+export const TraceError = make<[number, string]>('TRACE', 'line %d: %s', 500)
+export const SimulationError = make<[string]>('SIMULATION', 'the simulation failed: %s', 500)
