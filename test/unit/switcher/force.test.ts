@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { EngineErrand } from '../../../lib/switcher/engine-port.ts'
 import { Rig } from '../../helpers/switcher-rig.ts'
 
 /** A switcher whose engines also note whether they are to be brought up in spite of earlier failures. */
@@ -8,7 +9,7 @@ function setUp () {
   const forced: string[] = []
   for (const operation of ['prepare', 'wake'] as const) {
     const call = engines[operation].bind(engines)
-    engines[operation] = (id: string, done: (error?: Error) => void, force?: boolean) => {
+    engines[operation] = (id: string, done: (error?: Error) => void, { force }: EngineErrand = {}) => {
       forced.push(`${operation} ${id}${force === true ? ' by force' : ''}`)
       call(id, done)
     }
