@@ -4,10 +4,10 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import ts from 'typescript'
 
-const typesFile = new URL('../lib/options/types.ts', import.meta.url)
+const typesFiles = ['types.ts', 'policy-options.ts'].map(name => new URL(`../lib/options/${name}`, import.meta.url))
 const readmeFile = new URL('../README.md', import.meta.url)
 
-const tables = ['LlmuxOptions', 'ModelOptions', 'Timeouts', 'FifoOptions']
+const tables = ['LlmuxOptions', 'ModelOptions', 'Timeouts', 'EvenHandedOptions', 'FifoOptions', 'CostAwareOptions', 'TimeSliceOptions', 'SimpleOptions']
 
 /** @typedef {{ name: string, type: string, fallback: string, effect: string }} Row */
 
@@ -33,7 +33,7 @@ function comment (node) {
 
 /** @param {string} interfaceName @returns {Row[]} */
 export function rows (interfaceName) {
-  const source = ts.createSourceFile('types.ts', readFileSync(typesFile, 'utf8'), ts.ScriptTarget.Latest, true)
+  const source = ts.createSourceFile('types.ts', typesFiles.map(file => readFileSync(file, 'utf8')).join('\n'), ts.ScriptTarget.Latest, true)
   return findInterface(source, interfaceName).members.filter(ts.isPropertySignature).map(member => {
     const text = comment(member)
     // A sentence: `Default 300 000.`, `Default: the model's name.`

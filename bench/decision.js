@@ -41,11 +41,23 @@ function policyStep ({ models, waiters }) {
       inFlight: index === 0 ? 8 : 0,
       waiting: index === 0 ? 0 : Math.ceil(waiters / (models - 1)),
       oldest: index === 0 ? undefined : now - index,
+      maxConcurrency: 256,
+      passive: 0,
+      age: index * 1000,
+      queue: [],
+      averageWaiting: 1,
+      serviceTime: 4000,
+      drainTime: 4000,
+      arrivalRate: 0.001,
+      cold: false,
+      draining: false,
+      limits: { queue: 600_000, drain: 300_000 },
       gpus: [0],
       gpuShare: 1,
       onGpu: index === 0,
       held: false
-    }))
+    })),
+    costs: { initial: 10_000, wakes: {}, starts: {} }
   }
   return () => { policy(snapshot) }
 }
@@ -54,9 +66,9 @@ function policyStep ({ models, waiters }) {
 function crowd ({ models, waiters }) {
   const answer = { granted: () => {}, refused: (/** @type {Error} */ error) => { throw error } }
   const switcher = new Switcher(Array.from({ length: models }, (_, index) => ({
-    id: `model-${index}`, gpus: [0], gpuShare: 1, maxConcurrency: 256, timeouts: { queue: 3_600_000, drain: 3_600_000 }
+    id: `model-${index}`, gpus: [0], gpuShare: 1, maxConcurrency: 256, timeouts: { queue: 3_600_000, drain: 3_600_000, passive: 3_600_000 }
   })), {
-    engines: { prepare: (_id, done) => done(), wake: (_id, done) => done(), sleep: (_id, _level, done) => done(), blocked: () => false },
+    engines: { prepare: (_id, done) => done(), wake: (_id, done) => done(), sleep: (_id, _level, done) => done(), cold: () => false, blocked: () => false },
     clock: { ...systemClock, setTimeout: (callback, ms) => /** @type {NodeJS.Timeout} */ (systemClock.setTimeout(callback, ms)).unref() },
     events: new LlmuxEvents(),
     policy: createPolicy(patient),

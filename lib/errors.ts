@@ -38,6 +38,8 @@ export const QueueFullError = make<[string]>('QUEUE_FULL', 'too many requests ar
 export const EngineDiedError = make<[string, string]>('ENGINE_DIED', 'the engine of model `%s` died: %s', 502)
 export const UpstreamError = make<[string]>('UPSTREAM', 'the upstream did not answer: %s', 502)
 export const QueueTimeoutError = make<[string, number]>('QUEUE_TIMEOUT', 'a request for model `%s` waited more than %d ms', 504)
+/** It was not to cause a switch, and nobody else did. */
+export const PassiveTimeoutError = make<[string, number]>('PASSIVE_TIMEOUT', 'a request for model `%s`, which may not cause a switch, waited more than %d ms', 504)
 export const DrainTimeoutError = make<[string, number]>('DRAIN_TIMEOUT', 'the request was cut: model `%s` had to go, and %d ms were not enough to finish', 504)
 export const GraceTimeoutError = make<[number]>('GRACE_TIMEOUT', 'the request was cut: the server is closing, and %d ms were not enough to finish', 503)
 export const ClosingError = make<[]>('CLOSING', 'the server is closing', 503)
@@ -81,3 +83,9 @@ export const WatcherError = make<[string]>('WATCHER', 'the watcher that ends eng
 export const LedgerError = make<[string, string]>('LEDGER', 'the file %s with the process groups of a gateway is of no use: %s', 500)
 /** A warning: what a gateway that was killed has left behind. Argument: what became of it. */
 export const OrphansError = make<[string]>('ORPHANS', 'engines were left behind by a gateway that did not end properly: %s', 500)
+
+// Raised by the simulator.
+
+/** A file of requests cannot be read. Arguments: the line, what is wrong with it. */
+export const TraceError = make<[number, string]>('TRACE', 'line %d: %s', 500)
+export const SimulationError = make<[string]>('SIMULATION', 'the simulation failed: %s', 500)

@@ -64,6 +64,7 @@ export type { RequestModel } from './gateway/request-model.ts'
 export type { HostLease as Lease } from './host/host-lease.ts'
 export type { AcquireOptions, Llmux, LlmuxStatus } from './host/llmux.ts'
 export type {
-  Command, CommandContext, FifoOptions, LlmuxOptions, LogLevel, ModelOptions, ModelTimeouts, PolicyOption, SleepLevel, Timeouts
+  Command, CommandContext, CostAwareOptions, Decision, EvenHandedOptions, FifoOptions, KnownCosts, LlmuxOptions, LogLevel, ModelOptions, ModelTimeouts, ModelView, Policy, PolicyOption, PolicyOptions, SimpleOptions, SleepLevel, Snapshot,
+  Timeouts, TimeSliceOptions, WaiterView
 } from './options/index.ts'
 export { knownRoutes } from './options/index.ts'

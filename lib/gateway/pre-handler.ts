@@ -89,7 +89,7 @@ function engineLink ({ clock, switcher, orchestrator, replay, stalled, watchOf }
     lease,
     replay,
     endpoint: () => orchestrator.endpoint(id),
-    renew: (suspect, answer) => switcher.request(id, bytes, answer, { since, suspect }),
+    renew: (suspect, answer) => switcher.request(id, bytes, answer, { comeback: { since, suspect } }),
     silent: request => watchOf(id).add(request),
     heard: request => watchOf(id).delete(request),
     stall: { clock, limit: stalled(id), othersWait: () => switcher.contended(id) },

@@ -8,6 +8,7 @@ export function enginePort (orchestrator: Orchestrator): EnginePort {
     prepare: (id, done, force) => report(orchestrator.prepare(id, { force }), done),
     wake: (id, done, force) => report(orchestrator.wake(id, { force }), done),
     sleep: (id, level, done) => report(orchestrator.sleep(id, level), done),
+    cold: id => orchestrator.cold(id),
     blocked: id => orchestrator.holdsGpu(id)
   }
 }

@@ -12,6 +12,7 @@ export const defaultTimeouts: Readonly<Required<Timeouts>> = Object.freeze({
   body: 60_000,
   drain: 300_000,
   queue: 600_000,
+  passive: 60_000,
   grace: 30_000,
   wedged: 60_000,
   stalled: 60_000,
@@ -42,7 +43,7 @@ type TopDefaults = Omit<ResolvedOptions, 'models' | 'names' | 'policy' | 'timeou
 export const topDefaults = (): TopDefaults => ({
   command: 'vllm',
   prefix: '',
-  policy: 'fifo',
+  policy: 'even-handed',
   engineLogLevel: 'debug',
   closeWithGrace: undefined,
   routes: knownRoutes.map(route => route.path),

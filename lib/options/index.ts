@@ -1,4 +1,5 @@
 export { defaultTimeouts } from './defaults.ts'
+export { resolvePolicy } from './policy-defaults.ts'
 export { resolveOptions } from './resolve.ts'
 export { knownRoutes, type Route } from './routes.ts'
 export { optionsSchema } from './schema.ts'

@@ -1,5 +1,5 @@
 import { knownRoutes } from './routes.ts'
-import type { FifoOptions, LlmuxOptions, ModelOptions, ModelTimeouts, Timeouts } from './types.ts'
+import type { CostAwareOptions, EvenHandedOptions, FifoOptions, LlmuxOptions, ModelOptions, ModelTimeouts, SimpleOptions, TimeSliceOptions, Timeouts } from './types.ts'
 
 /** `description` says what is allowed, in words that follow the option's path; `writeOnly` keeps a value out of messages. */
 export interface Schema {
@@ -65,6 +65,7 @@ const modelTimeouts = {
   health: milliseconds(1),
   drain: milliseconds(1),
   queue: milliseconds(1),
+  passive: milliseconds(1),
   wedged: milliseconds(1),
   stalled: milliseconds(1),
   memory: milliseconds(1),
@@ -99,7 +100,27 @@ export const modelSchema = objectOf<ModelOptions>('must be an object: the option
   gpuShare: { type: 'number', exclusiveMinimum: 0, maximum: 1, description: 'must be a number above 0 and at most 1' }
 })
 
-const fifo = objectOf<FifoOptions>('must be an object', { type: oneOf('fifo'), minActive: milliseconds(0) }, ['type'])
+const factor: Schema = { type: 'number', minimum: 0, description: 'must be a number of at least 0' }
+const aboveZero: Schema = { type: 'number', exclusiveMinimum: 0, description: 'must be a number above 0' }
+const maxWait = milliseconds(0)
+
+const policySchemas = [
+  objectOf<EvenHandedOptions>('must be an object', { type: oneOf('even-handed'), beta: aboveZero, maxWait }),
+  objectOf<FifoOptions>('must be an object', { type: oneOf('fifo'), minActive: milliseconds(0) }),
+  objectOf<CostAwareOptions>('must be an object', { type: oneOf('cost-aware'), amortizationFactor: factor, coalesceWindow: milliseconds(0), maxWait }),
+  objectOf<TimeSliceOptions>('must be an object', { type: oneOf('time-slice'), minQuantum: milliseconds(0), maxWait }),
+  objectOf<SimpleOptions>('must be an object', { type: oneOf('simple'), perRequest: factor, perSecond: factor, maxWait })
+]
+
+/** Each kind of policy has options of its own. */
+function policy (): Schema {
+  const types = oneOf(...policySchemas.flatMap(({ properties }) => properties.type['enum']))
+  const unknown: Schema = { type: 'object', properties: { type: types }, required: ['type'] }
+  const ours = policySchemas.reduceRight((otherwise, schema) => ({
+    if: { type: 'object', properties: { type: schema.properties.type }, required: ['type'] }, then: schema, else: otherwise
+  }), unknown)
+  return ifType('object', ours, ifType('string', types, { isFunction: true, description: `${types['description']}, an object or a function` }))
+}
 
 export const routeSchema = { enum: knownRoutes.map(route => route.path), description: 'must be a route that carries a model' }
 
@@ -118,7 +139,7 @@ export const optionsSchema = objectOf<LlmuxOptions>('must be an object', {
     pattern: '^(/(?!\\.\\.?(/|$))[\\w.~-]+)*$',
     description: 'must be empty or a path that starts with / and does not end with it, of letters, digits and - . _ ~'
   },
-  policy: ifType('object', fifo, oneOf('fifo')),
+  policy: policy(),
   engineLogLevel: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
   closeWithGrace: boolean,
   routes: listOf(routeSchema, 'must be a list of routes, none twice', { uniqueItems: true }),

@@ -1,3 +1,9 @@
+import type { PolicyOption, ResolvedPolicy } from './policy-options.ts'
+import type { Policy } from './policy-types.ts'
+
+export type * from './policy-options.ts'
+export type * from './policy-types.ts'
+
 /** 1: offload the weights to host memory; 2: discard them; 3: stop the process group. */
 export type SleepLevel = 1 | 2 | 3
 
@@ -45,6 +51,8 @@ export interface Timeouts {
   drain?: number
   /** How long a request may wait for its model. Default 600 000. Minimum 1. `LLMUX_ERR_QUEUE_TIMEOUT` */
   queue?: number
+  /** How long a request that may not cause a switch waits for its model to be awake. Default 60 000. Minimum 1. `LLMUX_ERR_PASSIVE_TIMEOUT` */
+  passive?: number
   /** How long streams may still run at shutdown. Default 30 000. Minimum 1. `LLMUX_ERR_GRACE_TIMEOUT` (global: a model may not override it) */
   grace?: number
   /**
@@ -107,16 +115,6 @@ export interface ModelOptions {
   gpuShare?: number
 }
 
-/** Leave at the first request for another model, oldest first. */
-export interface FifoOptions {
-  type: 'fifo'
-  /** Milliseconds a model stays awake at least before another may take its place. Default 0. Minimum 0. */
-  minActive?: number
-}
-
-/** Which policy decides when to switch, and to whom. */
-export type PolicyOption = 'fifo' | FifoOptions
-
 /** The levels of Fastify's logger. */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
 
@@ -128,7 +126,7 @@ export interface LlmuxOptions {
   command?: Command
   /** Put before every route: `/llm`, say, without a slash at its end. Default `''`. */
   prefix?: string
-  /** When to switch. Default `'fifo'`. */
+  /** When to switch, and to whom. Default `'even-handed'`. */
   policy?: PolicyOption
   /** Level at which the engines' output is logged. Default `'debug'`. */
   engineLogLevel?: LogLevel
@@ -175,7 +173,7 @@ export interface ResolvedOptions extends Required<Omit<LlmuxOptions, 'models' | 
   models: ResolvedModel[]
   /** Every name, alias and adapter, and the id of the engine that serves it. */
   names: Map<string, string>
-  policy: Required<FifoOptions>
+  policy: ResolvedPolicy | Policy
   closeWithGrace: boolean | undefined
   gpuMemoryCommand: string[] | false | undefined
   defaultModel: string | undefined

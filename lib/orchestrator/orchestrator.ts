@@ -120,6 +120,13 @@ export class Orchestrator {
     return this.#engine(id).state
   }
 
+  /** Whether its next time awake begins with a start: it does not run, or does not sleep when it makes way. */
+  cold (id: string): boolean {
+    const { state, model } = this.#engine(id)
+    if (state === 'awake' || state === 'sleeping') return model.sleepLevel === 3
+    return state !== 'asleep' && state !== 'waking'
+  }
+
   /** Whether the engine still holds its GPU although it was to go: its processes cannot be ended. */
   holdsGpu (id: string): boolean {
     return this.#engine(id).stuck

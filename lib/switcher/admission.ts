@@ -21,6 +21,10 @@ export interface RequestDetails {
   comeback?: Comeback | undefined
   /** Why there is no point in waiting. */
   obstacle?: Error | undefined
+  /** From -5 to 5, higher goes first; within bounds, see `turn`. Default 0. */
+  priority?: number | undefined
+  /** Whether a model may be woken for it. Default true. */
+  mayCauseSwitch?: boolean | undefined
 }
 
 let lastId = 0
@@ -39,23 +43,25 @@ export class Admission {
    * Returns what to call when the client has left; after the answer it does nothing. With an `obstacle` there is no point
    * in waiting.
    */
-  request (slot: Slot, bytes: number, answer: Answer, { comeback, obstacle }: RequestDetails): () => void {
+  request (slot: Slot, bytes: number, answer: Answer, { comeback, obstacle, priority = 0, mayCauseSwitch = true }: RequestDetails): () => void {
     const id = ++lastId
     const now = this.#context.clock.now()
     const suspect = comeback?.suspect ?? false
+    // Whoever is not served while another model is awake has not lost anything by it, and whoever comes back has come once.
+    if (comeback === undefined && mayCauseSwitch) slot.figures.arrivals.add(now)
     if (obstacle === undefined && slot.admits && slot.queue.size === 0 && !(suspect && slot.suspect !== undefined)) {
       call(answer.granted, this.#lease(slot, id, 'arrived', now, suspect))
       this.#changed()
       return () => {}
     }
     // Whoever comes back has been let in before.
-    const error = obstacle ?? (comeback === undefined ? this.room.full(bytes) : this.room.late(slot, comeback.since))
+    const error = obstacle ?? (comeback === undefined ? this.room.full(bytes) : this.room.late(slot, comeback.since, mayCauseSwitch))
     if (error !== undefined) {
       this.#emit(slot, id, 'arrived', 'refused', now, error.message, error)
       call(answer.refused, error)
       return () => {}
     }
-    const waiter = this.room.enter(slot, { id, bytes, comeback, since: comeback?.since ?? now, ...answer }, (waiter, error) => this.#refuse(slot, waiter, error))
+    const waiter = this.room.enter(slot, { id, bytes, priority, mayCauseSwitch, comeback, since: comeback?.since ?? now, ...answer }, (waiter, error) => this.#refuse(slot, waiter, error))
     this.#emit(slot, id, 'arrived', 'queued', now, slot.awake ? 'the model is busy' : 'the model is not awake')
     this.#context.onChange()
     return () => this.#leave(slot, waiter)
@@ -100,6 +106,8 @@ export class Admission {
 
   #ended (slot: Slot, lease: Lease, how: LeaseEnd): void {
     slot.leases.delete(lease)
+    // A lease that was cut or lost says nothing of how long it would have taken.
+    if (how === 'released') slot.figures.serviceTime.add(this.#context.clock.now() - lease.since)
     if (slot.suspect === lease) slot.suspect = undefined
     this.#emit(slot, lease.id, 'granted', how, lease.since, lease.error?.message ?? 'done', lease.error)
     this.#context.onChange()
@@ -107,7 +115,7 @@ export class Admission {
 
   #changed (): void {
     // With nobody waiting there is nothing to decide, and this is the way of most requests.
-    if (this.room.size > 0) this.#context.onChange()
+    if (this.room.active > 0) this.#context.onChange()
   }
 
   #emit (slot: Slot, id: number, from: RequestState, to: RequestState, since: number, reason: string, error?: Error): void {

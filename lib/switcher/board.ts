@@ -1,9 +1,17 @@
+import type { Clock } from '../clock.ts'
 import { GpuBlockedError, ModelNotFoundError } from '../errors.ts'
 import type { EnginePort } from './engine-port.ts'
+import type { Learned } from './learned/learned.ts'
 import type { ModelView } from './policy/policy.ts'
 import { Slot } from './slot.ts'
 import type { SwitchedModel } from './slot.ts'
 import type { Transition } from './transition.ts'
+
+export interface BoardContext {
+  engines: EnginePort
+  clock: Clock
+  learned: Learned
+}
 
 /** All models and the transitions under way, and what follows from the two: who may be moved now. */
 export class Board {
@@ -11,11 +19,13 @@ export class Board {
   readonly slots: readonly Slot[]
   readonly #byId: ReadonlyMap<string, Slot>
   readonly #engines: EnginePort
+  readonly #clock: Clock
 
-  constructor (models: readonly SwitchedModel[], engines: EnginePort) {
-    this.slots = models.map(model => new Slot(model))
+  constructor (models: readonly SwitchedModel[], { engines, clock, learned }: BoardContext) {
+    this.slots = models.map(model => new Slot(model, learned.model(model.id)))
     this.#byId = new Map(this.slots.map(slot => [slot.id, slot]))
     this.#engines = engines
+    this.#clock = clock
   }
 
   slot (id: string): Slot {
@@ -53,8 +63,10 @@ export class Board {
     const heldGpus = gpusOf([...reserved, ...transitions.flatMap(transition => transition.slots)])
     const moving = new Set(transitions.filter(transition => !transition.open).flatMap(transition => transition.slots))
     const blockers = this.#blockers()
-    return this.slots.map(slot => slot.view({
+    const now = this.#clock.now()
+    return this.slots.map(slot => slot.view(now, {
       held: slot.model.gpus.some(gpu => heldGpus.has(gpu) || (!slot.awake && blockers.has(gpu))) || reconsidered?.touches(slot) === false,
+      cold: this.#engines.cold(slot.id),
       onGpu: slot.awake || moving.has(slot) || this.#engines.blocked(slot.id)
     }))
   }

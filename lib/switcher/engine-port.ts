@@ -14,6 +14,8 @@ export interface EnginePort {
   wake (id: string, done: Done, force?: boolean): void
   /** Put to sleep, at the model's own level if none is named. An error means that the GPU is still held. */
   sleep (id: string, level: SleepLevel | undefined, done: Done): void
+  /** Whether its next time awake begins with a start: it does not run, or is awake and would be stopped rather than put to sleep. */
+  cold (id: string): boolean
   /** Whether it holds its GPU although it was to go: processes that cannot be ended. */
   blocked (id: string): boolean
 }

@@ -1,5 +1,7 @@
 import type { Timer } from '../clock.ts'
 import type { Lease } from './lease.ts'
+import { Ages } from './ages.ts'
+import type { WaiterView } from './policy/policy.ts'
 
 /** What a request is told: exactly one of the two, exactly once, unless it leaves before. */
 export interface Answer {
@@ -15,6 +17,14 @@ export interface Comeback {
   suspect: boolean
 }
 
+/** How much earlier a request counts as having come for each level of its priority, in milliseconds. */
+export const priorityStep = 5_000
+/** Priorities are whole numbers from minus this to this. */
+export const highestPriority = 5
+
+/** When a request counts as having come: nobody is overtaken by those who come much later, whatever their priority. */
+export const turn = ({ since, priority }: WaiterView): number => since - priority * priorityStep
+
 /** A request in a model's queue, not yet holding a lease. */
 export interface Waiter extends Answer {
   readonly id: number
@@ -24,6 +34,10 @@ export interface Waiter extends Answer {
   readonly queued: number
   /** What it holds in memory meanwhile. */
   readonly bytes: number
+  /** From -5 to 5. */
+  readonly priority: number
+  /** Whether a model may be woken for it. If not, it is let in only while its model is awake anyway. */
+  readonly mayCauseSwitch: boolean
   /** Ends its wait. */
   readonly timer: Timer
   /** Undefined for all that come for the first time. */
@@ -31,51 +45,92 @@ export interface Waiter extends Answer {
 }
 
 /**
- * The waiters of one model in the order of their arrival, those that come back before all others. Leaving from the middle
- * costs no more than leaving from the front.
+ * The waiters of one model in the order of their turns: those that come back before all others, those that may not cause
+ * a switch after them. Leaving from the middle costs no more than leaving from the front.
  */
-export class Queue {
+export class Queue implements Iterable<Waiter> {
   readonly #back = new Set<Waiter>()
-  readonly #waiters = new Set<Waiter>()
+  /** By priority: within one level the order of turns is that of arrival. */
+  readonly #levels = new Map<number, Set<Waiter>>()
+  readonly #passive = new Set<Waiter>()
+  readonly #ages = new Ages()
 
+  /** All of them. */
   get size (): number {
-    return this.#back.size + this.#waiters.size
+    return this.active + this.passive
   }
 
-  /** When the oldest of them came. */
+  /** Those for whom the model may be woken. */
+  get active (): number {
+    return this.#ages.count
+  }
+
+  /** Those who are let in only while it is awake anyway. */
+  get passive (): number {
+    return this.#passive.size
+  }
+
+  /** When the first of the active ones came, as its priority counts. */
   get oldest (): number | undefined {
-    const back = first(this.#back)
-    const waiter = first(this.#waiters)
-    return back === undefined || waiter === undefined ? (back ?? waiter)?.since : Math.min(back.since, waiter.since)
+    const heads = [first(this.#back), this.#head].filter(waiter => waiter !== undefined)
+    return heads.length === 0 ? undefined : Math.min(...heads.map(turn))
+  }
+
+  /** How long the active ones have waited, all together, as their priorities count. */
+  age (now: number): number {
+    return this.#ages.at(now)
   }
 
   /** Whose turn it is; `suspects`: whether one that may have killed the engine can be let in. */
   next (suspects: boolean): Waiter | undefined {
-    for (const waiter of this.#back) {
-      if (suspects || !waiter.comeback!.suspect) return waiter
-    }
-    return first(this.#waiters)
+    const mayCome = (waiter: Waiter) => suspects || waiter.comeback?.suspect !== true
+    return find(this.#back, mayCome) ?? this.#head ?? find(this.#passive, mayCome)
   }
 
   add (waiter: Waiter): void {
     this.#lane(waiter).add(waiter)
+    if (waiter.mayCauseSwitch) this.#ages.add(turn(waiter))
   }
 
   /** Returns whether it was there. */
   remove (waiter: Waiter): boolean {
-    return this.#lane(waiter).delete(waiter)
+    const there = this.#lane(waiter).delete(waiter)
+    if (there && waiter.mayCauseSwitch) this.#ages.delete(turn(waiter))
+    return there
   }
 
-  * [Symbol.iterator] (): Iterator<Waiter> {
+  * [Symbol.iterator] (): Generator<Waiter, void> {
     yield * this.#back
-    yield * this.#waiters
+    for (const level of this.#levels.values()) yield * level
+    yield * this.#passive
   }
 
-  #lane ({ comeback }: Waiter): Set<Waiter> {
-    return comeback === undefined ? this.#waiters : this.#back
+  /** Whose turn it is of those who are here for the first time and may cause a switch. */
+  get #head (): Waiter | undefined {
+    let head: Waiter | undefined
+    for (const level of this.#levels.values()) {
+      const waiter = first(level)
+      if (waiter !== undefined && (head === undefined || turn(waiter) < turn(head))) head = waiter
+    }
+    return head
+  }
+
+  #lane ({ comeback, priority, mayCauseSwitch }: Waiter): Set<Waiter> {
+    if (!mayCauseSwitch) return this.#passive
+    if (comeback !== undefined) return this.#back
+    const level = this.#levels.get(priority) ?? new Set()
+    this.#levels.set(priority, level)
+    return level
   }
 }
 
 function first (waiters: Set<Waiter>): Waiter | undefined {
   return waiters.values().next().value
+}
+
+function find (waiters: Set<Waiter>, wanted: (waiter: Waiter) => boolean): Waiter | undefined {
+  for (const waiter of waiters) {
+    if (wanted(waiter)) return waiter
+  }
+  return undefined
 }

@@ -1,11 +1,13 @@
 import type { ResolvedModel } from '../options/types.ts'
 import type { Lease } from './lease.ts'
+import { ModelFigures } from './learned/model-figures.ts'
 import type { ModelView } from './policy/policy.ts'
+import { Waiters } from './policy/waiters.ts'
 import { Queue } from './queue.ts'
 
 /** What the switcher must know of a model. */
 export interface SwitchedModel extends Pick<ResolvedModel, 'id' | 'gpus' | 'gpuShare' | 'maxConcurrency'> {
-  timeouts: Pick<ResolvedModel['timeouts'], 'queue' | 'drain'>
+  timeouts: Pick<ResolvedModel['timeouts'], 'queue' | 'drain' | 'passive'>
 }
 
 /** One model in the switcher: whether it is awake, who waits for it and who holds it. */
@@ -13,6 +15,9 @@ export class Slot {
   readonly model: SwitchedModel
   readonly queue = new Queue()
   readonly leases = new Set<Lease>()
+  /** What has been measured of it. */
+  readonly figures: ModelFigures
+  readonly #waiters = new Waiters(this.queue)
   /** The lease of a request that may have killed the engine before; there is at most one. */
   suspect: Lease | undefined
   /** Milliseconds since the epoch since when it is awake; undefined while it is not. */
@@ -20,8 +25,9 @@ export class Slot {
   /** No new leases: it waits for those it has granted, to go. */
   draining = false
 
-  constructor (model: SwitchedModel) {
+  constructor (model: SwitchedModel, figures = new ModelFigures()) {
     this.model = model
+    this.figures = figures
   }
 
   get id (): string {
@@ -37,15 +43,26 @@ export class Slot {
     return this.awake && !this.draining && this.leases.size < this.model.maxConcurrency
   }
 
-  view (presence: Pick<ModelView, 'held' | 'onGpu'>): ModelView {
+  view (now: number, presence: Pick<ModelView, 'held' | 'onGpu' | 'cold'>): ModelView {
+    const { id, awakeSince, leases, queue, figures, draining, model: { maxConcurrency, timeouts, gpus, gpuShare } } = this
     return {
-      id: this.id,
-      awakeSince: this.awakeSince,
-      inFlight: this.leases.size,
-      waiting: this.queue.size,
-      oldest: this.queue.oldest,
-      gpus: this.model.gpus,
-      gpuShare: this.model.gpuShare,
+      id,
+      awakeSince,
+      inFlight: leases.size,
+      maxConcurrency,
+      waiting: queue.active,
+      passive: queue.passive,
+      oldest: queue.oldest,
+      age: queue.age(now),
+      queue: this.#waiters,
+      averageWaiting: figures.waiting.at(now),
+      serviceTime: figures.serviceTime.value,
+      drainTime: figures.drainTime.value,
+      arrivalRate: figures.arrivals.at(now),
+      draining,
+      limits: timeouts,
+      gpus,
+      gpuShare,
       ...presence
     }
   }

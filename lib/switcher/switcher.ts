@@ -9,10 +9,12 @@ import { cutLeases } from './drain.ts'
 import type { EnginePort } from './engine-port.ts'
 import { Orders } from './orders.ts'
 import type { Order } from './orders.ts'
+import { Learned } from './learned/learned.ts'
 import { fits, mustGo } from './placement.ts'
 import { ask } from './policy/ask.ts'
 import type { Decision, ModelView, Policy } from './policy/policy.ts'
-import type { Answer, Comeback } from './queue.ts'
+import type { RequestDetails } from './admission.ts'
+import type { Answer } from './queue.ts'
 import type { Slot, SwitchedModel } from './slot.ts'
 import { Transition } from './transition.ts'
 import type { Plan } from './transition.ts'
@@ -24,6 +26,8 @@ export interface SwitcherOptions {
   events: LlmuxEvents
   policy: Policy
   limits: WaitingLimits
+  /** What was learned before. Default: nothing. */
+  learned?: Learned
 }
 
 /**
@@ -31,6 +35,8 @@ export interface SwitcherOptions {
  * of them ends in the same place, `DecisionLoop`; nothing in here waits.
  */
 export class Switcher {
+  /** What it has measured so far. */
+  readonly learned: Learned
   readonly #options: SwitcherOptions
   readonly #board: Board
   readonly #admission: Admission
@@ -43,7 +49,8 @@ export class Switcher {
 
   constructor (models: readonly SwitchedModel[], options: SwitcherOptions) {
     this.#options = options
-    this.#board = new Board(models, options.engines)
+    this.learned = options.learned ?? new Learned()
+    this.#board = new Board(models, { ...options, learned: this.learned })
     this.#admission = new Admission({ ...options, onChange: () => this.#decisions.changed() })
     this.#decisions = new DecisionLoop([
       // A model that has become awake lets its waiters in before anybody may think of putting it to sleep again.
@@ -56,10 +63,10 @@ export class Switcher {
   }
 
   /** Asks for a lease. Returns what to call when the client has left; once the request is answered it does nothing. */
-  request (id: string, bytes: number, answer: Answer, comeback?: Comeback): () => void {
+  request (id: string, bytes: number, answer: Answer, details: Omit<RequestDetails, 'obstacle'> = {}): () => void {
     const slot = this.#board.slot(id)
     const obstacle = this.#closed ? new ClosingError() : this.#board.obstacle(slot)
-    return this.#admission.request(slot, bytes, answer, { comeback, obstacle })
+    return this.#admission.request(slot, bytes, answer, { ...details, obstacle })
   }
 
   /** Makes a model awake, whether or not anybody waits for it. */
@@ -106,7 +113,7 @@ export class Switcher {
 
   /** Whether anybody waits for another model. */
   contended (id: string): boolean {
-    return this.#admission.room.size > this.#board.slot(id).queue.size
+    return this.#admission.room.active > this.#board.slot(id).queue.active
   }
 
   status () {
@@ -172,7 +179,7 @@ export class Switcher {
 
   #followPolicy (): void {
     this.#options.clock.clearTimeout(this.#lookAgain)
-    if (this.#admission.room.size === 0 || this.#closed) return
+    if (this.#admission.room.active === 0 || this.#closed) return
     const views = this.#board.views(this.#orders.besides())
     if (!views.some(view => view.waiting > 0 && view.awakeSince === undefined && !view.held)) return
     const decision = this.#ask(views)
@@ -186,7 +193,7 @@ export class Switcher {
   #ask (models: ModelView[]): Decision {
     const { policy, clock, events } = this.#options
     const now = clock.now()
-    return ask(policy, { now, models }, error => events.emit('warning', { time: now, model: undefined, error }))
+    return ask(policy, { now, models, costs: this.learned.costs }, error => events.emit('warning', { time: now, model: undefined, error }))
   }
 
   #plan ({ wake, evict }: Decision): Plan | undefined {
@@ -230,7 +237,10 @@ export class Switcher {
     const { wake } = transition.plan
     this.#decisions.atOnce(() => {
       this.#board.transitions.delete(transition)
-      if (woken) wake!.awakeSince = this.#options.clock.now()
+      if (woken) {
+        wake!.awakeSince = this.#options.clock.now()
+        this.learned.switched(transition.outcome)
+      }
       if (error !== undefined) this.#failed(transition, error)
       if (order !== undefined) error === undefined ? this.#orders.done(order) : this.#orders.fail(order, error)
     })

@@ -3,6 +3,7 @@ import type { LlmuxEvents, TransitionPhase } from '../events.ts'
 import type { SleepLevel } from '../options/types.ts'
 import { Drain } from './drain.ts'
 import type { EnginePort } from './engine-port.ts'
+import type { Switch } from './learned/switch-costs.ts'
 import { shareGpu } from './placement.ts'
 import type { Slot } from './slot.ts'
 
@@ -46,6 +47,8 @@ export class Transition {
   #phaseSince: number
   /** Whether the engine died after it was asked to wake. */
   #lost = false
+  /** Whether the engine had to be started. */
+  #cold = false
 
   constructor (plan: Plan, context: TransitionContext) {
     this.plan = plan
@@ -76,7 +79,7 @@ export class Transition {
 
   /** Whether anybody still wants what it is for. */
   get wanted (): boolean {
-    return this.plan.unconditional || this.plan.wake!.queue.size > 0
+    return this.plan.unconditional || this.plan.wake!.queue.active > 0
   }
 
   /** Whether those who must go have no request left. */
@@ -124,7 +127,15 @@ export class Transition {
   /** The point of no return. */
   commit (): void {
     this.#enter('evicting')
+    const { draining } = this.phases
+    this.plan.evict.filter(slot => slot.awake).forEach(slot => slot.figures.drainTime.add(draining!))
     this.#evict([...this.plan.evict])
+  }
+
+  /** What it has cost, once the model is awake. */
+  get outcome (): Switch {
+    const { evicting = 0, waking = 0 } = this.phases
+    return { from: this.evicted.map(slot => slot.id), to: this.plan.wake!.id, cold: this.#cold, cost: evicting + waking }
   }
 
   /** The engine died. */
@@ -163,6 +174,7 @@ export class Transition {
     if (wake === undefined || !this.wanted) return this.#end()
     const obstacle = this.#context.obstacle(wake)
     if (obstacle !== undefined) return this.#end(obstacle)
+    this.#cold = this.#context.engines.cold(wake.id)
     this.#enter('waking')
     this.#wake(wake)
   }

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import { QueueFullError, QueueTimeoutError } from '../errors.ts'
+import { PassiveTimeoutError, QueueFullError, QueueTimeoutError } from '../errors.ts'
 import type { Waiter } from './queue.ts'
 import type { Slot } from './slot.ts'
 
@@ -17,6 +17,7 @@ export class WaitingRoom {
   readonly #limits: WaitingLimits
   readonly #clock: Clock
   #size = 0
+  #active = 0
   #bytes = 0
 
   constructor (limits: WaitingLimits, clock: Clock) {
@@ -26,6 +27,11 @@ export class WaitingRoom {
 
   get size (): number {
     return this.#size
+  }
+
+  /** Those of them for whom a model may be woken. */
+  get active (): number {
+    return this.#active
   }
 
   get bytes (): number {
@@ -41,20 +47,19 @@ export class WaitingRoom {
   }
 
   /** Why one that first came at `since` need not wait any more; undefined if it has time left. */
-  late (slot: Slot, since: number): Error | undefined {
-    const limit = slot.model.timeouts.queue
-    return since + limit > this.#clock.now() ? undefined : new QueueTimeoutError(slot.id, limit)
+  late (slot: Slot, since: number, mayCauseSwitch: boolean): Error | undefined {
+    const { limit, error } = limitOf(slot, mayCauseSwitch)
+    return since + limit > this.#clock.now() ? undefined : error()
   }
 
   enter (slot: Slot, newcomer: Newcomer, onTimeout: (waiter: Waiter, error: Error) => void): Waiter {
-    const { since } = newcomer
-    const limit = slot.model.timeouts.queue
+    const { since, mayCauseSwitch } = newcomer
+    const { limit, error } = limitOf(slot, mayCauseSwitch)
     const queued = this.#clock.now()
-    const timer = this.#clock.setTimeout(() => onTimeout(waiter, new QueueTimeoutError(slot.id, limit)), since + limit - queued)
+    const timer = this.#clock.setTimeout(() => onTimeout(waiter, error()), since + limit - queued)
     const waiter: Waiter = { ...newcomer, queued, timer }
     slot.queue.add(waiter)
-    this.#size++
-    this.#bytes += waiter.bytes
+    this.#count(slot, waiter, 1)
     return waiter
   }
 
@@ -62,8 +67,20 @@ export class WaitingRoom {
   leave (slot: Slot, waiter: Waiter): boolean {
     if (!slot.queue.remove(waiter)) return false
     this.#clock.clearTimeout(waiter.timer)
-    this.#size--
-    this.#bytes -= waiter.bytes
+    this.#count(slot, waiter, -1)
     return true
   }
+
+  #count (slot: Slot, { bytes, mayCauseSwitch }: Waiter, sign: 1 | -1): void {
+    this.#size += sign
+    this.#bytes += sign * bytes
+    if (mayCauseSwitch) this.#active += sign
+    slot.figures.waiting.set(slot.queue.active, this.#clock.now())
+  }
+}
+
+function limitOf ({ id, model: { timeouts } }: Slot, mayCauseSwitch: boolean) {
+  return mayCauseSwitch
+    ? { limit: timeouts.queue, error: () => new QueueTimeoutError(id, timeouts.queue) }
+    : { limit: timeouts.passive, error: () => new PassiveTimeoutError(id, timeouts.passive) }
 }

@@ -38,6 +38,8 @@ export class FakeEngines implements EnginePort {
   readonly onGpu = new Set<string>()
   /** The engines that answer requests. */
   readonly awake = new Set<string>()
+  /** The engines whose next time awake would be a start. */
+  readonly stopped = new Set<string>()
   /** The engines whose processes cannot be ended. */
   readonly stuck = new Set<string>()
   onLost: (id: string, error: Error) => void
@@ -61,6 +63,10 @@ export class FakeEngines implements EnginePort {
 
   sleep (id: string, level: SleepLevel | undefined, done: Done): void {
     this.#call('sleep', id, level, done)
+  }
+
+  cold (id: string): boolean {
+    return this.stopped.has(id)
   }
 
   blocked (id: string): boolean {

@@ -1,6 +1,7 @@
 import { LlmuxEvents } from '../../lib/events.ts'
 import type { RequestChange, TransitionChange, Warning } from '../../lib/events.ts'
 import type { SleepLevel } from '../../lib/options/types.ts'
+import type { RequestDetails } from '../../lib/switcher/admission.ts'
 import { fifo } from '../../lib/switcher/policy/fifo.ts'
 import type { Policy } from '../../lib/switcher/policy/policy.ts'
 import type { Lease } from '../../lib/switcher/lease.ts'
@@ -29,15 +30,15 @@ export interface Ordered {
 }
 
 export interface RigOptions {
-  models?: Record<string, Partial<Omit<SwitchedModel, 'id' | 'timeouts'>> & { queue?: number, drain?: number }>
+  models?: Record<string, Partial<Omit<SwitchedModel, 'id' | 'timeouts'>> & { queue?: number, drain?: number, passive?: number }>
   policy?: Policy
   minActive?: number
   limits?: Partial<WaitingLimits>
   durations?: Durations
 }
 
-export function model (id: string, { queue = 600_000, drain = 300_000, ...rest }: NonNullable<RigOptions['models']>[string] = {}): SwitchedModel {
-  return { id, gpus: [0], gpuShare: 1, maxConcurrency: 256, ...rest, timeouts: { queue, drain } }
+export function model (id: string, { queue = 600_000, drain = 300_000, passive = 60_000, ...rest }: NonNullable<RigOptions['models']>[string] = {}): SwitchedModel {
+  return { id, gpus: [0], gpuShare: 1, maxConcurrency: 256, ...rest, timeouts: { queue, drain, passive } }
 }
 
 /** A switcher between fake engines and requests that are only recorded. */
@@ -66,7 +67,7 @@ export class Rig {
   }
 
   /** A request that keeps its lease until the test releases it. `onAnswer` is called in the midst of the answer. */
-  ask (id: string, { bytes = 0, onAnswer }: { bytes?: number, onAnswer?: (asked: Asked) => void } = {}): Asked {
+  ask (id: string, { bytes = 0, onAnswer, ...details }: { bytes?: number, onAnswer?: (asked: Asked) => void } & Pick<RequestDetails, 'priority' | 'mayCauseSwitch'> = {}): Asked {
     const answers: Asked['answers'] = []
     const asked: Asked = { model: id, answers, lease: undefined, error: undefined, get waiting () { return answers.length === 0 }, leave: () => {} }
     asked.leave = this.switcher.request(id, bytes, {
@@ -80,7 +81,7 @@ export class Rig {
         asked.error = error
         onAnswer?.(asked)
       }
-    })
+    }, details)
     return asked
   }
 

@@ -1,7 +1,8 @@
 import type { FifoOptions } from '../../options/types.ts'
 import { mustGo } from '../placement.ts'
+import { inLine } from './moves.ts'
 import { stay } from './policy.ts'
-import type { ModelView, Policy } from './policy.ts'
+import type { Policy } from './policy.ts'
 
 /** Serve whoever has waited longest: leave for it at once, or as soon as those who must go have been awake for `minActive`. */
 export function fifo ({ minActive }: Required<FifoOptions>): Policy {
@@ -25,11 +26,4 @@ export function fifo ({ minActive }: Required<FifoOptions>): Policy {
     }
     return stay(lookAgainAt)
   }
-}
-
-/** The models that somebody waits for, the longest wait first. */
-function inLine (models: readonly ModelView[]): ModelView[] {
-  return models
-    .filter(model => model.waiting > 0)
-    .sort((a, b) => a.oldest! - b.oldest!)
 }

@@ -4,6 +4,7 @@ import { rows, withTables } from '../../../.ci/options-tables.js'
 import * as errors from '../../../lib/errors.ts'
 import { Llmux } from '../../../lib/host/llmux.ts'
 import { defaultTimeouts, modelDefaults, topDefaults } from '../../../lib/options/defaults.ts'
+import { policyDefaults } from '../../../lib/options/policy-defaults.ts'
 import { knownRoutes, resolveOptions } from '../../../lib/options/index.ts'
 import { codeWords, readme, tableAfter } from '../../helpers/readme.ts'
 
@@ -14,8 +15,8 @@ test('the tables of options are those that `npm run readme` makes from the types
 })
 
 describe('every default that a table states in numbers or as a literal is the real one', () => {
-  const { policy: { type, ...policy } } = resolveOptions({ models: { a: {} } })
-  const defaults = { LlmuxOptions: topDefaults(), ModelOptions: modelDefaults('name'), Timeouts: defaultTimeouts, FifoOptions: policy }
+  const policies = Object.fromEntries(['EvenHandedOptions', 'FifoOptions', 'CostAwareOptions', 'TimeSliceOptions', 'SimpleOptions'].map((name, index) => [name, Object.values(policyDefaults)[index]]))
+  const defaults = { LlmuxOptions: topDefaults(), ModelOptions: modelDefaults('name'), Timeouts: defaultTimeouts, ...policies }
 
   /** `300 000`, `33 554 432 (32 MiB)`, `'vllm'` in backticks; undefined if it is put in words. */
   function literal (text: string): unknown {

@@ -29,7 +29,7 @@ export const timeouts: Required<ModelTimeouts> = {
   resetPrefixCache: 30_000,
   health: 5_000,
   drain: 1,
-  queue: 1,
+  passive: 60_000, queue: 1,
   wedged: 60_000,
   stalled: 60_000,
   memory: 30_000,

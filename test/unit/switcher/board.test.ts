@@ -4,14 +4,16 @@ import { Board } from '../../../lib/switcher/board.ts'
 import type { Slot } from '../../../lib/switcher/slot.ts'
 import type { Transition } from '../../../lib/switcher/transition.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
+import { Learned } from '../../../lib/switcher/learned/learned.ts'
 import { FakeEngines } from '../../helpers/fake-engines.ts'
 import { model } from '../../helpers/switcher-rig.ts'
 
 function setUp () {
-  const engines = new FakeEngines({ clock: new FakeClock() })
+  const clock = new FakeClock()
+  const engines = new FakeEngines({ clock })
   const board = new Board([
     model('a'), model('b'), model('c', { gpus: [1] }), model('d', { gpus: [1, 2] })
-  ], engines)
+  ], { engines, clock, learned: new Learned() })
   const held = (views = board.views()) => views.filter(view => view.held).map(view => view.id)
   const onGpu = () => board.views().filter(view => view.onGpu).map(view => view.id)
   /** Stands in for a transition with these models. */
@@ -37,7 +39,26 @@ describe('the board', () => {
     const { board } = setUp()
     board.slot('a').awakeSince = 5
     expect(board.views()[0]).toEqual({
-      id: 'a', awakeSince: 5, inFlight: 0, waiting: 0, oldest: undefined, gpus: [0], gpuShare: 1, held: false, onGpu: true
+      id: 'a',
+      awakeSince: 5,
+      inFlight: 0,
+      maxConcurrency: 256,
+      waiting: 0,
+      passive: 0,
+      oldest: undefined,
+      age: 0,
+      queue: expect.objectContaining({ [Symbol.iterator]: expect.any(Function) }),
+      averageWaiting: 0,
+      serviceTime: 4_000,
+      drainTime: 4_000,
+      arrivalRate: 0,
+      cold: false,
+      draining: false,
+      limits: { queue: 600_000, drain: 300_000, passive: 60_000 },
+      gpus: [0],
+      gpuShare: 1,
+      held: false,
+      onGpu: true
     })
   })
 

@@ -1,8 +1,33 @@
-import type { ModelView } from '../../../lib/switcher/policy/policy.ts'
+import type { ModelView, Snapshot } from '../../../lib/switcher/policy/policy.ts'
 
 /** A model as a policy sees it: asleep, unless `awakeSince` is given, and alone on its GPU. */
 export function view (id: string, more: Partial<ModelView> = {}): ModelView {
   return {
-    id, awakeSince: undefined, inFlight: 0, waiting: 0, oldest: undefined, gpus: [0], gpuShare: 1, onGpu: more.awakeSince !== undefined, held: false, ...more
+    id,
+    awakeSince: undefined,
+    inFlight: 0,
+    maxConcurrency: 256,
+    waiting: 0,
+    passive: 0,
+    oldest: undefined,
+    age: 0,
+    queue: [],
+    averageWaiting: 0,
+    serviceTime: 4_000,
+    drainTime: 4_000,
+    arrivalRate: 0,
+    cold: false,
+    draining: false,
+    limits: { queue: 600_000, drain: 300_000 },
+    gpus: [0],
+    gpuShare: 1,
+    onGpu: more.awakeSince !== undefined,
+    held: false,
+    ...more
   }
+}
+
+/** What a policy is asked: nothing has been learned of switches, unless `wakes` or `starts` are given. */
+export function snapshot (now: number, models: ModelView[], costs: Partial<Snapshot['costs']> = {}): Snapshot {
+  return { now, models, costs: { initial: 10_000, wakes: {}, starts: {}, ...costs } }
 }

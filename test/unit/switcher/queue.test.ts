@@ -3,7 +3,7 @@ import { Queue } from '../../../lib/switcher/queue.ts'
 import type { Comeback, Waiter } from '../../../lib/switcher/queue.ts'
 
 const waiter = (id: number, comeback?: Comeback): Waiter => ({
-  id, since: comeback?.since ?? id, queued: id, bytes: 0, timer: undefined, comeback, granted: () => {}, refused: () => {}
+  id, since: comeback?.since ?? id, queued: id, bytes: 0, priority: 0, mayCauseSwitch: true, timer: undefined, comeback, granted: () => {}, refused: () => {}
 })
 
 function queueOf (...waiters: Waiter[]): Queue {

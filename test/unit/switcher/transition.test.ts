@@ -45,7 +45,7 @@ function hold (slot: Slot): Lease {
   return lease
 }
 
-const enqueue = (slot: Slot) => slot.queue.add({ id: 1, since: 0, queued: 0, bytes: 0, timer: undefined, comeback: undefined, granted: () => {}, refused: () => {} })
+const enqueue = (slot: Slot) => slot.queue.add({ id: 1, since: 0, queued: 0, bytes: 0, priority: 0, mayCauseSwitch: true, timer: undefined, comeback: undefined, granted: () => {}, refused: () => {} })
 
 describe('a transition', () => {
   test('checks, drains, puts to sleep, wakes, and tells how long each took', () => {

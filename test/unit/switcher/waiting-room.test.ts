@@ -16,7 +16,7 @@ beforeEach(() => {
 })
 
 function enter (bytes: number, onTimeout: (...args: any[]) => void = () => {}, since = clock.now()) {
-  return room.enter(slot, { id: 1, bytes, since, comeback: undefined, granted: () => {}, refused: () => {} }, onTimeout)
+  return room.enter(slot, { id: 1, bytes, since, priority: 0, mayCauseSwitch: true, comeback: undefined, granted: () => {}, refused: () => {} }, onTimeout)
 }
 
 describe('a waiting room', () => {
@@ -57,7 +57,7 @@ describe('a waiting room', () => {
   test('counts all models together', () => {
     enter(60)
     const other = new Slot(model('b'))
-    room.enter(other, { id: 2, bytes: 0, since: clock.now(), comeback: undefined, granted: () => {}, refused: () => {} }, () => {})
+    room.enter(other, { id: 2, bytes: 0, since: clock.now(), priority: 0, mayCauseSwitch: true, comeback: undefined, granted: () => {}, refused: () => {} }, () => {})
     expect(room.full(0)).toBeInstanceOf(QueueFullError)
   })
 
@@ -81,9 +81,9 @@ describe('a waiting room', () => {
   })
 
   test('knows whose time is over before it begins', () => {
-    expect(room.late(slot, clock.now() - 999)).toBeUndefined()
-    expect(room.late(slot, clock.now() - 1_000)).toBeInstanceOf(QueueTimeoutError)
-    expect(room.late(slot, clock.now() - 1_000)!.message).toBe('a request for model `a` waited more than 1000 ms')
+    expect(room.late(slot, clock.now() - 999, true)).toBeUndefined()
+    expect(room.late(slot, clock.now() - 1_000, true)).toBeInstanceOf(QueueTimeoutError)
+    expect(room.late(slot, clock.now() - 1_000, true)!.message).toBe('a request for model `a` waited more than 1000 ms')
   })
 
   test('keeps no timer for those who left', () => {

@@ -54,7 +54,7 @@ export class World {
         entry.error = error
         this.#meddle()
       }
-    }, comeback)
+    }, { comeback })
   }
 
   /** A request whose engine died is sent again. */

@@ -3,7 +3,7 @@ import { PolicyError } from '../../../../lib/errors.ts'
 import { ask } from '../../../../lib/switcher/policy/ask.ts'
 import { stay } from '../../../../lib/switcher/policy/policy.ts'
 import type { Decision, Policy } from '../../../../lib/switcher/policy/policy.ts'
-import { view } from '../helper.ts'
+import { snapshot as snapshotOf, view } from '../helper.ts'
 
 const models = [
   view('awake', { awakeSince: 1 }),
@@ -13,7 +13,7 @@ const models = [
   view('going', { awakeSince: 2, held: true, gpus: [2] }),
   view('busy', { awakeSince: 3, waiting: 1, oldest: 7, gpus: [3] })
 ]
-const snapshot = { now: 100, models }
+const snapshot = snapshotOf(100, models)
 const fallback: Decision = { wake: 'wanted', evict: ['awake'], lookAgainAt: undefined }
 
 function asked (policy: Policy) {

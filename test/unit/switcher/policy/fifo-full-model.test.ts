@@ -1,20 +1,16 @@
 import { expect, test } from 'vitest'
 import { fifo } from '../../../../lib/switcher/policy/fifo.ts'
-import type { ModelView } from '../../../../lib/switcher/policy/policy.ts'
+import { snapshot, view } from '../helper.ts'
 
 const policy = fifo({ type: 'fifo', minActive: 0 })
 
-const view = (id: string, more: Partial<ModelView>): ModelView => ({
-  id, awakeSince: undefined, inFlight: 0, waiting: 0, oldest: undefined, gpus: [0], gpuShare: 1, onGpu: more.awakeSince !== undefined, held: false, ...more
-})
-
 test('whoever waits for the awake model because it is full goes before those who came later for another', () => {
   const awake = view('a', { awakeSince: 0, inFlight: 1, waiting: 1, oldest: 10 })
-  expect(policy({ now: 100, models: [awake, view('b', { waiting: 1, oldest: 11 })] })).toEqual({ wake: undefined, evict: [], lookAgainAt: undefined })
-  expect(policy({ now: 100, models: [awake, view('b', { waiting: 1, oldest: 9 })] })).toMatchObject({ wake: 'b', evict: ['a'] })
+  expect(policy(snapshot(100, [awake, view('b', { waiting: 1, oldest: 11 })]))).toEqual({ wake: undefined, evict: [], lookAgainAt: undefined })
+  expect(policy(snapshot(100, [awake, view('b', { waiting: 1, oldest: 9 })]))).toMatchObject({ wake: 'b', evict: ['a'] })
 })
 
 test('a full model holds up nobody who finds room beside it', () => {
   const awake = view('a', { awakeSince: 0, inFlight: 1, waiting: 1, oldest: 10, gpuShare: 0.5 })
-  expect(policy({ now: 100, models: [awake, view('b', { waiting: 1, oldest: 11, gpuShare: 0.5 })] })).toMatchObject({ wake: 'b', evict: [] })
+  expect(policy(snapshot(100, [awake, view('b', { waiting: 1, oldest: 11, gpuShare: 0.5 })]))).toMatchObject({ wake: 'b', evict: [] })
 })

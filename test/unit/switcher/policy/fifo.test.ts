@@ -4,10 +4,10 @@ import { fifo } from '../../../../lib/switcher/policy/fifo.ts'
 import { createPolicy } from '../../../../lib/switcher/policy/index.ts'
 import type { ModelView } from '../../../../lib/switcher/policy/policy.ts'
 import { property } from '../../../helpers/property.ts'
-import { view } from '../helper.ts'
+import { snapshot, view } from '../helper.ts'
 
 const now = 1_000
-const at = (minActive: number, models: ModelView[]) => fifo({ type: 'fifo', minActive })({ now, models })
+const at = (minActive: number, models: ModelView[]) => fifo({ type: 'fifo', minActive })(snapshot(now, models))
 const stay = { wake: undefined, evict: [], lookAgainAt: undefined }
 
 describe('fifo', () => {
@@ -83,8 +83,8 @@ describe('fifo', () => {
     fc.assert(fc.property(models, fc.constantFrom(0, 300), (models, minActive) => {
       const before = structuredClone(models)
       const policy = fifo({ type: 'fifo', minActive })
-      const first = policy({ now, models })
-      expect(policy({ now, models })).toEqual(first)
+      const first = policy(snapshot(now, models))
+      expect(policy(snapshot(now, models))).toEqual(first)
       expect(models).toEqual(before)
       expect(first.lookAgainAt ?? Infinity).toBeGreaterThan(now)
     }), property(200))
@@ -93,6 +93,6 @@ describe('fifo', () => {
 
 test('the option chooses the policy', () => {
   const models = [view('a', { awakeSince: now - 10 }), view('b', { waiting: 1, oldest: 1 })]
-  expect(createPolicy({ type: 'fifo', minActive: 0 })({ now, models })).toMatchObject({ wake: 'b' })
-  expect(createPolicy({ type: 'fifo', minActive: 11 })({ now, models })).toMatchObject({ wake: undefined, lookAgainAt: now + 1 })
+  expect(createPolicy({ type: 'fifo', minActive: 0 })(snapshot(now, models))).toMatchObject({ wake: 'b' })
+  expect(createPolicy({ type: 'fifo', minActive: 11 })(snapshot(now, models))).toMatchObject({ wake: undefined, lookAgainAt: now + 1 })
 })

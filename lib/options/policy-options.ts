@@ -1,0 +1,57 @@
+import type { Policy } from './policy-types.ts'
+
+/** Weighs what the others wait against what those of the awake model would wait. */
+export interface EvenHandedOptions {
+  type: 'even-handed'
+  /** How much waiting of others has to have piled up, as a share of what leaving inflicts. Default 0.5. Above 0. */
+  beta?: number
+  /** Milliseconds after which a request is overdue, or three times what going there and back takes, if that is more. Default 60 000. Minimum 0. */
+  maxWait?: number
+}
+
+/** Leave at the first request for another model, oldest first. */
+export interface FifoOptions {
+  type: 'fifo'
+  /** Milliseconds a model stays awake at least before another may take its place. Default 0. Minimum 0. */
+  minActive?: number
+}
+
+/** As `cost_aware` of llmux 0.9: collect requests until a switch pays. */
+export interface CostAwareOptions {
+  type: 'cost-aware'
+  /** Requests that have to wait for each second that the switch costs. Default 0.5. Minimum 0. */
+  amortizationFactor?: number
+  /** Milliseconds after which the first of them is reason enough. Default 2 000. Minimum 0. */
+  coalesceWindow?: number
+  /** Milliseconds after which a request is overdue. Default 15 000. Minimum 0. */
+  maxWait?: number
+}
+
+/** As `time_slice` of llmux 0.9: stay until the model has nothing to do. */
+export interface TimeSliceOptions {
+  type: 'time-slice'
+  /** Milliseconds a model stays awake at least, unless a request is overdue. Default 2 000. Minimum 0. */
+  minQuantum?: number
+  /** Milliseconds after which a request is overdue. Default 15 000. Minimum 0. */
+  maxWait?: number
+}
+
+/** Counts requests: no estimates but the switch cost. */
+export interface SimpleOptions {
+  type: 'simple'
+  /** Requests that have to wait for each one that the awake model works on. Default 3. Minimum 0. */
+  perRequest?: number
+  /** And for each second that the switch costs. Default 0.3. Minimum 0. */
+  perSecond?: number
+  /** Milliseconds after which a request is overdue. Default 120 000. Minimum 0. */
+  maxWait?: number
+}
+
+/** Policies with their options. */
+export type PolicyOptions = EvenHandedOptions | FifoOptions | CostAwareOptions | TimeSliceOptions | SimpleOptions
+
+/** Which policy decides when to switch, and to whom: one of ours, or a function of your own. */
+export type PolicyOption = PolicyOptions['type'] | PolicyOptions | Policy
+
+/** A policy's options with every default filled in. */
+export type ResolvedPolicy = Required<EvenHandedOptions> | Required<FifoOptions> | Required<CostAwareOptions> | Required<TimeSliceOptions> | Required<SimpleOptions>

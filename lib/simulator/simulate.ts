@@ -1,0 +1,161 @@
+import { LlmuxEvents } from '../events.ts'
+import type { TransitionChange } from '../events.ts'
+import type { PolicyOption } from '../options/types.ts'
+import { createPolicy } from '../switcher/policy/index.ts'
+import type { SwitchedModel } from '../switcher/slot.ts'
+import { Switcher } from '../switcher/switcher.ts'
+import { SimulationError } from '../errors.ts'
+import { SimulatedClock } from './clock.ts'
+import type { Costs } from './costs.ts'
+import { SimulatedEngines } from './engines.ts'
+import { waitStatistics } from './statistics.ts'
+import type { Wait, WaitStatistics } from './statistics.ts'
+import { Timeline } from './timeline.ts'
+import type { Arrival } from './traffic/arrival.ts'
+
+export interface SimulationOptions {
+  /** In the order of their times. */
+  arrivals: readonly Arrival[]
+  /** As the plugin's option `policy`. */
+  policy: PolicyOption
+  costs: Costs
+  /** Requests that an engine works on at once. Default 32. Minimum 1. */
+  maxConcurrency?: number
+  /** Who is awake when it begins. Default: the model of the first request. */
+  awake?: string
+  /** Where models live that share a GPU or have one of their own. Default: each takes the whole of GPU 0. */
+  placement?: Record<string, Partial<Pick<SwitchedModel, 'gpus' | 'gpuShare'>>>
+  /** Requests that come before it, in milliseconds, are served but not counted. Default 0. */
+  countFrom?: number
+  /** Whether to keep what a picture is drawn from. Default `false`. */
+  timeline?: boolean
+}
+
+export interface SimulationResult extends WaitStatistics {
+  switches: number
+  /** The share of the time from the first arrival to the last answer in which the GPU was going from one model to another. */
+  switching: number
+  /** That time, in milliseconds. */
+  duration: number
+  timeline?: Timeline
+}
+
+/** A policy that has let everybody wait for this long after the last arrival will let them wait for ever. Milliseconds. */
+const patience = 30 * 24 * 3_600_000
+
+/**
+ * Sends recorded or made-up requests through the switcher and the policy as they run in production, on a clock and on
+ * engines that are only simulated. The same input has the same result. Throws `LLMUX_ERR_SIMULATION` if the policy fails, or
+ * leaves somebody waiting for ever.
+ */
+export function simulate (options: SimulationOptions): SimulationResult {
+  return new Simulation(options).run()
+}
+
+class Simulation {
+  readonly #options: SimulationOptions
+  readonly #clock = new SimulatedClock(0)
+  readonly #switcher: Switcher
+  readonly #waits: Wait[] = []
+  readonly #timeline: Timeline | undefined
+  #next = 0
+  #served = 0
+  #switches = 0
+  #switching = 0
+  #failure: Error | undefined
+  readonly #awake: string
+
+  constructor (options: SimulationOptions) {
+    const { arrivals, policy, costs } = options
+    const models = [...new Set(arrivals.map(({ model }) => model))].sort()
+    this.#options = options
+    this.#awake = options.awake ?? arrivals[0]?.model ?? ''
+    if (options.timeline) this.#timeline = new Timeline(models)
+    const events = new LlmuxEvents()
+    events.on('transition', change => this.#moved(change))
+    events.on('warning', ({ error }) => this.#fail(error))
+    this.#switcher = new Switcher(models.map(id => switched(id, options)), {
+      engines: new SimulatedEngines(this.#clock, costs, this.#awake),
+      clock: this.#clock,
+      events,
+      policy: createPolicy(policy),
+      limits: { maxQueue: Infinity, maxQueueBytes: Infinity }
+    })
+  }
+
+  run (): SimulationResult {
+    const { arrivals } = this.#options
+    if (arrivals.length === 0) return this.#result()
+    this.#switcher.switchTo(this.#awake, { done: () => {}, failed: error => this.#fail(error) })
+    this.#clock.advance(0)
+    this.#switches = 0
+    this.#awaitNext()
+    const end = arrivals.at(-1)!.time + patience
+    while (this.#served < arrivals.length && this.#clock.now() < end && this.#clock.advanceToNext()) {
+      if (this.#failure !== undefined) throw this.#failure
+    }
+    const left = arrivals.length - this.#served
+    if (left > 0) throw new SimulationError(`${left} requests are still waiting after ${Math.round(this.#clock.now() / 1000)} s`)
+    return this.#result()
+  }
+
+  #result (): SimulationResult {
+    const duration = this.#clock.now() - (this.#options.arrivals[0]?.time ?? 0)
+    return {
+      ...waitStatistics(this.#waits),
+      switches: this.#switches,
+      switching: duration === 0 ? 0 : this.#switching / duration,
+      duration,
+      ...(this.#timeline && { timeline: this.#timeline })
+    }
+  }
+
+  /** Only the next arrival is on the clock: a million timers would make it slow. */
+  #awaitNext (): void {
+    const arrival = this.#options.arrivals[this.#next++]
+    if (arrival === undefined) return
+    const delay = arrival.time - this.#clock.now()
+    if (!(delay >= 0)) throw new SimulationError(`request ${this.#next} comes before the one ahead of it`)
+    this.#clock.setTimeout(() => {
+      this.#awaitNext()
+      this.#arrive(arrival)
+    }, delay)
+  }
+
+  #arrive ({ time, model, service }: Arrival): void {
+    this.#timeline?.waiting(model, time, 1)
+    this.#switcher.request(model, 0, {
+      granted: lease => {
+        const now = this.#clock.now()
+        this.#timeline?.waiting(model, now, -1)
+        if (time >= (this.#options.countFrom ?? 0)) this.#waits.push({ model, wait: now - time })
+        this.#clock.setTimeout(() => {
+          this.#served++
+          lease.release()
+        }, service)
+      },
+      refused: error => this.#fail(error)
+    })
+  }
+
+  /** Noted only: the switcher goes on whatever those it calls throw. */
+  #fail (error: Error): void {
+    this.#failure ??= new SimulationError(error.message, { cause: error })
+  }
+
+  #moved ({ time, model, from, to, evict, duration }: TransitionChange): void {
+    if (from === 'evicting' || from === 'waking') this.#switching += duration
+    if (from === 'waking' && to === 'idle') this.#switches++
+    const timeline = this.#timeline
+    if (timeline === undefined) return
+    if (to === 'draining') evict.forEach(id => timeline.state(id, time, 'draining'))
+    if (to === 'evicting') evict.forEach(id => timeline.state(id, time, 'asleep'))
+    if (to === 'waking') timeline.state(model, time, 'switching')
+    if (to === 'idle') from === 'waking' ? timeline.state(model, time, 'awake') : evict.forEach(id => timeline.state(id, time, 'awake'))
+  }
+}
+
+function switched (id: string, { maxConcurrency = 32, placement }: SimulationOptions): SwitchedModel {
+  // Nobody is turned away: what is compared is how long people wait.
+  return { id, gpus: [0], gpuShare: 1, ...placement?.[id], maxConcurrency, timeouts: { queue: Infinity, drain: Infinity, passive: Infinity } }
+}

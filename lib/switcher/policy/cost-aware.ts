@@ -1,0 +1,19 @@
+import type { CostAwareOptions } from '../../options/types.ts'
+import { awakeSince, decide, possibleMoves } from './moves.ts'
+import type { Policy } from './policy.ts'
+
+/**
+ * Serve at least as long as the switch will take; then leave when enough wait for what it costs, or the first of them has
+ * waited for the window; in any case when a request is overdue. The longest queue goes first.
+ */
+export function costAware ({ amortizationFactor, coalesceWindow, maxWait }: Required<CostAwareOptions>): Policy {
+  return snapshot => decide(snapshot, possibleMoves(snapshot, maxWait), {
+    overdueAt: ({ model }) => model.oldest! + maxWait,
+    dueAt: move => {
+      const { model, cost } = move
+      const enough = model.waiting >= Math.ceil(amortizationFactor * cost / 1_000)
+      return Math.max(awakeSince(move) + cost, enough ? snapshot.now : model.oldest! + coalesceWindow)
+    },
+    score: ({ model }) => model.waiting
+  })
+}
