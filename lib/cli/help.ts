@@ -3,7 +3,7 @@ export const help = `fastify-llmux: several language models on one GPU, behind o
 
 usage: fastify-llmux COMMAND --config FILE [options]
 
-  serve      run a gateway       --port N --host ADDRESS    default: 127.0.0.1:3000
+  serve      run a gateway     --port N --host ADDRESS  default: 127.0.0.1:3000
   validate   start each model, let it sleep and wake, and say which levels are safe
                --model NAME      only this one; may be repeated
                --level 1,2,3     only these
