@@ -73,6 +73,12 @@ export const GpuBlockedError = make<[string, string]>('GPU_BLOCKED', 'model `%s`
 export const LeaseEndedError = make<[string]>('LEASE_ENDED', 'the lease on model `%s` has ended', 500)
 /** A warning: a policy threw, or decided something that cannot be. */
 export const PolicyError = make<[string]>('POLICY', 'the policy failed, and fifo took its turn: %s', 500)
+/** A warning: waits may be longer than the queue allows. */
+export const LongWaitError = make<[number, number]>('LONG_WAIT', 'a request may have to wait %d ms for its model, but is refused after %d ms: lower timeouts.drain, or raise timeouts.queue', 503)
+/** A warning: what was learned could not be read or kept. */
+export const LearnedFileError = make<[string, string]>('LEARNED_FILE', 'the file %s of what has been learned cannot be used: %s', 500)
+/** A warning: recording has ended. */
+export const RecordError = make<[string, string]>('RECORD', 'nothing more is recorded in %s: %s', 500)
 /** A warning: the next start may fail for lack of memory. */
 export const MemoryTimeoutError = make<[number]>('MEMORY_TIMEOUT', 'GPU memory did not come back within %d ms', 503)
 /** A warning: without it, the end of the processes is all there is to go by. */

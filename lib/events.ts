@@ -44,6 +44,10 @@ export interface TransitionChange extends StateChange<TransitionPhase> {
 export interface RequestChange extends StateChange<RequestState> {
   /** The lease's or waiter's number, unique in this process. */
   id: number
+  /** Bytes of its body, if `from` is `arrived`. */
+  input?: number
+  /** Bytes of the engine's answer, as far as they are known, if `from` is `granted`. */
+  output?: number
 }
 
 /** Something went wrong that did not change a state. */

@@ -6,9 +6,12 @@ import { LlmuxEvents } from './events.ts'
 import { gateway } from './gateway/gateway.ts'
 import { decorateRequest } from './gateway/request-model.ts'
 import { enginePort } from './host/engine-port.ts'
+import { warnOfLongWaits } from './host/fairness.ts'
+import { LearnedFile } from './host/learned-file.ts'
 import { Llmux } from './host/llmux.ts'
 import { logEvents, logLines } from './host/log.ts'
 import { preload } from './host/preload.ts'
+import { Recorder } from './host/record/record.ts'
 import { closeOnSignals, closeWithServer } from './host/shutdown.ts'
 import { knownRoutes, resolveOptions } from './options/index.ts'
 import type { LlmuxOptions, ResolvedOptions } from './options/index.ts'
@@ -32,8 +35,9 @@ async function llmux (fastify: FastifyInstance, given: LlmuxOptions): Promise<vo
   const options = resolveOptions(given)
   registered.add(fastify.server)
   const events = new LlmuxEvents()
-  const floors = build(fastify, options, events)
   logEvents(events, fastify.log)
+  const floors = build(fastify, options, events)
+  warnOfLongWaits(options, { ...floors, events, clock })
   fastify.decorate('llmux', new Llmux({ options, events, ...floors }))
   // The scope that we are registered in may have a prefix of its own.
   decorateRequest(fastify, knownRoutes.filter(route => options.routes.includes(route.path)), { ...options, prefix: fastify.prefix + options.prefix })
@@ -49,9 +53,26 @@ function build (fastify: FastifyInstance, options: ResolvedOptions, events: Llmu
     options, clock, events, onLine: logLines(fastify.log, options.engineLogLevel), onLost: (id, error) => switcher.lost(id, error)
   })
   const switcher: Switcher = new Switcher(options.models, {
-    engines: enginePort(orchestrator), clock, events, policy: createPolicy(options.policy), limits: options
+    engines: enginePort(orchestrator), clock, events, policy: record(fastify, options, events), limits: options, ...keepLearned(fastify, options, events)
   })
   return { orchestrator, switcher }
+}
+
+/** The policy; what it decides is recorded, if that is asked for, and what it is asked to serve. */
+function record (fastify: FastifyInstance, options: ResolvedOptions, events: LlmuxEvents) {
+  const recorder = new Recorder(options.record, { events, clock })
+  fastify.addHook('onClose', async () => await recorder.close())
+  return recorder.policy(createPolicy(options.policy))
+}
+
+/** What earlier runs have learned, and what this one learns for the next. */
+function keepLearned (fastify: FastifyInstance, { learnedFile }: ResolvedOptions, events: LlmuxEvents) {
+  if (learnedFile === undefined) return {}
+  const file = new LearnedFile({ path: learnedFile, clock, events })
+  const learned = file.read()
+  file.keep(learned)
+  fastify.addHook('onClose', async () => file.write(learned))
+  return { learned }
 }
 
 export default fp(llmux, { fastify: '5.x', name: 'fastify-llmux' })

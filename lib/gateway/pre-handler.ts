@@ -4,8 +4,12 @@ import type { ResolvedOptions } from '../options/index.ts'
 import type { Orchestrator } from '../orchestrator/orchestrator.ts'
 import { unknownModel } from '../unknown-model.ts'
 import type { Fallback } from './fallback.ts'
+import { requestDetails } from './request-details.ts'
+import type { DetailOptions } from './request-details.ts'
 import type { WedgeWatch } from './wedge-watch.ts'
+import type { RequestDetails } from '../switcher/admission.ts'
 import type { Lease } from '../switcher/lease.ts'
+import type { Comeback } from '../switcher/queue.ts'
 import type { Switcher } from '../switcher/switcher.ts'
 import { isOver, whenOver } from './when-over.ts'
 import { ClientLeftError, Passage } from './relay/passage.ts'
@@ -25,6 +29,8 @@ export interface Gate {
   stalled: (id: string) => number
   /** What finds out that an engine has stopped answering. */
   watchOf: (id: string) => WedgeWatch
+  /** What requests are told apart by. */
+  details: DetailOptions
   /** Where requests for models that are not ours go. */
   fallback: Fallback | undefined
 }
@@ -65,6 +71,7 @@ export function preHandler (gate: Gate): RelayOptions['preHandler'] {
 
 function hold (gate: Gate, id: string, request: FastifyRequest, reply: FastifyReply, body: Buffer, done: Done): void {
   const since = gate.clock.now()
+  const details = requestDetails(request, gate.details)
   let passage: Passage | undefined
   // Watched before anything can wait: whoever leaves in between is not missed.
   whenOver(request, reply, gate.switcher.atOnce, () => {
@@ -75,21 +82,23 @@ function hold (gate: Gate, id: string, request: FastifyRequest, reply: FastifyRe
   })
   const leave = gate.switcher.request(id, body.length, {
     granted: lease => {
-      passage = new Passage(pathOf(gate, request), reply.raw, engineLink(gate, lease, body.length, since))
+      passage = new Passage(pathOf(gate, request), reply.raw, engineLink(gate, lease, body.length, { since, ...details }))
       setErrand(request, { passage, body })
       done()
     },
     refused: done
-  })
+  }, details)
 }
 
-function engineLink ({ clock, switcher, orchestrator, replay, stalled, watchOf }: Gate, lease: Lease, bytes: number, since: number): EngineLink {
+type Origin = Pick<Comeback, 'since'> & Pick<RequestDetails, 'priority' | 'mayCauseSwitch'>
+
+function engineLink ({ clock, switcher, orchestrator, replay, stalled, watchOf }: Gate, lease: Lease, bytes: number, { since, ...details }: Origin): EngineLink {
   const id = lease.model
   return {
     lease,
     replay,
     endpoint: () => orchestrator.endpoint(id),
-    renew: (suspect, answer) => switcher.request(id, bytes, answer, { comeback: { since, suspect } }),
+    renew: (suspect, answer) => switcher.request(id, bytes, answer, { ...details, comeback: { since, suspect } }),
     silent: request => watchOf(id).add(request),
     heard: request => watchOf(id).delete(request),
     stall: { clock, limit: stalled(id), othersWait: () => switcher.contended(id) },

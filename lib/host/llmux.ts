@@ -4,6 +4,7 @@ import type { Orchestrator } from '../orchestrator/orchestrator.ts'
 import type { Lease } from '../switcher/lease.ts'
 import type { Switcher } from '../switcher/switcher.ts'
 import { unknownModel } from '../unknown-model.ts'
+import { promisedWait } from './fairness.ts'
 import { HostLease } from './host-lease.ts'
 
 export interface AcquireOptions {
@@ -11,6 +12,10 @@ export interface AcquireOptions {
   signal?: AbortSignal
   /** What the waiting request holds in memory, in bytes, for `maxQueueBytes`. Default 0. */
   bytes?: number
+  /** From -5 to 5, higher goes first; each step counts as 5 s of waiting. Default 0. */
+  priority?: number
+  /** Whether the model may be woken for it; if not, it waits at most `timeouts.passive` for it to be awake anyway. Default true. */
+  mayCauseSwitch?: boolean
 }
 
 export interface LlmuxContext {
@@ -39,18 +44,21 @@ export class Llmux {
     return {
       ...rest,
       models: options.models.map(({ id, aliases, adapters }) => {
-        const { inFlight, waiting, oldest } = views.get(id)!
-        return { name: id, aliases, adapters, ...orchestrator.snapshot(id), inFlight, waiting, oldest }
-      })
+        const { inFlight, waiting, passive, oldest, serviceTime, drainTime, arrivalRate, averageWaiting } = views.get(id)!
+        const learned = { serviceTime, drainTime, arrivalRate, averageWaiting }
+        return { name: id, aliases, adapters, ...orchestrator.snapshot(id), inFlight, waiting, passive, oldest, learned }
+      }),
+      costs: switcher.learned.costs,
+      longestWait: promisedWait(options, switcher)
     }
   }
 
   /**
    * Waits in the model's queue like any request, and resolves with a lease on the awake model.
    *
-   * @throws {ModelNotFoundError | QueueFullError | QueueTimeoutError | ClosingError} or why the model could not be brought up.
+   * @throws {ModelNotFoundError | QueueFullError | QueueTimeoutError | PassiveTimeoutError | ClosingError} or why the model could not be brought up.
    */
-  async acquire (model: string, { signal, bytes = 0 }: AcquireOptions = {}): Promise<HostLease> {
+  async acquire (model: string, { signal, bytes = 0, ...details }: AcquireOptions = {}): Promise<HostLease> {
     const { switcher, orchestrator } = this.#context
     const id = this.#id(model)
     signal?.throwIfAborted()
@@ -64,7 +72,7 @@ export class Llmux {
       const leave = switcher.request(id, bytes, {
         granted: lease => { stopListening(); resolve(lease) },
         refused: error => { stopListening(); reject(error) }
-      })
+      }, details)
     })
     return new HostLease(lease, orchestrator.endpoint(id))
   }

@@ -1,5 +1,5 @@
 import { knownRoutes } from './routes.ts'
-import type { CostAwareOptions, EvenHandedOptions, FifoOptions, LlmuxOptions, ModelOptions, ModelTimeouts, SimpleOptions, TimeSliceOptions, Timeouts } from './types.ts'
+import type { CostAwareOptions, EvenHandedOptions, FifoOptions, LlmuxOptions, ModelOptions, ModelTimeouts, RecordOptions, SimpleOptions, TimeSliceOptions, Timeouts } from './types.ts'
 
 /** `description` says what is allowed, in words that follow the option's path; `writeOnly` keeps a value out of messages. */
 export interface Schema {
@@ -140,6 +140,10 @@ export const optionsSchema = objectOf<LlmuxOptions>('must be an object', {
     description: 'must be empty or a path that starts with / and does not end with it, of letters, digits and - . _ ~'
   },
   policy: policy(),
+  priority: ifType('boolean', boolean, { isFunction: true, description: 'must be true, false or a function' }),
+  mayCauseSwitch: { isFunction: true, description: 'must be a function' },
+  learnedFile: word,
+  record: objectOf<RecordOptions>('must be an object of paths', { arrivals: word, decisions: word }),
   engineLogLevel: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
   closeWithGrace: boolean,
   routes: listOf(routeSchema, 'must be a list of routes, none twice', { uniqueItems: true }),

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import type { PolicyOption, ResolvedPolicy } from './policy-options.ts'
 import type { Policy } from './policy-types.ts'
 
@@ -118,6 +119,14 @@ export interface ModelOptions {
 /** The levels of Fastify's logger. */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
 
+/** Files that grow with every line. Nothing of what clients send or get is in them but its size. */
+export interface RecordOptions {
+  /** A CSV file of the requests that were served, for the simulator: `time_s,model,service_s,input_bytes,output_bytes`. Default: none. */
+  arrivals?: string
+  /** A file of what the policy was asked and what it answered, a line of JSON for each decision. Default: none. */
+  decisions?: string
+}
+
 /** Options of the plugin. Unknown keys are refused. */
 export interface LlmuxOptions {
   /** The models by name: what clients write in `model`. At least one. */
@@ -128,6 +137,17 @@ export interface LlmuxOptions {
   prefix?: string
   /** When to switch, and to whom. Default `'even-handed'`. */
   policy?: PolicyOption
+  /**
+   * Whether requests have priorities, whole numbers from -5 to 5, higher first: `true` takes them from the header
+   * `x-llmux-priority`, a function from the request. Each step counts as 5 s of waiting, so that nobody starves. Default `false`.
+   */
+  priority?: boolean | ((request: FastifyRequest) => number)
+  /** Whether a model may be woken for a request. If not, it is served only while its model is awake anyway. Default: for all of them. */
+  mayCauseSwitch?: (request: FastifyRequest) => boolean
+  /** A file that keeps what has been learned of models and switches for the next run. Default: nothing is kept. */
+  learnedFile?: string
+  /** What is recorded. Default: nothing. */
+  record?: RecordOptions
   /** Level at which the engines' output is logged. Default `'debug'`. */
   engineLogLevel?: LogLevel
   /** Whether to close the server on SIGTERM and SIGINT. Default: only when nobody else listens for SIGTERM or SIGINT. */
@@ -169,13 +189,15 @@ export interface ResolvedModel extends Required<Omit<ModelOptions, 'port' | 'tim
 }
 
 /** The plugin's options with every default filled in. */
-export interface ResolvedOptions extends Required<Omit<LlmuxOptions, 'models' | 'closeWithGrace' | 'gpuMemoryCommand' | 'defaultModel' | 'fallbackUpstream' | 'timeouts' | 'policy' | 'command'>> {
+export interface ResolvedOptions extends Required<Omit<LlmuxOptions, 'models' | 'closeWithGrace' | 'gpuMemoryCommand' | 'defaultModel' | 'fallbackUpstream' | 'timeouts' | 'policy' | 'command' | 'mayCauseSwitch' | 'learnedFile'>> {
   models: ResolvedModel[]
   /** Every name, alias and adapter, and the id of the engine that serves it. */
   names: Map<string, string>
   policy: ResolvedPolicy | Policy
   closeWithGrace: boolean | undefined
   gpuMemoryCommand: string[] | false | undefined
+  mayCauseSwitch: ((request: FastifyRequest) => boolean) | undefined
+  learnedFile: string | undefined
   defaultModel: string | undefined
   fallbackUpstream: string | undefined
   timeouts: Required<Timeouts>

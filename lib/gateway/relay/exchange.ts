@@ -55,6 +55,7 @@ export class Exchange implements AttemptListener {
     const body = new ResponseBody({
       response: passage.response,
       stall: passage.link?.stall,
+      passed: bytes => passage.passed(bytes),
       resume: () => controller.resume(),
       abandoned: reason => passage.abort(reason)
     })

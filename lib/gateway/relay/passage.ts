@@ -89,6 +89,11 @@ export class Passage {
     this.#controller?.abort(reason)
   }
 
+  /** Counts what the engine has answered. */
+  passed (bytes: number): void {
+    if (this.#lease !== undefined) this.#lease.output += bytes
+  }
+
   /** The target has nothing more to do with it. */
   end (): void {
     this.#ended = true

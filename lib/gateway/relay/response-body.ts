@@ -15,6 +15,8 @@ export interface ResponseBodyOptions {
   response: ServerResponse
   /** How long the reader may read nothing; undefined if it does not matter. */
   stall: StallLimit | undefined
+  /** So many bytes have come from the engine. */
+  passed: (bytes: number) => void
   /** There is room again. */
   resume: () => void
   /** The reader is gone, or has had enough. */
@@ -35,6 +37,7 @@ export class ResponseBody extends Readable {
 
   /** Returns whether there is room for more. */
   add (chunk: Buffer): boolean {
+    this.#options.passed(chunk.length)
     const room = this.push(chunk)
     if (!room && this.#stallTimer === undefined) this.#watchReader()
     return room

@@ -23,6 +23,7 @@ describe('with only a model\'s name given', () => {
         health: 5_000,
         drain: 300_000,
         queue: 600_000,
+        passive: 60_000,
         wedged: 60_000,
         stalled: 60_000,
         memory: 30_000,
@@ -44,7 +45,11 @@ describe('with only a model\'s name given', () => {
     expect(top).toEqual({
       names: new Map([['a', 'a']]),
       prefix: '',
-      policy: { type: 'fifo', minActive: 0 },
+      policy: { type: 'even-handed', beta: 0.5, maxWait: 60_000 },
+      priority: false,
+      mayCauseSwitch: undefined,
+      learnedFile: undefined,
+      record: {},
       engineLogLevel: 'debug',
       closeWithGrace: undefined,
       routes: knownRoutes.map(route => route.path),
@@ -67,6 +72,7 @@ describe('with only a model\'s name given', () => {
         body: 60_000,
         drain: 300_000,
         queue: 600_000,
+        passive: 60_000,
         grace: 30_000,
         wedged: 60_000,
         stalled: 60_000,
@@ -108,6 +114,12 @@ test('the policy may be a word or an object', () => {
   expect(withTop({ policy: 'fifo' }).policy).toEqual({ type: 'fifo', minActive: 0 })
   expect(withTop({ policy: { type: 'fifo' } }).policy).toEqual({ type: 'fifo', minActive: 0 })
   expect(withTop({ policy: { type: 'fifo', minActive: 5_000 } }).policy).toEqual({ type: 'fifo', minActive: 5_000 })
+  expect(withTop({ policy: { type: 'simple', perRequest: 1 } }).policy).toEqual({ type: 'simple', perRequest: 1, perSecond: 0.3, maxWait: 120_000 })
+})
+
+test('the policy may be a function', () => {
+  const policy = () => ({ wake: undefined, evict: [], lookAgainAt: undefined })
+  expect(withTop({ policy }).policy).toBe(policy)
 })
 
 test('the header\'s name is put in lower case, as Node gives it', () => {

@@ -16,10 +16,10 @@ afterEach(() => {
 describe('only own properties are options', () => {
   test('a polluted prototype sets nothing', () => {
     const expected = withModel({})
-    for (const key of ['port', 'command', 'policy', 'timeouts', 'prefix', 'defaultModel', 'sleepLevel', 'start', 'minActive', 'fallbackUpstream']) pollute(key, 9)
+    for (const key of ['port', 'command', 'policy', 'timeouts', 'prefix', 'defaultModel', 'sleepLevel', 'start', 'beta', 'maxWait', 'fallbackUpstream']) pollute(key, 9)
     const options = withModel({})
     const { models, names, ...top } = options
-    expect(top).toMatchObject({ prefix: '', policy: { type: 'fifo', minActive: 0 }, defaultModel: undefined, fallbackUpstream: undefined })
+    expect(top).toMatchObject({ prefix: '', policy: { type: 'even-handed', beta: 0.5, maxWait: 60_000 }, defaultModel: undefined, fallbackUpstream: undefined })
     expect(modelOf(options)).toMatchObject({ port: undefined, command: 'vllm', sleepLevel: 1, timeouts: { start: 300_000 } })
     expect(Object.keys(options)).toEqual(Object.keys(expected))
   })

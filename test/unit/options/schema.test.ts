@@ -4,6 +4,7 @@ import { refusal, modelOf, withModel, withTop, resolve } from './helper.ts'
 
 const millisecond = 'must be a whole number from 1 to 2147483647 (milliseconds)'
 const boolean = 'must be true or false'
+const policies = '"even-handed", "fifo", "cost-aware", "time-slice", or "simple"'
 const name = 'must be a name: not empty, without control characters, white space at its ends or a dash at its start'
 
 /** What is accepted, and what is refused with which words. */
@@ -12,7 +13,7 @@ interface Case {
   bad: Array<[value: unknown, path: string, words: string]>
 }
 
-const timeoutNames = ['start', 'sleep', 'wake', 'reload', 'resetPrefixCache', 'health', 'drain', 'queue', 'wedged', 'stalled', 'memory', 'stop']
+const timeoutNames = ['start', 'sleep', 'wake', 'reload', 'resetPrefixCache', 'health', 'drain', 'queue', 'passive', 'wedged', 'stalled', 'memory', 'stop']
 
 const modelCases: Record<string, Case> = {
   path: {
@@ -107,14 +108,33 @@ const topCases: Record<string, Case> = {
       [value, '', 'must be empty or a path that starts with / and does not end with it'])
   },
   policy: {
-    good: ['fifo', { type: 'fifo' }, { type: 'fifo', minActive: 0 }],
+    good: [
+      'fifo', 'even-handed', 'cost-aware', 'time-slice', 'simple', () => {},
+      { type: 'fifo' }, { type: 'fifo', minActive: 0 },
+      { type: 'even-handed', beta: 0.01, maxWait: 0 },
+      { type: 'cost-aware', amortizationFactor: 0, coalesceWindow: 0, maxWait: 0 },
+      { type: 'time-slice', minQuantum: 0, maxWait: 0 },
+      { type: 'simple', perRequest: 0, perSecond: 0.5, maxWait: 0 }
+    ],
     bad: [
-      ['lru', '', 'must be "fifo", not "lru"'],
-      [true, '', 'must be "fifo", not true'],
-      [{}, '.type', 'must be "fifo", but is missing'],
-      [{ type: 'lru' }, '.type', 'must be "fifo", not "lru"'],
-      [{ type: 'fifo', minActive: -1 }, '.minActive', 'must be a whole number from 0 to 2147483647 (milliseconds), not -1']
+      ['lru', '', `must be ${policies}, not "lru"`],
+      [true, '', `must be ${policies}, an object or a function, not true`],
+      [{}, '.type', `must be ${policies}, but is missing`],
+      [{ type: 'lru' }, '.type', `must be ${policies}, not "lru"`],
+      [{ type: 'fifo', minActive: -1 }, '.minActive', 'must be a whole number from 0 to 2147483647 (milliseconds), not -1'],
+      [{ type: 'even-handed', beta: 0 }, '.beta', 'must be a number above 0, not 0'],
+      [{ type: 'even-handed', maxWait: 0.5 }, '.maxWait', 'must be a whole number from 0 to 2147483647 (milliseconds), not 0.5'],
+      [{ type: 'cost-aware', amortizationFactor: -1 }, '.amortizationFactor', 'must be a number of at least 0, not -1'],
+      [{ type: 'time-slice', minQuantum: '1' }, '.minQuantum', 'must be a whole number from 0'],
+      [{ type: 'simple', perSecond: '1' }, '.perSecond', 'must be a number of at least 0, not "1"']
     ]
+  },
+  priority: { good: [true, false, () => 0], bad: [[1, '', 'must be true, false or a function, not 1']] },
+  mayCauseSwitch: { good: [() => true], bad: [[false, '', 'must be a function, not false']] },
+  learnedFile: { good: ['/var/lib/llmux/learned.json'], bad: [['', '', 'must be a string that is not empty'], [true, '', 'must be a string that is not empty, not true']] },
+  record: {
+    good: [{}, { arrivals: 'a.csv' }, { decisions: 'b.jsonl' }],
+    bad: [['a.csv', '', 'must be an object of paths, not "a.csv"'], [{ arrivals: true }, '.arrivals', 'must be a string that is not empty, not true']]
   },
   engineLogLevel: {
     good: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],

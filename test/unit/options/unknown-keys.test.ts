@@ -7,7 +7,7 @@ const misspelt = (word: string): string => word.slice(0, -2) + word.slice(-1)
 
 const top = Object.keys(optionsSchema.properties)
 const model = ['path', 'aliases', 'adapters', 'args', 'env', 'command', 'timeouts', 'preload', 'maxConcurrency', 'warmup', 'port', 'sleepLevel', 'sleepMode', 'gpus', 'gpuShare']
-const timeouts = ['start', 'sleep', 'wake', 'reload', 'resetPrefixCache', 'health', 'drain', 'queue', 'wedged', 'stalled', 'memory', 'stop']
+const timeouts = ['start', 'sleep', 'wake', 'reload', 'resetPrefixCache', 'health', 'drain', 'queue', 'passive', 'wedged', 'stalled', 'memory', 'stop']
 
 test.each(top)('%s misspelt at the top is refused with the right word', option => {
   expect(refusal(() => withTop({ [misspelt(option)]: 1 }))).toBe(`${misspelt(option)} is unknown: did you mean ${option}?`)
@@ -27,6 +27,8 @@ test.each(timeouts)('timeouts.%s misspelt in a model is refused with the right w
 
 test('a policy\'s option misspelt is refused with the right word', () => {
   expect(refusal(() => withTop({ policy: { type: 'fifo', minActve: 1 } }))).toBe('policy.minActve is unknown: did you mean minActive?')
+  expect(refusal(() => withTop({ policy: { type: 'even-handed', betta: 1 } }))).toBe('policy.betta is unknown: did you mean beta?')
+  expect(refusal(() => withTop({ policy: { type: 'simple', minActive: 1 } }))).toContain('policy.minActive is unknown')
 })
 
 test('another way of writing words is recognised', () => {

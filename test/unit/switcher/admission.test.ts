@@ -43,7 +43,7 @@ describe('a request', () => {
     const asked = ask()
     expect(asked.lease).toMatchObject({ model: 'a', since: clock.now() })
     expect(slot.leases).toEqual(new Set([asked.lease]))
-    expect(changes).toEqual([{ id: expect.any(Number), time: clock.now(), model: 'a', from: 'arrived', to: 'granted', reason: 'the model is awake', duration: 0 }])
+    expect(changes).toEqual([{ id: expect.any(Number), time: clock.now(), model: 'a', from: 'arrived', to: 'granted', reason: 'the model is awake', duration: 0, input: 0 }])
     expect(changes[0]!.id).toBe(asked.lease!.id)
   })
 
@@ -165,7 +165,7 @@ describe('a lease', () => {
     expect(slot.leases.size).toBe(0)
     expect(onChange).toHaveBeenCalledOnce()
     expect(changes.at(-1)).toEqual({
-      id: lease.id, time: clock.now(), model: 'a', from: 'granted', to: how, duration: 70, reason: how === 'released' ? 'done' : 'because', ...(how !== 'released' && { error })
+      id: lease.id, time: clock.now(), model: 'a', from: 'granted', to: how, duration: 70, output: 0, reason: how === 'released' ? 'done' : 'because', ...(how !== 'released' && { error })
     })
   })
 })

@@ -1,0 +1,68 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { Ajv } from 'ajv'
+import type { Clock } from '../clock.ts'
+import { LearnedFileError } from '../errors.ts'
+import type { LlmuxEvents } from '../events.ts'
+import { Learned } from '../switcher/learned/learned.ts'
+import type { Knowledge } from '../switcher/learned/learned.ts'
+
+export interface LearnedFileContext {
+  path: string
+  clock: Clock
+  events: LlmuxEvents
+}
+
+const milliseconds = { type: 'number', minimum: 0 }
+const byModel = (value: object) => ({ type: 'object', additionalProperties: value })
+const isKnowledge = new Ajv({ strict: true }).compile<Knowledge>({
+  type: 'object',
+  required: ['costs', 'models'],
+  properties: {
+    costs: { type: 'object', required: ['wakes', 'starts'], properties: { wakes: byModel(byModel(milliseconds)), starts: byModel(milliseconds) } },
+    models: byModel({ type: 'object', properties: { serviceTime: milliseconds, drainTime: milliseconds } })
+  }
+})
+
+/** What has been learned, kept in a file from one run to the next. It may fail: nothing but learning anew is lost by it. */
+export class LearnedFile {
+  readonly #context: LearnedFileContext
+
+  constructor (context: LearnedFileContext) {
+    this.#context = context
+  }
+
+  read (): Learned {
+    try {
+      const content: unknown = JSON.parse(readFileSync(this.#context.path, 'utf8'))
+      if (isKnowledge(content)) return new Learned(content)
+      this.#warn('it has other content', undefined)
+    } catch (error) {
+      // Not there before the first run.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#warn((error as Error).message, error)
+    }
+    return new Learned()
+  }
+
+  /** Whole or not at all: what is there is replaced by a file that is complete. */
+  write (learned: Learned): void {
+    const { path } = this.#context
+    const temporary = `${path}.${process.pid}.tmp`
+    try {
+      // Small, seldom written, and to be there even if the process ends at once.
+      writeFileSync(temporary, `${JSON.stringify(learned)}\n`)
+      renameSync(temporary, path)
+    } catch (error) {
+      this.#warn((error as Error).message, error)
+    }
+  }
+
+  /** Writes after each switch, the only time at which something worth the effort has been learned, and when asked to. */
+  keep (learned: Learned): void {
+    this.#context.events.on('transition', ({ to }) => { if (to === 'idle') queueMicrotask(() => this.write(learned)) })
+  }
+
+  #warn (why: string, cause: unknown): void {
+    const { path, clock, events } = this.#context
+    events.emit('warning', { time: clock.now(), model: undefined, error: new LearnedFileError(path, why, { cause }) })
+  }
+}

@@ -1,0 +1,63 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import type { LlmuxEvents } from '../../events.ts'
+
+/** What is read of a file to find its last line, in bytes: no line is nearly as long. */
+const tail = 64 * 1024
+
+export const arrivalColumns = 'time_s,model,service_s,input_bytes,output_bytes'
+
+interface Arrival {
+  /** Milliseconds since the first one. */
+  time: number
+  input: number
+}
+
+/**
+ * Writes a line for each request that was served, when it ends: when it came, in seconds from the first one (`offset`
+ * milliseconds, where an earlier run ended), for which model, how long it was in the engine, and its sizes. A request
+ * that was not served shows no time in the engine, and is left out.
+ */
+export function recordArrivals (events: LlmuxEvents, write: (line: string) => void, offset: number): void {
+  const arrivals = new Map<number, Arrival>()
+  let begin: number | undefined
+  events.on('request', ({ id, time, from, to, duration, model, input = 0, output = 0 }) => {
+    if (from === 'arrived') arrivals.set(id, { time: time - (begin ??= time), input })
+    if (to === 'granted' || to === 'queued') return
+    const arrival = arrivals.get(id)
+    arrivals.delete(id)
+    if (arrival === undefined || to !== 'released') return
+    write([seconds(offset + arrival.time), field(model), seconds(duration), arrival.input, output].join(','))
+  })
+}
+
+/** The time in the last line of a file of arrivals, in milliseconds; undefined if there is no such line. */
+export function lastTime (path: string): number | undefined {
+  const last = lastLine(path)
+  const time = Number(last?.split(',', 1)[0] || NaN)
+  return Number.isFinite(time) ? time * 1_000 : undefined
+}
+
+function lastLine (path: string): string | undefined {
+  let file: number | undefined
+  try {
+    file = openSync(path, 'r')
+    const { size } = fstatSync(file)
+    const bytes = Buffer.alloc(Math.min(size, tail))
+    readSync(file, bytes, 0, bytes.length, size - bytes.length)
+    return bytes.toString('utf8').trimEnd().split('\n').at(-1)
+  } catch {
+    // Not there yet, or not to be read: whoever writes to it will say so.
+    return undefined
+  } finally {
+    if (file !== undefined) closeSync(file)
+  }
+}
+
+function seconds (milliseconds: number): number {
+  return Math.round(milliseconds) / 1_000
+}
+
+/** Names may have commas and quotes. */
+function field (text: string): string {
+  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}

@@ -1,0 +1,37 @@
+#!/usr/bin/env node
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { LlmuxError } from '../errors.ts'
+import { jobOf } from './cli/arguments.ts'
+import type { Job } from './cli/arguments.ts'
+import { help } from './cli/help.ts'
+import { UsageError } from './cli/usage-error.ts'
+import { picture } from './picture.ts'
+import { simulate } from './simulate.ts'
+import type { SimulationResult } from './simulate.ts'
+import { table } from './table.ts'
+
+try {
+  const job = jobOf(process.argv.slice(2))
+  if (job === undefined) console.log(help)
+  else print(job, run(job))
+} catch (error) {
+  if (!(error instanceof UsageError || error instanceof LlmuxError)) throw error
+  console.error(`${error.message}\n(--help says how it is used)`)
+  process.exitCode = 2
+}
+
+function run ({ policies, ...job }: Job): Record<string, SimulationResult> {
+  if (job.picture !== undefined) mkdirSync(job.picture, { recursive: true })
+  return Object.fromEntries(Object.entries(policies).map(([name, policy]) => {
+    const { timeline, ...result } = simulate({ ...job, policy, timeline: job.picture !== undefined })
+    const file = `${name.replace(/[^\w.-]+/g, '-').replace(/^-|-$/g, '')}.svg`
+    if (timeline !== undefined) writeFileSync(join(job.picture!, file), picture(timeline, { title: name }))
+    return [name, result]
+  }))
+}
+
+function print ({ json, arrivals }: Job, results: Record<string, SimulationResult>): void {
+  if (json) return console.log(JSON.stringify(results, undefined, 2))
+  console.log(`${arrivals.length} requests; how long they wait, in seconds\n\n${table(results)}`)
+}

@@ -1,0 +1,168 @@
+import { describe, expect, test } from 'vitest'
+import { evenHanded } from '../../../../lib/switcher/policy/even-handed.ts'
+import { harmonic, servingTime } from '../../../../lib/switcher/policy/serving-time.ts'
+import type { ModelView } from '../../../../lib/switcher/policy/policy.ts'
+import { snapshot, view } from '../helper.ts'
+
+const now = 1_000_000
+const policy = evenHanded({ type: 'even-handed', beta: 0.5, maxWait: 60_000 })
+/** Those who came at these times, each with its own age. */
+const waiters = (...ages: number[]): Partial<ModelView> =>
+  ({ waiting: ages.length, oldest: now - Math.max(...ages), age: ages.reduce((sum, age) => sum + age, 0) })
+const awake = (more: Partial<ModelView> = {}) => view('a', { awakeSince: now - 100_000, ...more })
+const decide = (models: ModelView[], costs = {}) => policy(snapshot(now, models, costs))
+
+// Everything at 10 s to and fro and 4 s in the engine: y = 24 s with nobody in flight.
+describe('worth it: what the others wait against what leaving inflicts', () => {
+  test('an idle model that nobody asks for is left at once', () => {
+    expect(decide([awake(), view('b', waiters(0))])).toEqual({ wake: 'b', evict: ['a'], lookAgainAt: undefined })
+  })
+
+  // 0.5 · ½ · λ · 24² s = 10 s by the time of the switch for λ = 0.0694/s: then a waiter that has just come is enough.
+  const lambda = 10_000 / (0.25 * 24_000 ** 2)
+
+  test('one is left when the waiting until the switch is over is worth it, and not before', () => {
+    expect(decide([awake({ arrivalRate: lambda * 0.999 }), view('b', waiters(0))]).wake).toBe('b')
+    expect(decide([awake({ arrivalRate: lambda * 1.001 }), view('b', waiters(0))]).wake).toBeUndefined()
+  })
+
+  test('says when it will be', () => {
+    const { wake, lookAgainAt } = decide([awake({ arrivalRate: lambda * 1.05 }), view('b', waiters(0))])
+    expect(wake).toBeUndefined()
+    expect(lookAgainAt).toBeCloseTo(now + 500, 3)
+    expect(decide([awake({ arrivalRate: lambda * 1.05 }), view('b', waiters(500))]).wake).toBe('b')
+  })
+
+  test('looks again before long, since rates fade while nobody comes', () => {
+    expect(decide([awake({ arrivalRate: lambda * 3 }), view('b', waiters(0))]).lookAgainAt).toBe(now + 1_000)
+  })
+
+  test('all who are not served count, whoever the switch is for', () => {
+    const busy = awake({ arrivalRate: lambda * 1.9 })
+    expect(decide([busy, view('b', waiters(0))]).wake).toBeUndefined()
+    expect(decide([busy, view('b', waiters(0)), view('c', waiters(0))]).wake).toBe('b')
+  })
+
+  test('both ways count', () => {
+    const models = [awake({ arrivalRate: lambda * 0.9 }), view('b', waiters(0))]
+    expect(decide(models, { wakes: { a: { b: 10_000 }, b: { a: 20_000 } } }).wake).toBeUndefined()
+    expect(decide(models, { wakes: { a: { b: 10_000 }, b: { a: 5_000 } } }).wake).toBe('b')
+  })
+
+  test('a start counts as a start', () => {
+    const models = (cold: boolean) => [awake({ arrivalRate: lambda }), view('b', { ...waiters(100), cold })]
+    const costs = { wakes: { a: { b: 10_000 } }, starts: { b: 60_000 } }
+    expect(decide(models(false), costs).wake).toBe('b')
+    expect(decide(models(true), costs).wake).toBeUndefined()
+  })
+})
+
+describe('a good moment', () => {
+  const many = waiters(...Array.from({ length: 30 }, () => 5_000))
+
+  test('is when more wait than usual, and the excess outweighs what is about to finish', () => {
+    // y = 4 s · H(2) + 24 s = 30 s; (2 + 1) / 4 s − 0.2/s = 0.55/s: 16.5 requests.
+    const models = (averageWaiting: number) => [awake({ inFlight: 2, arrivalRate: 0.000_2 }), view('b', { ...many, averageWaiting })]
+    expect(decide(models(13.4)).wake).toBe('b')
+    expect(decide(models(13.6)).wake).toBeUndefined()
+  })
+
+  test('the usual number counts over all of the models', () => {
+    const models = (averageWaiting: number) => [awake({ inFlight: 2, arrivalRate: 0.000_2, averageWaiting }), view('b', many), view('c', { averageWaiting: 10 })]
+    expect(decide(models(3.4)).wake).toBe('b')
+    expect(decide(models(3.6)).wake).toBeUndefined()
+  })
+
+  test('is not asked for once a drain has begun: it is only for whom that is decided again', () => {
+    const models = (draining: boolean) => [awake({ inFlight: 2, draining }), view('b', waiters(0)), view('c', waiters(4_000))]
+    expect(decide(models(false)).wake).toBeUndefined()
+    expect(decide(models(true))).toMatchObject({ wake: 'c', evict: ['a'] })
+  })
+})
+
+describe('the target', () => {
+  test('is where the most waiting ends for the time it takes', () => {
+    expect(decide([awake(), view('b', waiters(9_000)), view('c', waiters(5_000, 5_000))]).wake).toBe('b')
+    expect(decide([awake(), view('b', waiters(9_000)), view('c', waiters(6_000, 6_000))]).wake).toBe('c')
+  })
+
+  test('a cheap switch goes before a dear one', () => {
+    const models = [awake(), view('b', waiters(5_000)), view('c', waiters(5_000))]
+    expect(decide(models, { wakes: { a: { b: 20_000, c: 3_000 } } }).wake).toBe('c')
+    expect(decide(models, { wakes: { a: { b: 3_000, c: 20_000 } } }).wake).toBe('b')
+  })
+})
+
+describe('a request that is overdue', () => {
+  // M = max(60 s, 3 · 28 s) = 84 s, less the 10 s of the switch.
+  const busy = (more: Partial<ModelView> = {}) => awake({ inFlight: 100, arrivalRate: 1, ...more })
+
+  test('goes first when it would have waited too long by the time it is served', () => {
+    expect(decide([busy(), view('b', waiters(73_999))])).toEqual({ wake: undefined, evict: [], lookAgainAt: now + 1 })
+    expect(decide([busy(), view('b', waiters(74_000))]).wake).toBe('b')
+  })
+
+  test('the oldest first, whatever else waits', () => {
+    expect(decide([busy(), view('b', waiters(...Array(50).fill(80_000))), view('c', waiters(81_000))]).wake).toBe('c')
+  })
+
+  test('waits until the awake model has had three times what the switch costs, unless that is idle', () => {
+    const young = { awakeSince: now - 29_000 }
+    expect(decide([busy(young), view('b', waiters(90_000))])).toEqual({ wake: undefined, evict: [], lookAgainAt: now + 1_000 })
+    expect(decide([busy({ ...young, inFlight: 0 }), view('b', waiters(90_000))]).wake).toBe('b')
+  })
+
+  test('with a longer limit waits longer', () => {
+    const patient = evenHanded({ type: 'even-handed', beta: 0.5, maxWait: 100_000 })
+    expect(patient(snapshot(now, [busy(), view('b', waiters(89_000))])).lookAgainAt).toBe(now + 1_000)
+  })
+})
+
+describe('with several models awake', () => {
+  const small = { gpuShare: 0.5 }
+
+  test('whoever finds room is woken at once', () => {
+    expect(decide([awake({ ...small, inFlight: 9, arrivalRate: 1 }), view('b', { ...waiters(0), ...small })])).toMatchObject({ wake: 'b', evict: [] })
+  })
+
+  test('an idle one goes rather than a busy one', () => {
+    const models = [awake({ ...small, inFlight: 9, arrivalRate: 1 }), view('b', { awakeSince: now - 10, ...small }), view('c', { ...waiters(0), ...small })]
+    expect(decide(models)).toMatchObject({ wake: 'c', evict: ['b'] })
+  })
+
+  test('what is inflicted on all who would have to go counts together', () => {
+    const half = { ...small, arrivalRate: 10_000 / (0.25 * 24_000 ** 2) * 0.6 }
+    const models = [awake(half), view('b', { awakeSince: now - 10, ...half }), view('c', waiters(0))]
+    expect(decide(models).wake).toBeUndefined()
+    expect(decide([models[0]!, { ...models[1]!, arrivalRate: 0 }, models[2]!])).toMatchObject({ wake: 'c', evict: ['a', 'b'] })
+  })
+
+  test('GPUs do not mind each other', () => {
+    const other = view('b', { awakeSince: now - 10, gpus: [1] })
+    const models = [awake({ inFlight: 9, arrivalRate: 1 }), other, view('c', waiters(9_000)), view('d', { ...waiters(0), gpus: [1] })]
+    expect(decide(models)).toMatchObject({ wake: 'd', evict: ['b'] })
+  })
+
+  test('a large model that is overdue is not overtaken while one of its GPUs is held', () => {
+    const large = view('large', { ...waiters(60_000), gpus: [0, 1], held: true })
+    const later = view('small', { ...waiters(1), gpus: [1] })
+    expect(decide([large, later]).wake).toBeUndefined()
+    expect(decide([{ ...large, ...waiters(59_999) }, later]).wake).toBe('small')
+  })
+})
+
+describe('the time to serve a number of requests', () => {
+  test.each([[0, 0], [1, 1], [2, 1.5], [4, 25 / 12]])('H(%d) = %d', (n, sum) => {
+    expect(harmonic(n)).toBeCloseTo(sum, 12)
+  })
+
+  test('is that of the longest of those that run at once', () => {
+    let sum = 0
+    for (let n = 1; n <= 1_000; n++) {
+      sum += 1 / n
+      expect(Math.abs(harmonic(n) - sum)).toBeLessThan(1e-6)
+    }
+    expect(servingTime({ serviceTime: 10, maxConcurrency: 4 }, 4)).toBeCloseTo(10 * 25 / 12)
+    expect(servingTime({ serviceTime: 10, maxConcurrency: 2 }, 4)).toBeCloseTo(20 * 25 / 12)
+  })
+})
