@@ -23,6 +23,7 @@ const flagsOf = {
   validate: ['model', 'level', 'cycles', 'share', 'json', 'write']
 } satisfies Record<string, Array<keyof typeof options>>
 
+const commands = [...Object.keys(flagsOf), 'simulate']
 const common = ['config', 'print-options', 'help', 'version']
 
 export interface ServeArguments {
@@ -44,7 +45,7 @@ export interface ValidateArguments {
   write: boolean
 }
 
-export type Arguments = { command: 'help' | 'version' } | { command: 'print-options', config: string } | ServeArguments | ValidateArguments
+export type Arguments = { command: 'help' | 'version' | 'simulate' } | { command: 'print-options', config: string } | ServeArguments | ValidateArguments
 
 type Values = ReturnType<typeof parse>['values']
 
@@ -59,13 +60,15 @@ function parse (argv: string[]) {
 
 /** @throws {UsageError} */
 export function readArguments (argv: string[]): Arguments {
+  // It has flags of its own, and reads them itself.
+  if (argv[0] === 'simulate') return { command: 'simulate' }
   const { values, positionals: [command, ...rest] } = parse(argv)
   if (values.help === true || argv.length === 0) return { command: 'help' }
   if (values.version === true) return { command: 'version' }
-  if (command !== undefined && !Object.hasOwn(flagsOf, command)) throw new UsageError(`there is no command ${JSON.stringify(command)}: there are ${Object.keys(flagsOf).join(' and ')}`)
+  if (command !== undefined && !Object.hasOwn(flagsOf, command)) throw new UsageError(`there is no command ${JSON.stringify(command)}: known are ${commands.join(', ')}`)
   if (rest.length > 0) throw new UsageError(`${JSON.stringify(rest[0])} is too much: a file is given with --config`)
   const name = command as keyof typeof flagsOf | undefined
-  if (name === undefined && values['print-options'] !== true) throw new UsageError(`say what to do: ${Object.keys(flagsOf).join(' or ')}`)
+  if (name === undefined && values['print-options'] !== true) throw new UsageError(`say what to do: ${commands.join(', ')}`)
   refuseOthers(name, values)
   const { config } = values
   if (config === undefined) throw new UsageError('--config FILE is missing')

@@ -35,7 +35,16 @@ async function dispatch (args: Arguments): Promise<number> {
       return await serve(args)
     case 'validate':
       return await runValidate(args)
+    case 'simulate':
+      return await simulate()
   }
+}
+
+/** A program of its own, which reads the command line itself: only the word that led here is in its way. */
+async function simulate (): Promise<number> {
+  process.argv.splice(2, 1)
+  await import('../simulator/command.ts')
+  return Number(process.exitCode ?? 0)
 }
 
 /** By its own name: from the sources and from `dist` the file is at different distances. */

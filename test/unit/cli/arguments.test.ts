@@ -19,6 +19,7 @@ const read = (line: string) => readArguments(line.split(' ').filter(Boolean))
 test.for([
   ['', { command: 'help' }],
   ['serve --help', { command: 'help' }],
+  ['simulate --config nothing --of-ours', { command: 'simulate' }],
   ['-v', { command: 'version' }],
   ['--print-options -c f', { command: 'print-options', config: 'f' }],
   ['serve --config f --print-options', { command: 'print-options', config: 'f' }],
@@ -32,10 +33,10 @@ test.for([
 })
 
 test.for([
-  ['srve', 'there is no command "srve": there are serve and validate'],
+  ['srve', 'there is no command "srve": known are serve, validate, simulate'],
   ['toString', 'there is no command "toString"'],
   ['serve', '--config FILE is missing'],
-  ['--config f', 'say what to do: serve or validate'],
+  ['--config f', 'say what to do: serve, validate, simulate'],
   ['serve f', '"f" is too much: a file is given with --config'],
   ['serve -c f --write', '--write is not for serve'],
   ['validate -c f --port 1', '--port is not for validate'],

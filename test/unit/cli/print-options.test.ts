@@ -5,7 +5,7 @@ import { keysFrom } from '../../../lib/cli/gate.ts'
 
 test('what is printed is JavaScript that says the same', () => {
   const config = readConfigText(JSON.stringify({
-    models: { 'qwen-14b': { model_path: "it's", port: 1, extra_args: Array(150).fill('--a\n`${b}`'), dtype: 'x' }, b: { model_path: 'b', port: 2 } }, port: 4000
+    models: { 'qwen-14b': { model_path: "it's", port: 1, extra_args: Array(150).fill('--a\n`b`'), dtype: 'x' }, b: { model_path: 'b', port: 2 } }, port: 4000
   }), 'llmux.json')
   const text = optionsText(config, 'llmux.json')
   const [, literal] = /app\.register\(llmux, ([^]*)\)\nawait app\.listen\(\{ port: 4000, host: '127\.0\.0\.1' \}\)\n$/.exec(text)!
