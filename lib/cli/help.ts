@@ -8,7 +8,7 @@ usage: fastify-llmux COMMAND --config FILE [options]
                --model NAME      only this one; may be repeated
                --level 1,2,3     only these
                --cycles N        how often each sleeps and wakes, default 3
-               --share N         % of GPU memory that sleep must free, default 80
+               --share N         % of GPU memory sleep must free, default 80
                --json REPORT     write the report to a file
                --write           put the best safe level into FILE
   simulate   compare policies on your traffic: see simulate --help
