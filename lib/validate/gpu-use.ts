@@ -34,17 +34,27 @@ export class GpuUse {
 
   /** Waits until no more than that is in use, or no more comes back. Resolves with what is in use then. */
   async fallTo (target: number): Promise<number | undefined> {
-    const { clock, read, gpus, limit, signal } = this.#context
     if (this.unknown !== undefined) return undefined
-    const each = target / gpus.length
     try {
-      const memories = await withTimeLimit({ clock, limit, timeout: () => new MemoryTimeoutError(limit), signals: [signal] }, signal =>
-        waitForMemory({ clock, read, gpus, need: total => total - each, quiet }, signal))
-      return this.#sum(memories)
+      return this.#sum(await this.#settle(target))
     } catch (error) {
-      signal.throwIfAborted()
+      this.#context.signal.throwIfAborted()
       this.unknown = (error as Error).message
       return undefined
+    }
+  }
+
+  async #settle (target: number): Promise<GpuMemories | undefined> {
+    const { clock, read, gpus, limit, signal } = this.#context
+    const each = target / gpus.length
+    const timeout = () => new MemoryTimeoutError(limit)
+    try {
+      return await withTimeLimit({ clock, limit, timeout, signals: [signal] }, signal =>
+        waitForMemory({ clock, read, gpus, need: total => total - each, quiet }, signal))
+    } catch (error) {
+      if (!(error instanceof MemoryTimeoutError)) throw error
+      // Time enough has been given: what is in use now counts.
+      return await withTimeLimit({ clock, limit, timeout, signals: [signal] }, read)
     }
   }
 

@@ -5,7 +5,7 @@ import { cli, file } from '../helpers/cli.ts'
 import { makeGpu, mockCommand } from '../helpers/mock-engine.ts'
 
 // Faults of a mock engine, and what is to be found. Times are short: each is waited for.
-const impatient = { start: 3_000, sleep: 500, wake: 500, reload: 500, health: 300, wedged: 700, memory: 1_500, stop: 300 }
+const impatient = { start: 3_000, sleep: 500, wake: 500, reload: 500, health: 300, wedged: 700, memory: 5_000, stop: 300 }
 const table: Array<{ fault?: string, args?: string[], level?: number, why: RegExp }> = [
   { fault: 'start=exit@3', why: /does not start: .*exit code 3/ },
   { fault: 'start=hang', why: /does not start: .*not healthy within 3000 ms/ },
