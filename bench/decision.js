@@ -4,19 +4,26 @@ import { median, round } from './helpers/statistics.js'
 /** @typedef {{ models: number, waiters: number }} Size */
 
 /** A policy that stays, so that all go on waiting. */
-const patient = { type: /** @type {const} */ ('fifo'), minActive: 3_600_000 }
+const patient = { type: /** @type {const} */ ('even-handed'), beta: 1e9, maxWait: 3_600_000 }
+/** @type {('even-handed' | 'fifo' | 'cost-aware' | 'time-slice' | 'simple')[]} */
+const policies = ['even-handed', 'fifo', 'cost-aware', 'time-slice', 'simple']
 const small = { models: 2, waiters: 1 }
 const large = { models: 50, waiters: 1000 }
 
 /**
- * What a decision costs with 50 models and 1,000 waiters, against 2 models and 1 waiter: the policy alone; and in the
+ * What a decision costs with 50 models and 1,000 waiters, against 2 models and 1 waiter: each policy alone; and in the
  * switcher the way of one request to the awake model, from its arrival to the end of its lease, and of one that comes,
  * waits and leaves.
  * @param {import('./run.js').Options} options
  */
 export async function decision ({ quick }) {
   /** @type {Record<string, (size: Size) => () => void>} */
-  const steps = { 'policy alone': policyStep, 'a request to the awake model': leaseStep, 'a waiter that comes and leaves': waiterStep }
+  const steps = {
+    ...Object.fromEntries(policies.map(policy => [`${policy} alone`, (/** @type {Size} */ size) => policyStep(size, policy)])),
+    'a request to the awake model': leaseStep,
+    'a waiter that comes and leaves': waiterStep,
+    'the same after 100,000 requests': oldWaiterStep
+  }
   return Object.entries(steps).map(([name, step]) => {
     const few = step(small)
     const many = step(large)
@@ -29,9 +36,9 @@ export async function decision ({ quick }) {
   })
 }
 
-/** @param {Size} size */
-function policyStep ({ models, waiters }) {
-  const policy = createPolicy(patient)
+/** @param {Size} size @param {typeof policies[number]} type */
+function policyStep ({ models, waiters }, type) {
+  const policy = createPolicy(type)
   const now = systemClock.now()
   const snapshot = {
     now,
@@ -75,6 +82,8 @@ function crowd ({ models, waiters }) {
     limits: { maxQueue: waiters + 1, maxQueueBytes: 2 ** 30 }
   })
   switcher.switchTo('model-0', { done: () => {}, failed: error => { throw error } })
+  // Somebody is served, and others may come: there is something to weigh.
+  switcher.request('model-0', 0, answer)
   for (let i = 0; i < waiters; i++) switcher.request(`model-${1 + i % (models - 1)}`, 0, answer)
   return { switcher, answer }
 }
@@ -89,6 +98,13 @@ function leaseStep (size) {
 function waiterStep (size) {
   const { switcher, answer } = crowd(size)
   return () => { switcher.request('model-1', 0, answer)() }
+}
+
+/** Nothing grows with what has been. @param {Size} size */
+function oldWaiterStep (size) {
+  const step = leaseStep(size)
+  for (let i = 0; i < 100_000; i++) step()
+  return waiterStep(size)
 }
 
 /** Per call. @param {() => void} step @param {number} times */

@@ -31,8 +31,10 @@ export class MovingAverage {
   }
 
   add (measured: number): void {
-    const { weight, outlier } = this.#options
-    const counted = this.#value === undefined ? measured : Math.min(measured, this.#value * outlier)
+    const { initial, weight, outlier } = this.#options
+    // Of next to nothing no multiple is large enough.
+    const largest = Math.max(this.value, initial / 10) * outlier
+    const counted = this.#value === undefined ? measured : Math.min(measured, largest)
     // The first ones count alike.
     this.#value = this.value + (counted - this.value) * Math.max(weight, 1 / ++this.#count)
   }

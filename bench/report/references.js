@@ -1,0 +1,41 @@
+import { bestOnline, clairvoyant, geometricMean, merge, poisson, simulate } from 'fastify-llmux/simulator'
+import { policies, run } from './compare.js'
+
+/** @typedef {import('fastify-llmux/simulator').TwoModels} TwoModels */
+/** @typedef {{ name: string, best: number, means: Record<string, number> }} Reference milliseconds of the best, and of each policy */
+
+const service = { mean: 4000, shape: /** @type {const} */ ('exponential') }
+/** So many at once: with 32 the process has too many states, and hardly ever are there more. */
+const maxConcurrency = 16
+
+/** @type {[number, number][]} */
+const pairs = [[0.25, 0.25], [0.8, 0.2], [0.95, 0.05], [0.1, 0.1], [0.5, 0.1]]
+
+/** Pairs of models with Poisson traffic, a day each: the mean wait of each policy beside that of the best that there can be. @returns {Reference[]} */
+export function online () {
+  const all = pairs.flatMap(rates => [3, 10, 30].map(seconds => ({ rates, seconds })))
+  // The last would need queues that are too long for it.
+  return all.filter(({ rates, seconds }) => !(rates[0] === 0.95 && seconds === 30)).map(({ rates, seconds }) => {
+    const cost = seconds * 1000
+    const queue = Math.ceil(20 + (rates[0] + rates[1]) * seconds * 1.5)
+    const best = bestOnline({ rates, services: [service.mean, service.mean], costs: [cost, cost], maxConcurrency, queue })
+    const arrivals = merge(...['a', 'b'].map((model, index) => poisson(/** @type {number} */ (rates[index]), { model, seed: 7 + index, duration: 86_400_000, service })))
+    const means = Object.entries(policies).map(([name, policy]) => [name, simulate({ arrivals, policy, costs: { switch: cost }, maxConcurrency }).mean])
+    return { name: `${rates.join(' + ')}/s, ${seconds} s`, best: best.wait, means: Object.fromEntries(means) }
+  })
+}
+
+/** Short traces of two models: beside the least wait for somebody who knows the future. @returns {Reference[]} */
+export function foreseen () {
+  return Array.from({ length: 12 }, (_, seed) => {
+    const arrivals = merge(...['a', 'b'].map((model, index) => poisson(0.2, { model, seed: 200 + 2 * seed + index, duration: 240_000 })))
+    const costs = { switch: 10_000 }
+    const means = Object.entries(run(arrivals, costs)).map(([name, { mean }]) => [name, mean])
+    return { name: `short trace ${seed + 1}`, best: clairvoyant({ arrivals, costs }), means: Object.fromEntries(means) }
+  })
+}
+
+/** How many times the best each policy is, on average. @param {Reference[]} references @returns {Record<string, number>} */
+export function distances (references) {
+  return Object.fromEntries(Object.keys(policies).map(policy => [policy, geometricMean(references.map(({ best, means }) => (means[policy] ?? NaN) / best))]))
+}
