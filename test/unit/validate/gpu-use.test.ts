@@ -32,12 +32,14 @@ test('several GPUs count together', async () => {
   expect(await use([[10, 99, 20]], { gpus: [0, 2] }).gpu.look()).toBe(30)
 })
 
-test.for([
+const unknown: Array<[look: number[] | undefined | Error, gpus: number[], why: string]> = [
   [undefined, [0], 'there is no nvidia-smi, and no gpuMemoryCommand'],
   [[5], [0, 1], 'the memory command tells nothing of GPU 0, 1'],
   [new Error('no driver'), [0], 'no driver']
-] as const)('%o for GPU %o is unknown: %s', async ([look, gpus, why]) => {
-  const { gpu } = use([look as number[]], { gpus: [...gpus] })
+]
+
+test.for(unknown)('%o for GPU %o is unknown: %s', async ([look, gpus, why]) => {
+  const { gpu } = use([look], { gpus })
   expect(await gpu.look()).toBe(undefined)
   expect(gpu.unknown).toBe(why)
 })
