@@ -105,3 +105,5 @@ export const OrphansError = make<[string]>('ORPHANS', 'engines were left behind 
 /** A file of requests cannot be read. Arguments: the line, what is wrong with it. */
 export const TraceError = make<[number, string]>('TRACE', 'line %d: %s', 500)
 export const SimulationError = make<[string]>('SIMULATION', 'the simulation failed: %s', 500)
+/** A configuration file that cannot be used. Arguments: the file, then what is wrong. */
+export const ConfigError = make<[string, string]>('CONFIG', '%s: %s', 500)

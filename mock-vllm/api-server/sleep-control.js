@@ -21,7 +21,8 @@ export async function sleep (app, level, mode) {
   if (mode === 'abort') app.scheduler.endAll((job) => job.abort())
   if (mode === 'wait') await app.scheduler.whenIdle()
   if (level === 0) return
-  await callEngine(app, { op: 'sleep', level, ...(fault && { fault }) })
+  const leak = Number(app.faults.take('memory')?.arg ?? 0)
+  await callEngine(app, { op: 'sleep', level, leak, ...(fault && { fault }) })
   app.state.level = level
 }
 

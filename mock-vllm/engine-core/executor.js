@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
  * @property {'sleep' | 'wake' | 'reload' | 'reset' | 'is_sleeping'} op
  * @property {number} [level]
  * @property {string[]} [tags]
+ * @property {number} [leak] MiB that this sleep leaves on the GPU for good
  * @property {import('../faults.js').Fault} [fault]
  */
 /** @typedef {{ error?: string, sleeping: boolean, valid: boolean }} Answer */
@@ -18,6 +19,8 @@ export class Executor {
   #sleepingTags = new Set()
   /** false from a sleep at level 2 until the weights are read again: answers are garbage */
   #valid = true
+  /** MiB lost to earlier sleeps */
+  #leaked = 0
   #config
   #share
   #mib
@@ -77,14 +80,15 @@ export class Executor {
   }
 
   /** @param {Operation} operation */
-  async #sleep ({ level = 1, fault }) {
+  async #sleep ({ level = 1, leak = 0, fault }) {
     if (this.#sleepingTags.has('weights')) return this.#log('WARNING', 'abstract.py:384', 'Executor is already sleeping.')
     const began = performance.now()
     await delay(this.#config.sleepMs)
     for (const tag of allTags) this.#sleepingTags.add(tag)
     if (level >= 2) this.#valid = false
+    this.#leaked += leak
     // Without --enable-sleep-mode sleeping is a state and nothing else.
-    if (this.#config.sleepMode && fault?.kind !== 'keeps-memory') this.#share?.set(this.#config.residue)
+    if (this.#config.sleepMode && fault?.kind !== 'keeps-memory') this.#share?.set(this.#config.residue + this.#leaked)
     this.#log('INFO', 'abstract.py:390', `It took ${((performance.now() - began) / 1000).toFixed(6)} seconds to fall asleep.`)
     this.#records.write('slept', { level, mib: this.#share?.mib })
   }

@@ -1,5 +1,6 @@
 import type { LlmuxEvents } from '../../events.ts'
 import type { ResolvedOptions } from '../../options/types.ts'
+import type { Driver } from '../driver.ts'
 import { memoryCommand } from '../memory/memory-command.ts'
 import { Orchestrator, type OrchestratorOptions } from '../orchestrator.ts'
 import { Ledger } from '../orphans/ledger.ts'
@@ -9,16 +10,18 @@ import { LocalDriver, type LocalDriverOptions } from './local-driver.ts'
 export interface LocalOrchestratorOptions extends Pick<OrchestratorOptions, 'clock' | 'onLost'>, Pick<LocalDriverOptions, 'onLine'> {
   events: LlmuxEvents
   options: Pick<ResolvedOptions, 'models' | 'gpuMemoryCommand'>
+  /** For those who watch what is done with engines. */
+  wrapDriver?: (driver: Driver) => Driver
 }
 
 /** An orchestrator of engines on this machine. What earlier gateways of this user left here is ended in the background. */
-export function localOrchestrator ({ options, clock, events, onLine, onLost }: LocalOrchestratorOptions): Orchestrator {
+export function localOrchestrator ({ options, clock, events, onLine, onLost, wrapDriver = driver => driver }: LocalOrchestratorOptions): Orchestrator {
   const warn = (error: Error) => { events.emit('warning', { time: clock.now(), model: undefined, error }) }
   const ledger = new Ledger({ clock, onError: warn })
   // With each change of state there may be other processes.
   events.on('engine', () => ledger.touch())
   return new Orchestrator(options.models, {
-    driver: new LocalDriver({ clock, ledger, ...(onLine && { onLine }) }),
+    driver: wrapDriver(new LocalDriver({ clock, ledger, ...(onLine && { onLine }) })),
     clock,
     events,
     onLost,

@@ -1,0 +1,101 @@
+import { parseArgs } from 'node:util'
+import type { SleepLevel } from '../options/types.ts'
+import { UsageError, wholeNumber } from './usage.ts'
+
+const options = {
+  config: { type: 'string', short: 'c' },
+  port: { type: 'string' },
+  host: { type: 'string' },
+  model: { type: 'string', multiple: true },
+  level: { type: 'string' },
+  cycles: { type: 'string' },
+  share: { type: 'string' },
+  json: { type: 'string' },
+  write: { type: 'boolean' },
+  'print-options': { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean', short: 'v' }
+} as const
+
+/** Which command knows which flags, beside those that all know. */
+const flagsOf = {
+  serve: ['port', 'host'],
+  validate: ['model', 'level', 'cycles', 'share', 'json', 'write']
+} satisfies Record<string, Array<keyof typeof options>>
+
+const commands = [...Object.keys(flagsOf), 'simulate']
+const common = ['config', 'print-options', 'help', 'version']
+
+export interface ServeArguments {
+  command: 'serve'
+  config: string
+  port: number | undefined
+  host: string | undefined
+}
+
+export interface ValidateArguments {
+  command: 'validate'
+  config: string
+  models: string[] | undefined
+  levels: SleepLevel[] | undefined
+  cycles: number | undefined
+  /** From 0 to 1. */
+  share: number | undefined
+  json: string | undefined
+  write: boolean
+}
+
+export type Arguments = { command: 'help' | 'version' | 'simulate' } | { command: 'print-options', config: string } | ServeArguments | ValidateArguments
+
+type Values = ReturnType<typeof parse>['values']
+
+function parse (argv: string[]) {
+  try {
+    return parseArgs({ args: argv, options, allowPositionals: true })
+  } catch (error) {
+    // The first sentence says what is wrong, the rest how to write a positional that starts with a dash.
+    throw new UsageError((error as Error).message.split(/\. |\n/, 1)[0])
+  }
+}
+
+/** @throws {UsageError} */
+export function readArguments (argv: string[]): Arguments {
+  // It has flags of its own, and reads them itself.
+  if (argv[0] === 'simulate') return { command: 'simulate' }
+  const { values, positionals: [command, ...rest] } = parse(argv)
+  if (values.help === true || argv.length === 0) return { command: 'help' }
+  if (values.version === true) return { command: 'version' }
+  if (command !== undefined && !Object.hasOwn(flagsOf, command)) throw new UsageError(`there is no command ${JSON.stringify(command)}: known are ${commands.join(', ')}`)
+  if (rest.length > 0) throw new UsageError(`${JSON.stringify(rest[0])} is too much: a file is given with --config`)
+  const name = command as keyof typeof flagsOf | undefined
+  if (name === undefined && values['print-options'] !== true) throw new UsageError(`say what to do: ${commands.join(', ')}`)
+  refuseOthers(name, values)
+  const { config } = values
+  if (config === undefined) throw new UsageError('--config FILE is missing')
+  if (values['print-options'] === true || name === undefined) return { command: 'print-options', config }
+  return name === 'serve' ? forServe(config, values) : forValidate(config, values)
+}
+
+function refuseOthers (command: keyof typeof flagsOf | undefined, values: Values): void {
+  const known: string[] = [...common, ...command === undefined ? [] : flagsOf[command]]
+  const other = Object.keys(values).find(flag => !known.includes(flag))
+  if (other !== undefined) throw new UsageError(`--${other} is not for ${command ?? '--print-options'}`)
+}
+
+function forServe (config: string, { port, host }: Values): ServeArguments {
+  return { command: 'serve', config, port: port === undefined ? undefined : wholeNumber('--port', port, 0, 65_535), host }
+}
+
+function forValidate (config: string, { model, level, cycles, share, json, write = false }: Values): ValidateArguments {
+  const levels = level?.split(',').map(text => wholeNumber('--level', text.trim(), 1, 3) as SleepLevel)
+  return {
+    command: 'validate',
+    config,
+    models: model,
+    levels: levels && [...new Set(levels)],
+    cycles: cycles === undefined ? undefined : wholeNumber('--cycles', cycles, 1, 1_000),
+    share: share === undefined ? undefined : wholeNumber('--share', share, 0, 100) / 100,
+    json,
+    write
+  }
+}

@@ -1,0 +1,33 @@
+import { readFile } from 'node:fs/promises'
+import { ConfigError, OptionsError } from '../../errors.ts'
+import { resolveOptions } from '../../options/index.ts'
+import type { Config } from './config.ts'
+import { readLlmux } from './llmux.ts'
+import { readOwn } from './own.ts'
+import { parse } from './parse.ts'
+import { shapeOf } from './shape.ts'
+
+/** What a file says, in the plugin's own words, and checked as the plugin checks it. */
+export function readConfigText (text: string, file: string): Config {
+  const content = parse(text, file)
+  const shape = shapeOf(content)
+  try {
+    const config = shape === 'fastify-llmux' ? readOwn(content) : readLlmux(content, shape)
+    resolveOptions(config.options)
+    return config
+  } catch (error) {
+    if (!(error instanceof OptionsError)) throw error
+    throw new ConfigError(file, error.message.replace(/^llmux: option /, ''), { cause: error })
+  }
+}
+
+/** @throws {ConfigError} if it cannot be read, or something in it is wrong. */
+export async function readConfig (file: string): Promise<Config> {
+  let text
+  try {
+    text = await readFile(file, 'utf8')
+  } catch (error) {
+    throw new ConfigError(file, `cannot be read: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`)
+  }
+  return readConfigText(text, file)
+}

@@ -1,0 +1,62 @@
+import { readFile, realpath, rename, stat, writeFile } from 'node:fs/promises'
+import { ConfigError } from '../../errors.ts'
+import type { SleepLevel } from '../../options/types.ts'
+import type { Shape } from './config.ts'
+import { formatOf, parse, yamlDocument } from './parse.ts'
+import { shapeOf } from './shape.ts'
+
+type Levels = ReadonlyMap<string, SleepLevel>
+type Setting = [field: string, value: unknown]
+
+const evictions: Record<SleepLevel, object> = {
+  1: { weights: 'offload', process: 'keep_running' },
+  2: { weights: 'discard', process: 'keep_running' },
+  3: { weights: 'retain', process: 'stop' }
+}
+
+/** In the words of whoever the file is for. */
+function setting (shape: Shape, level: SleepLevel): Setting {
+  if (shape === 'llmux 0.9') return ['eviction', evictions[level]]
+  return [shape === 'llmux 0.3' ? 'sleep_level' : 'sleepLevel', level]
+}
+
+/** The text with the levels in it, and all else as it was: of YAML also the comments, of JSON the indentation. */
+export function withLevels (text: string, file: string, levels: Levels): string {
+  const shape = shapeOf(parse(text, file))
+  const edits = [...levels].map(([model, level]) => [model, ...setting(shape, level)] as const)
+  return formatOf(file) === 'yaml' ? inYaml(text, file, edits) : inJson(text, edits)
+}
+
+type Edit = readonly [model: string, ...Setting]
+
+function inYaml (text: string, file: string, edits: Edit[]): string {
+  const document = yamlDocument(text, file)
+  for (const [model, field, value] of edits) {
+    try {
+      document.setIn(['models', model, field], typeof value === 'object' ? document.createNode(value) : value)
+    } catch {
+      // A model that is an alias of another has no place of its own to write to.
+      throw new ConfigError(file, `models.${model} is an alias: ${field} cannot be written there. Put ${field}: ${JSON.stringify(value)} by hand`)
+    }
+  }
+  // Lists in brackets as they were written, as far as that can be told to the library.
+  return document.toString({ lineWidth: 0, flowCollectionPadding: /[[{] /.test(text) })
+}
+
+function inJson (text: string, edits: Edit[]): string {
+  const content = JSON.parse(text) as { models: Record<string, Record<string, unknown>> }
+  for (const [model, field, value] of edits) content.models[model]![field] = value
+  const [, indentation = ''] = /^[{[]\r?\n([ \t]+)/.exec(text.trimStart()) ?? []
+  return JSON.stringify(content, undefined, indentation) + (/\n$/.exec(text)?.[0] ?? '')
+}
+
+/** Writes beside the file and then over it, so that nobody reads half of it. */
+export async function writeLevels (file: string, levels: Levels): Promise<void> {
+  if (levels.size === 0) return
+  // The file itself, where what was given is a link to it.
+  const target = await realpath(file)
+  const text = await readFile(target, 'utf8')
+  const draft = `${target}.${process.pid}.tmp`
+  await writeFile(draft, withLevels(text, file, levels), { mode: (await stat(target)).mode })
+  await rename(draft, target)
+}

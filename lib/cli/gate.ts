@@ -1,0 +1,18 @@
+import bearerAuth from '@fastify/bearer-auth'
+import type { FastifyInstance } from 'fastify'
+
+/** Lets in only those who have one of the keys, before a body is read or a model is woken for them. */
+export async function gate (app: FastifyInstance, keys: string[]): Promise<void> {
+  await app.register(bearerAuth, {
+    keys: new Set(keys),
+    verifyErrorLogLevel: 'info',
+    // In the shape that clients of OpenAI's know, which its types do not.
+    errorResponse: ({ message }) => ({ error: { message, type: 'invalid_request_error', param: null, code: 'invalid_api_key' } }) as never
+  })
+}
+
+/** Those of the environment win over those of the file. */
+export function keysFrom (environment: string | undefined, file: string[]): string[] {
+  const given = environment?.split(',').map(key => key.trim()).filter(Boolean) ?? []
+  return given.length > 0 ? given : file
+}

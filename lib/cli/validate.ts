@@ -1,0 +1,45 @@
+import { writeFile } from 'node:fs/promises'
+import { systemClock } from '../clock.ts'
+import { reportText, validate, type LevelReport, type ValidationReport } from '../validate/index.ts'
+import type { ValidateArguments } from './arguments.ts'
+import { readConfig } from './config/read.ts'
+import { writeLevels } from './config/write-levels.ts'
+import { interruption } from './interruption.ts'
+
+/** Resolves with the exit code: 1 if a level is broken. The table goes to stdout, progress to stderr. */
+export async function runValidate (args: ValidateArguments): Promise<number> {
+  const { config: file, models, levels, cycles, share, json, write } = args
+  const { options, notes } = await readConfig(file)
+  for (const { field, text } of notes) console.error(`${file}: ${field} ${text}`)
+  const interrupt = interruption()
+  try {
+    const report = await validate(options, {
+      clock: systemClock,
+      signal: interrupt.signal,
+      onLevel: tellProgress,
+      ...(models && { models }),
+      ...(levels && { levels }),
+      ...(cycles !== undefined && { cycles }),
+      ...(share !== undefined && { share })
+    })
+    console.log(reportText(report))
+    if (json !== undefined) await writeFile(json, `${JSON.stringify(report, undefined, 2)}\n`)
+    if (write) await writeBest(file, report)
+    return report.verdict === 'broken' ? 1 : 0
+  } finally {
+    interrupt.forget()
+  }
+}
+
+function tellProgress (model: string, level: number, report?: LevelReport): void {
+  console.error(report === undefined ? `${model}, level ${level}: starting, sleeping, waking …` : `${model}, level ${level}: ${report.verdict}`)
+}
+
+async function writeBest (file: string, { models }: ValidationReport): Promise<void> {
+  const best = new Map(models.flatMap(({ model, best }) => best === undefined ? [] : [[model, best] as const]))
+  await writeLevels(file, best)
+  for (const { model } of models) {
+    const level = best.get(model)
+    console.log(level === undefined ? `${file}: ${model} is left as it was, for no level is safe` : `${file}: ${model} sleeps at level ${level} now`)
+  }
+}

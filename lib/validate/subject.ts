@@ -1,0 +1,101 @@
+import type { Clock } from '../clock.ts'
+import { SleepError, WakeError, WedgedError } from '../errors.ts'
+import { LlmuxEvents } from '../events.ts'
+import type { ResolvedModel, ResolvedOptions, SleepLevel } from '../options/types.ts'
+import { localOrchestrator } from '../orchestrator/local/local-orchestrator.ts'
+import type { Orchestrator } from '../orchestrator/orchestrator.ts'
+import { withTimeLimit } from '../orchestrator/time-limit.ts'
+import { ask } from './question.ts'
+import { timedDriver } from './timed-driver.ts'
+
+export interface SubjectContext {
+  model: ResolvedModel
+  options: Pick<ResolvedOptions, 'gpuMemoryCommand'>
+  clock: Clock
+  signal: AbortSignal
+  onLine: (model: string, stream: 'stdout' | 'stderr', line: string) => void
+}
+
+/**
+ * One model's engine under the orchestrator that serves in production. That one makes good what fails: an engine that does
+ * not wake is started afresh. Here such a thing is a failure, and says what went wrong.
+ */
+export class Subject {
+  /** Called with the duration of each control call, in milliseconds. */
+  onTime: (phase: string, duration: number) => void = () => {}
+  readonly model: ResolvedModel
+  readonly #clock: Clock
+  readonly #orchestrator: Orchestrator
+  #warnings: Error[] = []
+  #lost: Error | undefined
+
+  constructor ({ model, options: { gpuMemoryCommand }, clock, signal, onLine }: SubjectContext) {
+    const events = new LlmuxEvents()
+    events.on('warning', ({ error }) => this.#warnings.push(error))
+    this.model = model
+    this.#clock = clock
+    this.#orchestrator = localOrchestrator({
+      // What it waits for before a start is memory that is still on its way back.
+      options: { models: [model], gpuMemoryCommand },
+      clock,
+      events,
+      onLine,
+      onLost: (_, error) => { this.#lost = error },
+      wrapDriver: driver => timedDriver(driver, clock, (phase, duration) => this.onTime(phase, duration))
+    })
+    // Whoever waits for an engine hears of it by that.
+    signal.addEventListener('abort', () => { this.close().catch(error => this.#warnings.push(error)) })
+  }
+
+  get pid (): number | undefined {
+    return this.#orchestrator.snapshot(this.model.id).pid
+  }
+
+  /** What was warned of since it was last asked. */
+  takeWarnings (): Error[] {
+    return this.#warnings.splice(0)
+  }
+
+  async start (): Promise<void> {
+    await this.#orchestrator.prepare(this.model.id, { force: true })
+    await this.#orchestrator.wake(this.model.id, { force: true })
+  }
+
+  async sleep (level: SleepLevel): Promise<void> {
+    await this.#orchestrator.sleep(this.model.id, level)
+    const { state, error } = this.#orchestrator.snapshot(this.model.id)
+    if (state !== (level === 3 ? 'stopped' : 'asleep')) throw error ?? new SleepError(this.model.id, `it is ${state}`)
+  }
+
+  async wake (): Promise<void> {
+    const former = this.pid
+    const seen = this.#warnings.length
+    if (former === undefined) return await this.start()
+    await this.#orchestrator.wake(this.model.id, { force: true })
+    const warnings = this.#warnings.slice(seen)
+    const [first] = warnings
+    if (this.pid !== former) throw first ?? new WakeError(this.model.id, 'it had to be started afresh')
+    const failed = warnings.find(error => error instanceof WakeError && !error.message.includes('/reset_prefix_cache'))
+    if (failed !== undefined) throw new WakeError(this.model.id, `only at the second try, after: ${failed.message}`)
+  }
+
+  async ask (): Promise<string> {
+    const { model: { id, timeouts: { wedged: limit } } } = this
+    const timeout = () => new WedgedError(id, limit)
+    try {
+      return await withTimeLimit({ clock: this.#clock, limit, timeout, signals: [] }, signal => ask(this.#orchestrator.endpoint(id), id, signal))
+    } catch (error) {
+      // How it fares says more than a broken connection does.
+      await this.#orchestrator.examine(id, (error as Error).message)
+      throw this.#lost ?? error
+    }
+  }
+
+  async stop (): Promise<void> {
+    await this.#orchestrator.stop(this.model.id)
+  }
+
+  async close (): Promise<void> {
+    await this.#orchestrator.close()
+  }
+}
