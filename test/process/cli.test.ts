@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { family, remaining } from '../../example-app/demo/leftovers.js'
 import { bin, cli, file } from '../helpers/cli.ts'
+import { until } from '../helpers/engine-process.ts'
 import { mockCommand } from '../helpers/mock-engine.ts'
 import { startServer } from '../helpers/plain-node.ts'
 
@@ -42,6 +43,22 @@ t.test('serve', async t => {
   const answer = await chat('sk-two')
   t.equal(answer.status, 200)
   t.match(await answer.json(), { choices: [{ message: { content: /served=a / } }] }, 'a name, not the path, is what engine and client call the model')
+
+  t.equal((await fetch(`${server.url}/health/ready`)).status, 200, 'whoever probes needs no key')
+
+  const names = async () => {
+    const { data } = await (await fetch(`${server.url}/v1/models`, { headers: { authorization: 'Bearer sk-one' } })).json() as { data: { id: string }[] }
+    return data.map(({ id }) => id)
+  }
+  const logged = (pattern: RegExp) => until(`${pattern} is in the log`, () => server.lines.find(line => pattern.test(line)))
+  file('serve.json', { models: { a: { model_path: 'org/a', port: 18731, sleep_level: 7 } } })
+  process.kill(server.pid, 'SIGHUP')
+  await logged(/is not taken over/)
+  t.same(await names(), ['a'], 'a file that is wrong changes nothing')
+  file('serve.json', { models: { a: { model_path: 'org/a', port: 18731, sleep_level: 1 }, b: { model_path: 'org/b', port: 18732, sleep_level: 1 } }, vllm_command: mockCommand.join(' ') })
+  process.kill(server.pid, 'SIGHUP')
+  await logged(/has been read again/)
+  t.same(await names(), ['a', 'b'], 'a new one appears')
 
   const taken = await cli(['serve', '--config', config, '--port', new URL(server.url).port])
   t.equal(taken.code, 1)
