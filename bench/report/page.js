@@ -29,7 +29,7 @@ request is let into its engine. One GPU, K = 32 requests at once.
 - \`cost-aware\` and \`time-slice\` for those who come from llmux 0.9 and want the same. Both keep their bound of 15 s by leaving at once, which
   under load spends the GPU's time on switches: then everybody waits, without end.
 
-Your own traffic decides: \`npx llmux-simulate requests.csv\`.
+Your own traffic decides: \`npx fastify-llmux simulate requests.csv\`.
 
 ## Two services on one GPU
 

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { LlmuxError } from '../errors.ts'

@@ -1,7 +1,7 @@
 export const help = `Replays requests under several policies and compares how long people would have waited.
 
-  llmux-simulate [options] FILE.csv ...
-  llmux-simulate [options] --generate 'poisson model=a rate=0.25' --generate 'bursts model=b size=10 period=60'
+  fastify-llmux simulate [options] FILE.csv ...
+  fastify-llmux simulate [options] --generate 'poisson model=a rate=0.25' --generate 'bursts model=b size=10 period=60'
 
 A CSV has a header with time_s, model and service_s (or input_tokens and output_tokens), as the gateway records them.
 
