@@ -37,6 +37,8 @@ export async function startGateway ({ models, mock = {}, server, before, after, 
     command: [...mockCommand],
     closeWithGrace: false,
     gpuMemoryCommand: [...gpu.command],
+    // Most tests are about what becomes of a request, not about when a switch is worth while: this one switches at once.
+    policy: 'fifo',
     ...options,
     models: Object.fromEntries(Object.entries(named).map(([name, model]) => [name, {
       ...model,

@@ -1,6 +1,6 @@
-// usage: npm run storm -- [--minutes 30] [--seed N] [--models 4] [--crashes 0.03] [--rate 20]
+// usage: npm run storm -- [--minutes 30] [--seed N] [--models 4] [--crashes 0.03] [--rate 20] [--policy even-handed]
 import { parseArgs } from 'node:util'
-import { storm } from './storm.js'
+import { policies, storm } from './storm.js'
 
 const { values } = parseArgs({
   options: {
@@ -8,7 +8,8 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 1e6) },
     models: { type: 'string', default: '4' },
     crashes: { type: 'string', default: '0.03' },
-    rate: { type: 'string', default: '20' }
+    rate: { type: 'string', default: '20' },
+    policy: { type: 'string' }
   }
 })
 /** Seconds of one storm: many short ones find more, and say which seed it was. */
@@ -22,10 +23,11 @@ const sum = {}
 for (let round = 1; round <= rounds; round++, seed++) {
   // Every second time the streams begin while they wait.
   const heartbeat = seed % 2 === 0 && 200
-  const report = await storm({ heartbeat, seed, seconds, requests: seconds * Number(values.rate), models: Number(values.models), crashes: Number(values.crashes) })
+  const policy = values.policy ?? policies[seed % policies.length]
+  const report = await storm({ policy: /** @type {import('fastify-llmux').PolicyOption} */ (policy), heartbeat, seed, seconds, requests: seconds * Number(values.rate), models: Number(values.models), crashes: Number(values.crashes) })
   faults += report.faults.length
   for (const [name, count] of Object.entries(report.tally)) sum[name] = (sum[name] ?? 0) + count
-  console.log(`seed ${seed} (${round}/${rounds}): ${report.transitions} transitions, ${JSON.stringify(report.tally)}`)
+  console.log(`seed ${seed} (${round}/${rounds}), ${JSON.stringify(policy)}: ${report.transitions} transitions, ${JSON.stringify(report.tally)}`)
   for (const fault of report.faults) console.log(`  FAULT ${fault}`)
 }
 console.log(`${rounds} storms, ${faults} faults: ${JSON.stringify(sum)}`)

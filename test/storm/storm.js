@@ -12,6 +12,9 @@ import { plan, poisonWord } from './plan.js'
 
 const mock = fileURLToPath(new URL('../../mock-vllm/bin.js', import.meta.url))
 
+/** @type {import('fastify-llmux').PolicyOption[]} */
+export const policies = ['fifo', { type: 'fifo', minActive: 500 }, 'even-handed', 'simple', 'cost-aware', 'time-slice']
+
 /**
  * @typedef {import('./plan.js').StormOptions & { policy?: import('fastify-llmux').PolicyOption, heartbeat?: number | false }} Options
  * @typedef {{ outcomes: import('./client.js').Outcome[], faults: string[], tally: Record<string, number>, transitions: number }} Report
