@@ -26,7 +26,7 @@ export function realVllm (given) {
     models: names.map(name => ({ name, path: join(dir, 'models', name), sleepMode: /** @type {const} */ ('simulated'), env: { LLMUX_VLLM_DIR: dir } })),
     env: { LLMUX_VLLM: fileURLToPath(new URL('../contract/vllm-cpu.sh', import.meta.url)) },
     patience: 300_000,
-    tokens: 200
+    tokens: 1000
   }
 }
 
