@@ -42,8 +42,8 @@ export const NoMetricsError = make<[]>('NO_METRICS', 'there are no metrics: give
 
 // A request that could not be served. Arguments: the model, then details.
 
-/** The engine died while it held the request. */
-export const EngineDiedError = make<[string, string]>('ENGINE_DIED', 'the engine of model `%s` died: %s', 502)
+/** The engine died while it held the request. Argument: what happened to it, which names the model. */
+export const EngineDiedError = make<[string]>('ENGINE_DIED', 'the request was lost: %s', 502)
 /** A client that was promised an event stream cannot be given what the engine has said instead. `statusCode` is then the engine's, if that is an error's. */
 export const EngineAnswerError = make<[string, number, string]>('ENGINE_ANSWER', 'the engine of model `%s` answered %d and no event stream: %s', 502)
 export const UpstreamError = make<[string]>('UPSTREAM', 'the upstream did not answer: %s', 502)
