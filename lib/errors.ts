@@ -42,8 +42,8 @@ export const NoMetricsError = make<[]>('NO_METRICS', 'there are no metrics: give
 
 // A request that could not be served. Arguments: the model, then details.
 
-/** The engine died while it held the request. */
-export const EngineDiedError = make<[string, string]>('ENGINE_DIED', 'the engine of model `%s` died: %s', 502)
+/** The engine died while it held the request. Argument: what happened to it, which names the model. */
+export const EngineDiedError = make<[string]>('ENGINE_DIED', 'the request was lost: %s', 502)
 /** A client that was promised an event stream cannot be given what the engine has said instead. `statusCode` is then the engine's, if that is an error's. */
 export const EngineAnswerError = make<[string, number, string]>('ENGINE_ANSWER', 'the engine of model `%s` answered %d and no event stream: %s', 502)
 export const UpstreamError = make<[string]>('UPSTREAM', 'the upstream did not answer: %s', 502)
@@ -84,7 +84,7 @@ export const LeaseEndedError = make<[string]>('LEASE_ENDED', 'the lease on model
 /** A warning: a policy threw, or decided something that cannot be. */
 export const PolicyError = make<[string]>('POLICY', 'the policy failed, and fifo took its turn: %s', 500)
 /** A warning: waits may be longer than the queue allows. */
-export const LongWaitError = make<[number, number]>('LONG_WAIT', 'a request may have to wait %d ms for its model, but is refused after %d ms: lower timeouts.drain, or raise timeouts.queue', 503)
+export const LongWaitError = make<[number, number]>('LONG_WAIT', 'with these options a request may have to wait %d ms for its model, and is refused after %d ms: raise timeouts.queue, or lower timeouts.drain', 503)
 /** A warning: what was learned could not be read or kept. */
 export const LearnedFileError = make<[string, string]>('LEARNED_FILE', 'the file %s of what has been learned cannot be used: %s', 500)
 /** A warning: recording has ended. */

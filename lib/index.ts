@@ -42,7 +42,7 @@ async function llmux (fastify: FastifyInstance, given: LlmuxOptions): Promise<vo
   logEvents(events, fastify.log)
   const history = new SwitchHistory(events)
   const floors = build(fastify, options, events, lines)
-  warnOfLongWaits(options, { ...floors, events, clock })
+  warnOfLongWaits(given, options, { ...floors, events, clock })
   fastify.decorate('llmux', new Llmux({ options: given, limits: options, events, lines, clock, history, ...floors }))
   // The scope that we are registered in may have a prefix of its own.
   decorateRequest(fastify, knownRoutes.filter(route => options.routes.includes(route.path)), { ...options, prefix: fastify.prefix + options.prefix })

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import { LongWaitError } from '../errors.ts'
 import type { LlmuxEvents } from '../events.ts'
 import type { Directory } from '../directory.ts'
-import type { ResolvedOptions } from '../options/index.ts'
+import type { LlmuxOptions, ResolvedOptions } from '../options/index.ts'
 import { longestWait } from '../switcher/policy/bound.ts'
 import type { Switcher } from '../switcher/switcher.ts'
 
@@ -22,12 +22,27 @@ export function promisedWait (options: FairnessOptions, { models }: Pick<Directo
   }
 }
 
-/** Says at the start if the options leave it to the queue limit to end waits. */
-export function warnOfLongWaits (options: FairnessOptions, { directory, switcher, events, clock }: { directory: Directory, switcher: Switcher, events: LlmuxEvents, clock: Clock }): void {
+interface WarningContext {
+  directory: Pick<Directory, 'models'>
+  switcher: Switcher
+  events: LlmuxEvents
+  clock: Clock
+}
+
+/**
+ * Says at the start if the host's options leave it to the queue limit to end waits. Of our defaults, which do so as soon as
+ * there are two models, it is said in the documentation: nobody would read a warning that always comes.
+ */
+export function warnOfLongWaits (given: LlmuxOptions, options: FairnessOptions, { directory, switcher, events, clock }: WarningContext): void {
+  if (!choosesLimits(given)) return
   const longest = policyWait(options, switcher)
   const limit = Math.min(...directory.models.map(({ timeouts }) => timeouts.queue))
   if (longest === undefined || longest <= limit) return
   events.emit('warning', { time: clock.now(), model: undefined, error: new LongWaitError(Math.round(longest), limit) })
+}
+
+function choosesLimits ({ policy, timeouts, models }: LlmuxOptions): boolean {
+  return [policy, timeouts, ...Object.values(models).map(model => model.timeouts)].some(chosen => chosen !== undefined)
 }
 
 function policyWait ({ policy, priority }: FairnessOptions, switcher: Switcher): number | undefined {

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs'
 
-export const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 
-/** The code blocks of a language, in order. */
-export function blocks (language: string): string[] {
-  return [...readme.matchAll(new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\``, 'gm'))].map(([, code]) => code as string)
+export const readme = read('README.md')
+
+/** The code blocks of a language, in order; of another text than the README if there is one. */
+export function blocks (language: string, text = readme): string[] {
+  return [...text.matchAll(new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\``, 'gm'))].map(([, code]) => code as string)
 }
 
 /** The cells of the rows of the first table after a heading. */
@@ -39,4 +41,10 @@ export function completeServer (): string {
 export function client (): string {
   const [code] = blocks('ts').filter(code => code.includes("from 'openai'"))
   return code as string
+}
+
+/** The policy that `docs/policies.md` has as an example, as a module that exports it. */
+export function examplePolicy (): string {
+  const [code] = blocks('ts', read('docs/policies.md'))
+  return `${code}\nexport default takeTurns\n`
 }

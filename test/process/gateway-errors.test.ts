@@ -112,7 +112,7 @@ t.test('502: the engine died before the first byte', async t => {
   const lease = await gateway.app.llmux.acquire('a')
   await lease.fetch('/mock/faults', { method: 'POST', body: '{"request":"api-die"}' })
   lease.release()
-  await refused(t, await gateway.chat('a', 'x'), { status: 502, code: 'ENGINE_DIED', retry: 1, message: /^the engine of model `a` died: .{1,200}$/ })
+  await refused(t, await gateway.chat('a', 'x'), { status: 502, code: 'ENGINE_DIED', retry: 1, message: /^the request was lost: the (process of model `a` died|connection to the engine of model `a` broke): .{1,200}$/ })
   await nobodyServed(gateway)
 })
 

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import Fastify from 'fastify'
 import t from 'tap'
 import type { Test } from 'tap'
@@ -216,6 +218,70 @@ t.test('events tell every change of state, with what and why', async t => {
   t.match(await done, { model: 'b', evict: ['a'], phases: { draining: Number, evicting: Number, waking: Number }, duration: Number })
   await nobodyServed(gateway)
   t.same(seen.filter(line => line.startsWith('engine')), ['engine a awake → sleeping', 'engine a sleeping → asleep', 'engine b stopped → starting', 'engine b starting → awake'])
+})
+
+t.test('priorities come with requests, and those that may cause no switch wait for one', async t => {
+  const gateway = await start(t, {
+    models: { a: { maxConcurrency: 1 }, b: { maxConcurrency: 1 } },
+    server: { requestIdHeader: 'x-request-id' },
+    priority: true,
+    mayCauseSwitch: request => request.headers['x-batch'] === undefined
+  })
+  const { llmux } = gateway.app
+  const granted: unknown[] = []
+  llmux.events.on('request', ({ to, request }) => { if (to === 'granted') granted.push(request) })
+  const waiting = async (count: number) => await until(`${count} wait`, () => llmux.status().waiting === count)
+  const ask = (model: string, id: string, headers: object = {}) => gateway.chat(model, 'x', {}, { headers: { 'x-request-id': id, ...headers } })
+
+  const lease = await llmux.acquire('a', { request: 'first' })
+  const asked = [ask('a', 'low', { 'x-llmux-priority': '-1' })]
+  await waiting(1)
+  asked.push(ask('a', 'no number', { 'x-llmux-priority': 'urgent' }))
+  await waiting(2)
+  asked.push(ask('a', 'high', { 'x-llmux-priority': '4' }))
+  await waiting(3)
+  asked.push(ask('b', 'batch', { 'x-batch': '1', 'x-llmux-priority': '5' }))
+  await until('it waits for b', () => statusOf(gateway, 'b').passive === 1)
+  lease.release()
+  for (const answer of asked.slice(0, 3)) t.equal((await answer).status, 200)
+  await until('a has nothing to do', () => statusOf(gateway, 'a').inFlight === 0)
+  t.same(llmux.status().transitions, [], 'nobody else waits, and b is not woken for it')
+  t.same(statesOf(gateway), { a: 'awake', b: 'stopped' })
+  asked.push(ask('b', 'ordinary'))
+  for (const answer of asked) t.equal((await answer).status, 200)
+  t.same(granted, ['first', 'high', 'no number', 'low', 'ordinary', 'batch'])
+})
+
+t.test('whoever may cause no switch is refused when none has come in time, and nothing was started', async t => {
+  const gateway = await start(t, { mayCauseSwitch: () => false, timeouts: { passive: 50 } })
+  const answer = await gateway.chat('a', 'x')
+  t.match([answer.status, await answer.json()], [504, { error: { code: 'LLMUX_ERR_PASSIVE_TIMEOUT' } }])
+  t.same(gateway.gpu.records(), [])
+})
+
+t.test('what was learned is there again in the next run, and what was served and decided is recorded', async t => {
+  const directory = t.testdir({})
+  const path = (name: string) => join(directory, name)
+  const files = { learnedFile: path('learned.json'), record: { arrivals: path('arrivals.csv'), decisions: path('decisions.jsonl') } }
+  const first = await start(t, files)
+  const prompts = ['a', 'b', 'a']
+  for (const model of prompts) t.equal((await first.chat(model, 'x')).status, 200)
+  await nobodyServed(first)
+  const { costs } = first.app.llmux.status()
+  t.ok(costs.wakes['b']!['a']! > 0, 'the way back was a wake')
+  await first.close()
+
+  const lines = (name: string) => readFileSync(path(name), 'utf8').trimEnd().split('\n')
+  const [head, ...arrivals] = lines('arrivals.csv')
+  t.equal(head, 'time_s,model,service_s,input_bytes,output_bytes')
+  t.same(arrivals.map(line => line.split(',')[1]), prompts)
+  for (const line of arrivals) t.ok(line.split(',').filter((_, index) => index !== 1).every(number => Number(number) >= 0), line)
+  // It is asked again when the drain is over, so that each stands there more than once.
+  const wakes = lines('decisions.jsonl').flatMap(line => JSON.parse(line).decision.wake ?? [])
+  t.same(wakes.filter((model, index) => model !== wakes[index - 1]), prompts)
+
+  const second = await start(t, { learnedFile: files.learnedFile })
+  t.same(second.app.llmux.status().costs, costs)
 })
 
 t.test('a second registration in one server is refused, wherever it is made', async t => {

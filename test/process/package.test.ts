@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { mockCommand } from '../helpers/mock-engine.ts'
 import { plainEnv as env, plainNode, startServer } from '../helpers/plain-node.ts'
-import { client, completeServer } from '../helpers/readme.ts'
+import { client, completeServer, examplePolicy } from '../helpers/readme.ts'
 
 // What somebody has who installs the package: packed, installed and used as theirs, in a plain JavaScript project and
 // in a TypeScript one.
@@ -116,7 +116,7 @@ t.test('the package', async t => {
     t.equal((await server.stop()).code, 0, 'SIGTERM ends it in order')
   })
 
-  t.test('has types that a strict TypeScript project compiles with, the README\'s snippets among it', async t => {
+  t.test('has types that a strict TypeScript project compiles with, the README\'s snippets and the policy of the docs among it', async t => {
     write(ts, {
       'tsconfig.json': JSON.stringify({
         compilerOptions: {
@@ -125,6 +125,7 @@ t.test('the package', async t => {
       }),
       'readme-server.ts': completeServer(),
       'readme-client.ts': client(),
+      'example-policy.ts': examplePolicy(),
       'consumer.ts': consumer
     })
     const { stdout } = await node([join(root, 'node_modules/typescript/bin/tsc'), '-p', '.'], ts)

@@ -105,10 +105,10 @@ export class Exchange implements AttemptListener {
   }
 
   #died (error: Error): LlmuxError {
-    const { lease } = this.#passage
+    const { model, error: death } = this.#passage.lease!
     // What the engine said last is in the log; a client could do nothing with it.
-    const { text } = unquote(lease!.error?.message ?? detail(error))
-    return new EngineDiedError(lease!.model, text)
+    const { text } = unquote(death?.message ?? `the connection to the engine of model \`${model}\` broke: ${detail(error)}`)
+    return new EngineDiedError(text)
   }
 }
 

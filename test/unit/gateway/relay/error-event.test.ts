@@ -2,8 +2,8 @@ import { expect, test } from 'vitest'
 import { EngineDiedError } from '../../../../lib/errors.ts'
 import { errorEvent } from '../../../../lib/gateway/relay/error-event.ts'
 
-const error = new EngineDiedError('m', 'signal SIGKILL')
-const message = 'the engine of model `m` died: signal SIGKILL'
+const error = new EngineDiedError('signal SIGKILL')
+const message = 'the request was lost: signal SIGKILL'
 
 const parse = (event: string) => {
   const [, name, data] = /^(?:event: (\w+)\n)?data: (.*)\n\n$/.exec(event)!
@@ -32,5 +32,5 @@ test('in that of the Responses API', () => {
 })
 
 test('a message with line ends stays one event', () => {
-  expect(errorEvent('/v1/messages', new EngineDiedError('m', 'a\n\ndata: b')).match(/\n\n/g)).toHaveLength(1)
+  expect(errorEvent('/v1/messages', new EngineDiedError('a\n\ndata: b')).match(/\n\n/g)).toHaveLength(1)
 })

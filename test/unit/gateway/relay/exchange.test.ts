@@ -117,6 +117,15 @@ describe('an engine that dies before the first byte', () => {
     expect(renewals).toMatchObject([{ suspect: true }])
   })
 
+  test('the client is told once what its engine died of, without what that said last', async () => {
+    const { sendings, answers, lease } = rig({ replay: false })
+    sendings[0]!.start()
+    lease.lose(new ProcessDiedError('m', 'signal SIGKILL; its last lines:\none'))
+    sendings[0]!.fail()
+    await new Promise(resolve => setImmediate(resolve))
+    expect(answers[0]).toMatchObject({ code: 'LLMUX_ERR_ENGINE_DIED', message: 'the request was lost: the process of model `m` died: signal SIGKILL' })
+  })
+
   test('refused connections do no harm: the request is no suspect, and may try more often, but not for ever', async () => {
     const { sendings, renewals, answers, find } = rig()
     for (let i = 0; i < 4; i++) {
@@ -142,7 +151,7 @@ describe('an engine that dies before the first byte', () => {
     sendings[0]!.start().fail()
     await find(false)
     expect(renewals).toEqual([])
-    expect(answers[0]).toMatchObject({ code: 'LLMUX_ERR_ENGINE_DIED', message: 'the engine of model `m` died: other side closed' })
+    expect(answers[0]).toMatchObject({ code: 'LLMUX_ERR_ENGINE_DIED', message: 'the request was lost: the connection to the engine of model `m` broke: other side closed' })
   })
 
   test('no new lease is to be had: the client is told why', async () => {
@@ -333,7 +342,7 @@ describe('the record of the request', () => {
     sendings[0]!.fail()
     await broken
     expect(recorded.errors).toEqual([expect.any(EngineDiedError)])
-    expect(recorded.errors[0]!.message, 'without what is for the log').toBe('the engine of model `m` died: the process of model `m` died: exit code 1')
+    expect(recorded.errors[0]!.message, 'without what is for the log').toBe('the request was lost: the process of model `m` died: exit code 1')
   })
 
   test('has no error if it was the client that left', async () => {

@@ -8,7 +8,7 @@ import { EarlyAnswer } from '../../../../lib/gateway/waiting/early-answer.ts'
 import { FakeClock } from '../../../helpers/fake-clock.ts'
 
 const events: Head = { statusCode: 200, headers: { 'content-type': 'text/event-stream; charset=utf-8' } }
-const died = new EngineDiedError('m', 'signal SIGKILL')
+const died = new EngineDiedError('signal SIGKILL')
 const turns = () => new Promise(resolve => setImmediate(resolve))
 
 /** An answer that has begun, piped to a client that the test plays. `hooked`: a hook of the host's has not let it through yet. */
