@@ -13,15 +13,15 @@ const large = { models: 50, waiters: 1000 }
 /**
  * What a decision costs with 50 models and 1,000 waiters, against 2 models and 1 waiter: each policy alone; and in the
  * switcher the way of one request to the awake model, from its arrival to the end of its lease, and of one that comes,
- * waits and leaves.
+ * waits and leaves: two decisions each.
  * @param {import('./run.js').Options} options
  */
 export async function decision ({ quick }) {
   /** @type {Record<string, (size: Size) => () => void>} */
   const steps = {
     ...Object.fromEntries(policies.map(policy => [`${policy} alone`, (/** @type {Size} */ size) => policyStep(size, policy)])),
-    'a request to the awake model': leaseStep,
-    'a waiter that comes and leaves': waiterStep,
+    'two: a request to the awake model': leaseStep,
+    'two: a waiter that comes and leaves': waiterStep,
     'the same after 100,000 requests': oldWaiterStep
   }
   return Object.entries(steps).map(([name, step]) => {

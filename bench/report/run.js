@@ -1,4 +1,4 @@
-// Makes docs/scheduling.md and its pictures: `npm run report`. Some minutes.
+// Makes docs/scheduling.md and its pictures: `npm run report`. Two minutes of processor time.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cases, ratioRows } from './compare.js'
 import { page } from './page.js'

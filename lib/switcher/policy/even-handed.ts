@@ -51,9 +51,10 @@ function rivals ({ evict }: Move, { models }: Snapshot): ModelView[] {
   return models.filter(model => evict.some(other => shareGpu(other, model)))
 }
 
-/** When the waiting of those who are not served outweighs what leaving will inflict on those who are. */
+/** When the waiting of those who are not served outweighs what leaving will inflict on those who want the awake models, or wait for room there. */
 function worthAt (move: Move, snapshot: Snapshot, beta: number): number {
-  const inflicted = move.evict.reduce((sum, { arrivalRate }) => sum + arrivalRate, 0) * timeAway(move) ** 2 / 2
+  const away = timeAway(move)
+  const inflicted = move.evict.reduce((sum, { arrivalRate, waiting }) => sum + arrivalRate * away ** 2 / 2 + waiting * away, 0)
   const unserved = rivals(move, snapshot).filter(({ awakeSince }) => awakeSince === undefined)
   const waiting = unserved.reduce((sum, model) => sum + model.waiting, 0)
   const age = unserved.reduce((sum, model) => sum + model.age, 0)
@@ -73,6 +74,8 @@ function isGoodMoment (move: Move, snapshot: Snapshot): boolean {
 /** A wait that would be too long by the time it ends is ended, once the awake models are idle or have had their share. */
 function overdueAt (move: Move, maxWait: number): number {
   const { model, evict, cost, costBack } = move
+  // Awake but full: those who wait for it came first, and would have to wait for it to come back.
+  if (evict.some(other => !other.draining && (other.oldest ?? Infinity) < model.oldest!)) return Infinity
   const longest = Math.max(maxWait, 3 * (cost + costBack + model.serviceTime + largest(evict, ({ serviceTime }) => serviceTime)))
   const overdue = model.oldest! + longest - cost
   return inFlight(move) === 0 ? overdue : Math.max(overdue, awakeSince(move) + 3 * cost)

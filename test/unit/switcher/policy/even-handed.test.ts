@@ -43,6 +43,15 @@ describe('worth it: what the others wait against what leaving inflicts', () => {
     expect(decide([busy, view('b', waiters(0)), view('c', waiters(0))]).wake).toBe('b')
   })
 
+  test('those who wait until there is room at the awake model would be away as well', () => {
+    // With 256 in flight y = 4 s · H(256) + 24 s = 48.5 s, and half of that counts for each of them.
+    const full = (waiting: number) => awake({ inFlight: 256, averageWaiting: -1e6, ...(waiting > 0 && waiters(...Array(waiting).fill(0))) })
+    const others = view('b', waiters(20_000, 20_000))
+    expect(decide([full(0), others]).wake).toBe('b')
+    expect(decide([full(2), others]).wake).toBe('b')
+    expect(decide([full(3), others]).wake).toBeUndefined()
+  })
+
   test('both ways count', () => {
     const models = [awake({ arrivalRate: lambda * 0.9 }), view('b', waiters(0))]
     expect(decide(models, { wakes: { a: { b: 10_000 }, b: { a: 20_000 } } }).wake).toBeUndefined()
@@ -110,6 +119,15 @@ describe('a request that is overdue', () => {
     const young = { awakeSince: now - 29_000 }
     expect(decide([busy(young), view('b', waiters(90_000))])).toEqual({ wake: undefined, evict: [], lookAgainAt: now + 1_000 })
     expect(decide([busy({ ...young, inFlight: 0 }), view('b', waiters(90_000))]).wake).toBe('b')
+  })
+
+  test('does not go before those who came first, and wait until there is room at the awake model', () => {
+    const full = (age: number, draining = false) => busy({ inFlight: 256, maxConcurrency: 256, draining, ...waiters(age) })
+    const models = (age: number, draining = false) => [full(age, draining), view('b', waiters(90_000)), view('c', waiters(...Array(50).fill(80_000)))]
+    expect(decide(models(89_999)).wake).toBe('b')
+    expect(decide(models(90_001)).wake).toBeUndefined()
+    // It goes anyway: then for the oldest.
+    expect(decide(models(90_001, true)).wake).toBe('b')
   })
 
   test('with a longer limit waits longer', () => {
