@@ -38,6 +38,8 @@ export const UnauthorizedError = make<[]>('UNAUTHORIZED', 'the admin key is miss
 /** Arguments: the part of the request, what is wrong. */
 export const AdminRequestError = make<[string, string]>('ADMIN_REQUEST', '%s %s', 400)
 export const OperationNotFoundError = make<[string]>('OPERATION_NOT_FOUND', 'there is no operation %s, or not any more', 404)
+/** Arguments: of what there are too many, how many there may be. */
+export const AdminLimitError = make<[string, number]>('ADMIN_LIMIT', 'too many %s at once: at most %d', 429)
 export const NoMetricsError = make<[]>('NO_METRICS', 'there are no metrics: give the plugin a registry', 404)
 
 // A request that could not be served. Arguments: the model, then details.

@@ -1,11 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { systemClock } from '../clock.ts'
 import { NoMetricsError } from '../errors.ts'
 import { controlRoutes } from './control-routes.ts'
 import { Feeds } from './feeds.ts'
 import { addGuard } from './guard.ts'
 import { Journal } from './journal.ts'
 import { modelRoutes } from './model-routes.ts'
+import { Operations } from './operations.ts'
 import { checkOptions } from './options.ts'
 import type { AdminOptions, MetricsRegistry } from './options.ts'
 import { eventsSchema, metricsSchema } from './schemas.ts'
@@ -16,9 +18,9 @@ async function admin (scope: FastifyInstance, options: AdminOptions): Promise<vo
   checkOptions(options)
   addGuard(scope, options.guard)
   beStrict(scope)
-  const feeds = new Feeds(scope)
+  const feeds = new Feeds(scope, systemClock)
   controlRoutes(scope)
-  modelRoutes(scope, feeds)
+  modelRoutes(scope, feeds, new Operations(systemClock))
   eventsRoute(scope, feeds, new Journal(scope.llmux.events, options.journal ?? 1_000))
   metricsRoute(scope, options.registry)
 }
@@ -26,7 +28,8 @@ async function admin (scope: FastifyInstance, options: AdminOptions): Promise<vo
 function eventsRoute (scope: FastifyInstance, feeds: Feeds, journal: Journal): void {
   scope.get<{ Headers: { 'last-event-id'?: string } }>('/events', { schema: eventsSchema, exposeHeadRoute: false }, ({ headers }, reply) => {
     const last = headers['last-event-id']
-    return feeds.open(reply, 'text/event-stream', `: open\n\n${last === undefined ? '' : journal.since(last)}`, write => journal.read(write))
+    const beginning = `: open\n\n${last === undefined ? '' : journal.since(last)}`
+    return feeds.open(reply, { type: 'text/event-stream', beginning, signOfLife: ': \n\n' }, write => journal.read(write))
   })
 }
 

@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import { AdminRequestError } from '../errors.ts'
-import type { Llmux } from '../host/llmux.ts'
+import type { Llmux, SleepOptions } from '../host/llmux.ts'
 import type { SleepLevel } from '../options/index.ts'
 import type { Feeds } from './feeds.ts'
-import { Operations } from './operations.ts'
+import type { Operations } from './operations.ts'
 import { actionSchema, logsSchema, operationSchema } from './schemas.ts'
 
 type Action = 'switch' | 'sleep' | 'stop' | 'restart'
@@ -17,16 +17,15 @@ function split (path: string): [model: string, word: string] {
 }
 
 /** What concerns one model. */
-export function modelRoutes (scope: FastifyInstance, feeds: Feeds): void {
+export function modelRoutes (scope: FastifyInstance, feeds: Feeds, operations: Operations): void {
   const { llmux } = scope
-  const operations = new Operations()
 
-  scope.post<Post>('/models/*', { schema: actionSchema }, async ({ params, query, body }, reply) => {
+  scope.post<Post>('/models/*', { schema: actionSchema }, async ({ params, query, body, id: request }, reply) => {
     const [model, action] = split(params['*']) as [string, Action]
     if (body?.level !== undefined && action !== 'sleep') throw new AdminRequestError('body level', `makes no sense with ${action}`)
     // Answered at once, and not as the end of an operation.
     const id = llmux.id(model)
-    const { operation, end } = operations.begin(action, id, () => perform(llmux, action, id, body?.level))
+    const { operation, end } = operations.begin(action, id, () => perform(llmux, action, id, { request, ...body }))
     if (query.wait === 'true') await end
     else reply.code(202).header('location', `${scope.prefix}/operations/${operation.id}`)
     return { operation }
@@ -40,12 +39,11 @@ export function modelRoutes (scope: FastifyInstance, feeds: Feeds): void {
     const text = (of: string[]) => of.map(line => `${line}\n`).join('')
     const last = text(llmux.lines(id, Number(lines)))
     if (follow !== 'true') return reply.type('text/plain; charset=utf-8').send(last)
-    return feeds.open(reply, 'text/plain; charset=utf-8', last, write => llmux.follow(id, line => write(text([line]))))
+    return feeds.open(reply, { type: 'text/plain; charset=utf-8', beginning: last }, write => llmux.follow(id, line => write(text([line]))))
   })
 }
 
-async function perform (llmux: Llmux, action: Action, id: string, level: SleepLevel | undefined): Promise<void> {
-  if (action === 'switch') await llmux.switchTo(id)
-  else if (action === 'sleep') await llmux.sleep(id, level === undefined ? {} : { level })
-  else await llmux[action](id)
+async function perform (llmux: Llmux, action: Action, id: string, options: SleepOptions): Promise<void> {
+  if (action === 'switch') await llmux.switchTo(id, options)
+  else await llmux[action](id, options)
 }

@@ -1,4 +1,5 @@
-import { OperationNotFoundError } from '../errors.ts'
+import type { Clock } from '../clock.ts'
+import { AdminLimitError, OperationNotFoundError } from '../errors.ts'
 import type { LlmuxError } from '../errors.ts'
 
 /** Something that takes its time. */
@@ -16,14 +17,29 @@ export interface Operation {
 /** How many that are over are remembered. */
 const kept = 100
 
+/** How many may run: each waits in the switcher until it is its turn. */
+export const mostRunning = 100
+
 /** What operators have asked for, and what has come of it. */
 export class Operations {
   readonly #operations = new Map<string, Operation>()
+  readonly #clock: Clock
+  #running = 0
   #last = 0
 
-  /** Returns what is remembered, and a promise that settles as the work does. */
+  constructor (clock: Clock) {
+    this.#clock = clock
+  }
+
+  /**
+   * Returns what is remembered, and a promise that settles as the work does.
+   *
+   * @throws {AdminLimitError}
+   */
   begin (action: string, model: string, work: () => Promise<void>): { operation: Operation, end: Promise<void> } {
-    const operation: Operation = { id: String(++this.#last), action, model, state: 'running', since: Date.now() }
+    if (this.#running === mostRunning) throw new AdminLimitError('operations', mostRunning)
+    this.#running++
+    const operation: Operation = { id: String(++this.#last), action, model, state: 'running', since: this.#now() }
     this.#operations.set(operation.id, operation)
     const end = work().then(() => this.#end(operation, 'done'), (error: LlmuxError) => {
       operation.error = { code: error.code, message: error.message }
@@ -43,8 +59,16 @@ export class Operations {
 
   #end (operation: Operation, state: Operation['state']): void {
     operation.state = state
-    operation.until = Date.now()
+    operation.until = this.#now()
+    this.#running--
+    // Behind those that ended before: it would be the first to be forgotten after a long time.
+    this.#operations.delete(operation.id)
+    this.#operations.set(operation.id, operation)
     const over = [...this.#operations.values()].filter(({ state }) => state !== 'running')
     for (const { id } of over.slice(0, -kept)) this.#operations.delete(id)
+  }
+
+  #now (): number {
+    return Math.round(this.#clock.now())
   }
 }

@@ -29,6 +29,16 @@ export interface AcquireOptions {
   request?: string
 }
 
+export interface OrderOptions {
+  /** The id of the request by which it is asked for (`request.id`), told in events and logs. */
+  request?: string
+}
+
+export interface SleepOptions extends OrderOptions {
+  /** Default: the model's own. */
+  level?: SleepLevel
+}
+
 export interface LlmuxContext {
   /** As they were given. */
   options: LlmuxOptions
@@ -107,9 +117,9 @@ export class Llmux {
   }
 
   /** Starts or wakes a model, evicting what must go; resolves when it is awake. It does not stay with it: the policy goes on deciding. */
-  async switchTo (model: string): Promise<void> {
+  async switchTo (model: string, { request }: OrderOptions = {}): Promise<void> {
     const id = this.id(model)
-    await new Promise<void>((resolve, reject) => this.#context.switcher.switchTo(id, { done: resolve, failed: reject }))
+    await new Promise<void>((resolve, reject) => this.#context.switcher.switchTo(id, { request, done: resolve, failed: reject }))
   }
 
   /**
@@ -118,23 +128,23 @@ export class Llmux {
    *
    * @throws {RangeError} if there is no such level.
    */
-  async sleep (model?: string, { level }: { level?: SleepLevel } = {}): Promise<void> {
+  async sleep (model?: string, { level, request }: SleepOptions = {}): Promise<void> {
     // It may come from a query string, and is to go on to vLLM.
     if (level !== undefined && ![1, 2, 3].includes(level)) throw new RangeError(`level must be 1, 2 or 3, not ${JSON.stringify(level)}`)
     const awake = this.#context.switcher.status().models.filter(model => model.awakeSince !== undefined).map(({ id }) => id)
-    await this.#sleepAll(model === undefined ? awake : [this.id(model)], level)
+    await this.#sleepAll(model === undefined ? awake : [this.id(model)], level, request)
   }
 
   /** Drains a model and ends its process group; without a model, all of them. A request that waits for it starts it again. */
-  async stop (model?: string): Promise<void> {
+  async stop (model?: string, { request }: OrderOptions = {}): Promise<void> {
     const all = this.#context.switcher.status().models.map(({ id }) => id)
-    await this.#sleepAll(model === undefined ? all : [this.id(model)], 3)
+    await this.#sleepAll(model === undefined ? all : [this.id(model)], 3, request)
   }
 
   /** Ends a model's processes as `stop` does, and starts it again; resolves when it is awake. */
-  async restart (model: string): Promise<void> {
-    await this.stop(model)
-    await this.switchTo(model)
+  async restart (model: string, options: OrderOptions = {}): Promise<void> {
+    await this.stop(model, options)
+    await this.switchTo(model, options)
   }
 
   /**
@@ -194,9 +204,9 @@ export class Llmux {
     return this.#context.lines.follow(this.id(model), listener)
   }
 
-  async #sleepAll (ids: string[], level: SleepLevel | undefined): Promise<void> {
+  async #sleepAll (ids: string[], level: SleepLevel | undefined, request: string | undefined): Promise<void> {
     const { switcher } = this.#context
-    await Promise.all(ids.map(id => new Promise<void>((resolve, reject) => switcher.sleep(id, level, { done: resolve, failed: reject }))))
+    await Promise.all(ids.map(id => new Promise<void>((resolve, reject) => switcher.sleep(id, level, { request, done: resolve, failed: reject }))))
   }
 }
 

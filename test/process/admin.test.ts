@@ -93,11 +93,14 @@ t.test('models are switched to, put to sleep, stopped and restarted', async t =>
   const { json, call, states, app } = await start(t)
   const begun = await call('POST', `/ops/models/${slashed}/switch`)
   t.equal(begun.status, 202)
+  const causes = new Set<unknown>()
+  app.llmux.events.on('transition', ({ request }) => causes.add(request))
   t.match(await begun.json(), { operation: { id: '1', action: 'switch', model: slashed, state: 'running', since: Number } })
   const operation = begun.headers.get('location')!
   t.equal(operation, '/ops/operations/1')
   await until('the switch is done', async () => (await json('GET', operation)).body.operation.state === 'done')
   t.same(states(), { [slashed]: 'awake', b: 'stopped' })
+  t.match([...causes], [/^req-/], 'events tell which request has asked for it')
 
   const waited = async (path: string, body?: object) => {
     const answer = await json('POST', `/ops/models/${path}?wait=true`, body)

@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest'
+import { ProcessDiedError, StopError } from '../../../lib/errors.ts'
+import { readiness } from '../../../lib/host/readiness.ts'
+
+interface Situation { closed?: boolean, held?: string, obstacles?: Record<string, Error>, inPause?: Record<string, Error> }
+
+const died = new ProcessDiedError('a', 'exit code 1; its last lines:\nsecrets')
+const stuck = new StopError('b', 'SIGKILL')
+
+/** Two models, and what is in the way of them. */
+function look ({ closed = false, held, obstacles = {}, inPause = {} }: Situation) {
+  const switcher = { closed, controls: { closed: held }, obstacle: (id: string) => obstacles[id] }
+  const orchestrator = { snapshot: (id: string) => ({ error: inPause[id], retryAt: inPause[id] && 5_000 }) }
+  return readiness(['a', 'b'], switcher as never, orchestrator as never)
+}
+
+test('ready as long as one model can be served', () => {
+  expect(look({})).toEqual({ ready: true })
+  expect(look({ inPause: { a: died } })).toEqual({ ready: true })
+  expect(look({ obstacles: { b: stuck } })).toEqual({ ready: true })
+})
+
+test('not ready if something is in the way of each, and then it says of all what it is, in a line', () => {
+  expect(look({ inPause: { a: died }, obstacles: { b: stuck } })).toEqual({ ready: false, reason: expect.stringMatching(/^the process of model `a` died: exit code 1.*; .*`b`/) })
+  expect(look({ inPause: { a: died }, obstacles: { b: stuck } }).reason).not.toContain('secrets')
+})
+
+test('not ready while it closes, or lets nobody in', () => {
+  expect(look({ closed: true, held: 'paused' })).toEqual({ ready: false, reason: 'the server is closing' })
+  expect(look({ held: 'traffic is paused' })).toEqual({ ready: false, reason: 'traffic is paused' })
+})
