@@ -13,7 +13,7 @@ export const faultKinds = {
   start: ['exit', 'hang', 'slow', 'die'],
   sleep: ['500', 'hang', 'crash', 'slow', 'keeps-memory'],
   wake: ['500', 'oom', 'hang', 'crash', 'slow'],
-  reload: ['500', 'hang', 'crash'],
+  reload: ['500', 'hang', 'crash', 'garbage'],
   reset: ['500', 'hang'],
   health: ['hang', '503'],
   is_sleeping: ['hang', '500'],

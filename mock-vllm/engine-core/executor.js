@@ -49,7 +49,7 @@ export class Executor {
       await this.#fail(operation)
       if (operation.op === 'sleep') await this.#sleep(operation)
       if (operation.op === 'wake') await this.#wake(operation.tags)
-      if (operation.op === 'reload') await this.#reload()
+      if (operation.op === 'reload') await this.#reload(operation.fault?.kind === 'garbage')
       if (operation.op === 'reset') await delay(this.#config.resetMs)
       return this.#answer()
     } catch (error) {
@@ -117,11 +117,12 @@ export class Executor {
     if (this.#share.claim(wanted) !== undefined) throw new Error('Call to wake_up method failed: CUDA Error: out of memory at csrc/cumem_allocator.cpp:119')
   }
 
-  async #reload () {
+  /** @param {boolean} spoilt As some vision models are: all says 200, and the weights are wrong. */
+  async #reload (spoilt) {
     if (this.#sleepingTags.has('weights')) throw new Error('Call to collective_rpc method failed: weights are asleep')
     if (['dummy', 'runai_streamer'].includes(this.#config.given['load_format'] ?? '')) throw new Error(`Call to collective_rpc method failed: Cannot reload weights with load format ${this.#config.given['load_format']}`)
     await delay(this.#config.reloadMs)
-    this.#valid = true
+    this.#valid = !spoilt
     this.#records.write('reloaded')
   }
 }

@@ -20,6 +20,7 @@ const table: Array<{ fault?: string, args?: string[], level?: number, why: RegEx
   { fault: 'wake=crash@1', why: /does not wake \(cycle 1\)/ },
   { fault: 'reload=500', level: 2, why: /does not wake \(cycle 1\): .*answered 500/ },
   { fault: 'reload=hang', level: 2, why: /does not wake \(cycle 1\): .*reload its weights within 500 ms/ },
+  { fault: 'reload=garbage', level: 2, why: /it answers garbage after waking \(cycle 1\).*The weights are not what they were/ },
   { fault: 'output=garbage', why: /garbage from the start/ },
   { fault: 'memory=grows@200', why: /leaks GPU memory: 200 MiB more asleep in cycle 2/ },
   { args: ['--mock-residue', '6000'], why: /frees only 69 %/ },
@@ -34,7 +35,7 @@ t.test('validate finds every fault of an engine, and nothing where there is none
   const config = file('faults.json', {
     command: mockCommand,
     gpuMemoryCommand: gpu.command,
-    models: Object.fromEntries([['clean', model([])], ...table.map(({ fault, args = [] }, index) => [`m${index}`, model(fault === undefined ? args : ['--mock-fault', fault])])])
+    models: Object.fromEntries([['clean', model([])], ...table.map(({ fault, args = [] }, index) => [`m${index}`, model([...args, ...fault === undefined ? [] : ['--mock-fault', fault]])])])
   })
   const run = async (models: string[], more: string[]): Promise<{ report: ValidationReport, stdout: string, code: number }> => {
     const json = file(`report-${models[0]}.json`, '')
