@@ -27,6 +27,8 @@ export interface EngineUnderTest {
   readonly minor: number
   /** speaks as 0.17 did; where between there and 0.28 each change came is not known */
   readonly isOld: boolean
+  /** flags for a start that is slow enough to be looked at */
+  readonly slowStart: readonly string[]
   /** ms a start may take */
   readonly patience: number
   /** tokens of a stream that is not over before something can be done to it: a tiny model says a thousand in a second, and the test may have to wait for a processor */
@@ -50,6 +52,7 @@ function mock (): EngineUnderTest {
     memoryUsed: async () => (await gpu.memory()).used,
     minor: minorOf(version),
     isOld: minorOf(version) < 28,
+    slowStart: ['--mock-start-ms', '1500'],
     patience: 20_000,
     awhile: 150,
     long: 450
@@ -67,6 +70,7 @@ function vllmOnCpu (dir: string): EngineUnderTest {
     hasDeviceMemory: false,
     minor: minorOf(version),
     isOld: minorOf(version) < 28,
+    slowStart: [],
     patience: 300_000,
     awhile: 1500,
     long: 7800
@@ -84,6 +88,7 @@ function vllmOnGpu (command: string): EngineUnderTest {
     hasDeviceMemory: true,
     minor,
     isOld: minor < 28,
+    slowStart: [],
     patience: 600_000,
     awhile: 1500,
     long: 450

@@ -24,13 +24,15 @@ const hasCore = (engine: EngineProcess) => engine.members.some(({ name }) => nam
 
 t.test('while it starts, connections are refused, and a SIGTERM to the server is ignored; then it is healthy, and says so in its log', async (t) => {
   const port = await freePort()
-  const engine = await spawnEngine(t, { listen: { port } })
+  const engine = await spawnEngine(t, { listen: { port }, args: subject.slowStart })
   await until('it has written something', () => engine.output !== '', subject.patience)
   t.notOk(await accepts(port))
   await until('EngineCore is there', () => hasCore(engine), subject.patience)
   engine.kill('SIGTERM', engine.pid)
   await until('it is healthy', () => engine.isHealthy(), subject.patience)
-  for (const line of ['non-default args', 'Initializing a V1 LLM engine', 'Starting to load model', 'Loading safetensors checkpoint shards:', 'Application startup complete.']) {
+  // It may answer before its last line has come through the pipe.
+  await until('it says so', () => engine.output.includes('Application startup complete.'))
+  for (const line of ['non-default args', 'Initializing a V1 LLM engine', 'Starting to load model', 'Loading safetensors checkpoint shards:']) {
     t.match(engine.output, line)
   }
   t.match(engine.output, new RegExp(`^\\(APIServer pid=${engine.pid}\\) `, 'm'))
