@@ -9,6 +9,7 @@ const impatient = { start: 3_000, sleep: 500, wake: 500, reload: 500, health: 30
 const table: Array<{ fault?: string, args?: string[], level?: number, why: RegExp }> = [
   { fault: 'start=exit@3', why: /does not start: .*exit code 3/ },
   { fault: 'start=hang', why: /does not start: .*not healthy within 3000 ms/ },
+  { fault: 'start=die@50', why: /does not start/ },
   { fault: 'sleep=500', why: /does not go to sleep \(cycle 1\): .*answered 500/ },
   { fault: 'sleep=hang', why: /does not go to sleep \(cycle 1\): .*within 500 ms/ },
   { fault: 'sleep=crash@1', why: /does not go to sleep \(cycle 1\)/ },
@@ -20,10 +21,12 @@ const table: Array<{ fault?: string, args?: string[], level?: number, why: RegEx
   { fault: 'wake=crash@1', why: /does not wake \(cycle 1\)/ },
   { fault: 'reload=500', level: 2, why: /does not wake \(cycle 1\): .*answered 500/ },
   { fault: 'reload=hang', level: 2, why: /does not wake \(cycle 1\): .*reload its weights within 500 ms/ },
+  { fault: 'reload=crash@1', level: 2, why: /does not wake \(cycle 1\)/ },
   { fault: 'reload=garbage', level: 2, why: /it answers garbage after waking \(cycle 1\).*The weights are not what they were/ },
   { fault: 'output=garbage', why: /garbage from the start/ },
   { fault: 'memory=grows@200', why: /leaks GPU memory: 200 MiB more asleep in cycle 2/ },
   { args: ['--mock-residue', '6000'], why: /frees only 69 %/ },
+  { fault: 'request=500', why: /does not answer after its start/ },
   { fault: 'request=die', why: /does not answer after its start/ },
   { fault: 'request=hang', why: /does not answer after its start: .*700 ms/ }
 ]
