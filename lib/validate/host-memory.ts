@@ -8,6 +8,7 @@ function parse (text: string | undefined, field: string): number | undefined {
 }
 
 async function ofProcess (pid: number): Promise<number | undefined> {
+  // Gone meanwhile, or not ours to look at: that is what undefined says.
   const read = (name: string) => readFile(`/proc/${pid}/${name}`, 'latin1').catch(() => undefined)
   return parse(await read('smaps_rollup'), 'Pss') ?? parse(await read('status'), 'VmRSS')
 }

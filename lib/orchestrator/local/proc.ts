@@ -20,6 +20,7 @@ export interface ProcFiles {
 }
 
 export const procFiles: ProcFiles = {
+  // No /proc and no such process are what undefined says: neither is a fault.
   list: () => readdir('/proc').catch(() => undefined),
   stat: pid => readFile(`/proc/${pid}/stat`, 'latin1').catch(() => undefined)
 }

@@ -10,7 +10,7 @@ test.for<[string, ReturnType<typeof readSign>]>([
   ['(EngineCore pid=7) Loading safetensors checkpoint shards:  50% Completed | 2/4 [00:01<00:01, 1.4it/s]', { stage: 'loading', done: 2, total: 4 }],
   ['Loading pt checkpoint shards: 100% Completed | 11/11 [00:01<00:00]', { stage: 'loading', done: 11, total: 11 }],
   [`${core}Model loading took 21.60 GiB memory and 0.61 seconds`, { stage: 'compiling' }],
-  [`${core}Using cache directory: /root/.cache/vllm/torch_compile_cache/1/rank_0_0 for vLLM's torch.compile`, { stage: 'compiling' }],
+  [`${core}Using cache directory: /home/vllm/.cache/vllm/torch_compile_cache/1/rank_0_0 for vLLM's torch.compile`, { stage: 'compiling' }],
   [`${core}torch.compile took 0.96 s in total`, { stage: 'profiling' }],
   [`${core}GPU KV cache size: 176,944 tokens`, { stage: 'profiling' }],
   ['Capturing CUDA graphs (mixed prefill-decode, PIECEWISE):  50%|█████     | 33/67 [00:00<00:00, 21.12it/s]', { stage: 'capturing', done: 33, total: 67 }],
