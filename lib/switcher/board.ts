@@ -58,7 +58,6 @@ export class Board {
 
   /** The models that are waited for in vain: nothing that moves on their GPUs can clear the way. */
   get stranded (): Slot[] {
-    // Asked for on every decision: where nothing is blocked, no model has to be looked at.
     if (this.#blockers().size === 0) return []
     return this.slots.filter(slot => slot.queue.size > 0 && this.obstacle(slot) !== undefined && !this.busy(slot))
   }
@@ -84,12 +83,14 @@ export class Board {
    */
   views (reserved: readonly Slot[] = [], reconsidered?: Transition): ModelView[] {
     const transitions = [...this.transitions].filter(transition => transition !== reconsidered)
-    const heldGpus = gpusOf([...reserved, ...transitions.flatMap(transition => transition.slots)])
+    const gpus = gpusOf([...reserved, ...transitions.flatMap(transition => transition.slots)])
     const moving = new Set(transitions.filter(transition => !transition.open).flatMap(transition => transition.slots))
     const blockers = this.#blockers()
     const now = this.#clock.now()
+    const held = ({ awake, model }: Slot) => model.gpus.some(gpu => gpus.has(gpu) || (!awake && blockers.has(gpu)))
+    const free = gpus.size === 0 && blockers.size === 0
     return this.slots.map(slot => slot.view(now, {
-      held: slot.model.gpus.some(gpu => heldGpus.has(gpu) || (!slot.awake && blockers.has(gpu))) || reconsidered?.touches(slot) === false,
+      held: (!free && held(slot)) || reconsidered?.touches(slot) === false,
       cold: this.cold(slot),
       onGpu: slot.awake || moving.has(slot) || this.blocked(slot)
     }))
@@ -104,12 +105,15 @@ export class Board {
     this.#byId = mapById(slots)
   }
 
-  /** The GPUs held by processes that cannot be ended, each with the model they belong to. */
-  #blockers (): Map<number, string> {
+  /** The GPUs held by processes that cannot be ended, each with the model they belong to. Asked for on every decision. */
+  #blockers (): ReadonlyMap<number, string> {
     const blockers = this.slots.filter(slot => this.blocked(slot))
-    return new Map(blockers.flatMap(slot => slot.model.gpus.map(gpu => [gpu, slot.id])))
+    return blockers.length === 0 ? none : new Map(blockers.flatMap(slot => slot.model.gpus.map(gpu => [gpu, slot.id])))
   }
 }
+
+/** So many decisions are made with nothing in the way that it is not made anew each time. */
+const none: ReadonlyMap<number, string> = new Map()
 
 function mapById (slots: readonly Slot[]): ReadonlyMap<string, Slot> {
   return new Map(slots.map(slot => [slot.id, slot]))

@@ -61,7 +61,7 @@ export class Slot {
     this.kept = this.model.keepAwake ?? false
   }
 
-  view (now: number, presence: Pick<ModelView, 'held' | 'onGpu' | 'cold'>): ModelView {
+  view (now: number, { held, onGpu, cold }: Pick<ModelView, 'held' | 'onGpu' | 'cold'>): ModelView {
     const { id, awakeSince, leases, queue, figures, draining, model: { maxConcurrency, timeouts, gpus, gpuShare } } = this
     return {
       id,
@@ -81,7 +81,9 @@ export class Slot {
       limits: timeouts,
       gpus,
       gpuShare,
-      ...presence
+      held,
+      onGpu,
+      cold
     }
   }
 }

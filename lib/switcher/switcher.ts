@@ -3,6 +3,7 @@ import { ClosingError, ModelNotFoundError } from '../errors.ts'
 import type { LlmuxEvents } from '../events.ts'
 import type { SleepLevel } from '../options/types.ts'
 import { Admission, refuse } from './admission.ts'
+import { Aftermath } from './aftermath.ts'
 import { Board } from './board.ts'
 import { Chooser } from './chooser.ts'
 import { Controls } from './controls.ts'
@@ -19,8 +20,9 @@ import { outlook } from './outlook.ts'
 import type { Outlook } from './outlook.ts'
 import type { Policy } from './policy/policy.ts'
 import type { Answer, Waiter } from './queue.ts'
+import { Review } from './review.ts'
 import { Roster } from './roster.ts'
-import type { Slot, SwitchedModel } from './slot.ts'
+import type { SwitchedModel } from './slot.ts'
 import { Transition } from './transition.ts'
 import type { Plan } from './transition.ts'
 import { verdictOn } from './verdict.ts'
@@ -54,6 +56,8 @@ export class Switcher {
   readonly #decisions: DecisionLoop
   readonly #chooser: Chooser
   readonly #idle: Idle
+  readonly #review: Review
+  readonly #aftermath: Aftermath
   readonly #evictedInVain = new EvictedInVain()
   #closed = false
 
@@ -67,11 +71,13 @@ export class Switcher {
     const parts = { ...options, board, learned: this.learned, controls: this.controls, onDue: onChange }
     this.#chooser = new Chooser(parts)
     this.#idle = new Idle(parts)
-    this.#admission = new Admission({ ...options, onChange, closed: () => this.controls.closed })
+    const admission = this.#admission = new Admission({ ...options, onChange, closed: () => this.controls.closed })
+    this.#review = new Review({ board, chooser: this.#chooser, controls: this.controls, orders: this.#orders, onChange })
+    this.#aftermath = new Aftermath({ ...parts, admission, evictedInVain: this.#evictedInVain, idle: this.#idle, orders: this.#orders })
     this.#decisions = new DecisionLoop([
       // A model that has become awake lets its waiters in before anybody may think of putting it to sleep again.
       () => this.#admit(),
-      () => this.#board.transitions.forEach(transition => this.#advance(transition)),
+      () => board.transitions.forEach(transition => this.#review.advance(transition)),
       () => this.roster.order(),
       () => { for (const order of this.#orders) this.#obey(order) },
       () => this.#followPolicy(),
@@ -172,32 +178,8 @@ export class Switcher {
   }
 
   #admit (): void {
-    this.#board.slots.forEach(slot => this.#admission.admit(slot))
+    this.#board.slots.forEach(slot => { if (slot.queue.size > 0) this.#admission.admit(slot) })
     this.#board.stranded.forEach(slot => this.#admission.refuseAll(slot, this.#board.obstacle(slot)!))
-  }
-
-  /** What a transition is for may have changed while it drained: whoever it was for may have left. */
-  #advance (transition: Transition): void {
-    if (!transition.open) return
-    const { wake, unconditional } = transition.plan
-    const obstacle = wake && this.#board.obstacle(wake)
-    if (obstacle !== undefined) return transition.fail(obstacle)
-    const objection = this.controls.objection(transition)
-    if (objection !== undefined) return transition.undo(objection)
-    const orders = this.#orders.besides(transition)
-    if (!unconditional && transition.plan.wanted === undefined && (transition.drained || !transition.wanted || orders.some(slot => transition.touches(slot)))) {
-      this.#reconsider(transition, orders)
-    }
-    if (transition.drained) transition.commit()
-  }
-
-  #reconsider (transition: Transition, orders: Slot[]): void {
-    const plan = this.#chooser.plan(this.#board.views(orders, transition))
-    if (plan === undefined) return transition.undo(transition.wanted ? 'something else goes first' : 'nobody waits for it any more')
-    if (transition.follows(plan)) return
-    transition.retarget(plan)
-    // Whoever may stay after all is to let its waiters in.
-    this.#decisions.changed()
   }
 
   #obey (order: Order): void {
@@ -235,34 +217,9 @@ export class Switcher {
       ...this.#options,
       obstacle: slot => this.#board.obstacle(slot),
       onDraining: () => this.#decisions.changed(),
-      onEnd: (error, woken) => this.#ended(transition, order, error, woken)
+      onEnd: (error, woken) => this.#decisions.atOnce(() => this.#aftermath.settle(transition, { error, woken, order }))
     })
     this.#board.transitions.add(transition)
     transition.start()
-  }
-
-  #ended (transition: Transition, order: Order | undefined, error: Error | undefined, woken: boolean): void {
-    const { wake } = transition.plan
-    this.#decisions.atOnce(() => {
-      this.#board.transitions.delete(transition)
-      if (woken) {
-        wake!.woken(this.#options.clock.now())
-        this.learned.switched(transition.outcome)
-      }
-      if (error !== undefined) this.#failed(transition, error)
-      if (order !== undefined) error === undefined ? this.#orders.done(order) : this.#orders.fail(order, error)
-    })
-  }
-
-  #failed (transition: Transition, error: Error): void {
-    const { wake } = transition.plan
-    transition.evicted.forEach(slot => this.#evictedInVain.add(slot))
-    if (wake === undefined) return
-    this.#evictedInVain.delete(wake)
-    this.#idle.failed(wake)
-    this.#admission.refuseAll(wake, this.#board.obstacle(wake) ?? error)
-    for (const order of this.#orders) {
-      if (order.kind === 'wake' && order.slot === wake) this.#orders.fail(order, error)
-    }
   }
 }

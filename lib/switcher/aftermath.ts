@@ -1,0 +1,59 @@
+import type { Clock } from '../clock.ts'
+import type { Admission } from './admission.ts'
+import type { Board } from './board.ts'
+import type { EvictedInVain } from './evicted-in-vain.ts'
+import type { Idle } from './idle.ts'
+import type { Learned } from './learned/learned.ts'
+import type { Order, Orders } from './orders.ts'
+import type { Transition } from './transition.ts'
+
+export interface AftermathContext {
+  admission: Admission
+  board: Board
+  clock: Clock
+  evictedInVain: EvictedInVain
+  idle: Idle
+  learned: Learned
+  orders: Orders
+}
+
+/** How a transition went: with an error if the model could not be woken, or one that had to go is not gone. */
+export interface TransitionEnd {
+  error: Error | undefined
+  woken: boolean
+  /** What it was begun for, if by hand. */
+  order: Order | undefined
+}
+
+/** What follows from a transition that is over: who is awake, what it has cost, who is told of a failure. */
+export class Aftermath {
+  readonly #context: AftermathContext
+
+  constructor (context: AftermathContext) {
+    this.#context = context
+  }
+
+  settle (transition: Transition, { error, woken, order }: TransitionEnd): void {
+    const { board, clock, learned, orders } = this.#context
+    board.transitions.delete(transition)
+    if (woken) {
+      transition.plan.wake!.woken(clock.now())
+      learned.switched(transition.outcome)
+    }
+    if (error !== undefined) this.#failed(transition, error)
+    if (order !== undefined) error === undefined ? orders.done(order) : orders.fail(order, error)
+  }
+
+  #failed (transition: Transition, error: Error): void {
+    const { admission, board, evictedInVain, idle, orders } = this.#context
+    const { wake } = transition.plan
+    transition.evicted.forEach(slot => evictedInVain.add(slot))
+    if (wake === undefined) return
+    evictedInVain.delete(wake)
+    idle.failed(wake)
+    admission.refuseAll(wake, board.obstacle(wake) ?? error)
+    for (const order of orders) {
+      if (order.kind === 'wake' && order.slot === wake) orders.fail(order, error)
+    }
+  }
+}
