@@ -20,10 +20,8 @@ export interface StepContext {
   warn: (error: Error) => void
 }
 
-/** A probe is cheap, and an engine must be seen within 50 ms of being healthy. Milliseconds. */
-const firstProbePause = 20
-const longestProbePause = 45
-const probePauseGrowth = 1.2
+/** A probe is cheap, and an engine must be seen within 50 ms of being healthy; one that starts quickly, sooner. Milliseconds. */
+const probePause = (elapsed: number) => Math.min(Math.max(5, elapsed / 50), 45)
 
 /** The calls that bring an engine up or put it to sleep, each under a time limit of its own. */
 export class EngineSteps {
@@ -38,9 +36,8 @@ export class EngineSteps {
     const { model: { id, timeouts: { start } }, lastLines } = this.#context
     await this.#limited('start', () => new StartTimeoutError(id, start, quote(lastLines())), async signal => {
       const { clock } = this.#context
-      for (let delay = firstProbePause; !signal.aborted && !await this.#probe(signal); delay = Math.min(delay * probePauseGrowth, longestProbePause)) {
-        await pause(clock, delay, signal)
-      }
+      const begin = clock.now()
+      while (!signal.aborted && !await this.#probe(signal)) await pause(clock, probePause(clock.now() - begin), signal)
     })
   }
 

@@ -27,6 +27,8 @@ export interface EngineUnderTest {
   readonly minor: number
   /** speaks as 0.17 did; where between there and 0.28 each change came is not known */
   readonly isOld: boolean
+  /** the model runs in a process below EngineCore; if not, in EngineCore itself */
+  readonly hasWorker: boolean
   /** flags for a start that is slow enough to be looked at */
   readonly slowStart: readonly string[]
   /** ms a start may take */
@@ -42,16 +44,18 @@ t.teardown(() => gpu.remove())
 
 function mock (): EngineUnderTest {
   const version = process.env['LLMUX_MOCK_VERSION'] ?? '0.32.0'
+  const isOld = minorOf(version) < 28
   return {
     title: `mock-vllm as ${version}`,
     command: mockCommand,
     model: 'tiny-model',
     env: gpu.env,
-    args: ['--mock-version', version, '--mock-task', 'generate', '--mock-workers', '1', '--max-model-len', '512', '--mock-start-ms', '300', '--mock-token-ms', '5', '--mock-memory-lag', '10', '--gpu-memory-utilization', '0.4'],
+    args: ['--mock-version', version, '--mock-task', 'generate', '--mock-workers', isOld ? '0' : '1', '--max-model-len', '512', '--mock-start-ms', '300', '--mock-token-ms', '5', '--mock-memory-lag', '10', '--gpu-memory-utilization', '0.4'],
     hasDeviceMemory: true,
     memoryUsed: async () => (await gpu.memory()).used,
     minor: minorOf(version),
-    isOld: minorOf(version) < 28,
+    isOld,
+    hasWorker: !isOld,
     slowStart: ['--mock-start-ms', '1500'],
     patience: 20_000,
     awhile: 150,
@@ -70,6 +74,7 @@ function vllmOnCpu (dir: string): EngineUnderTest {
     hasDeviceMemory: false,
     minor: minorOf(version),
     isOld: minorOf(version) < 28,
+    hasWorker: minorOf(version) >= 28,
     slowStart: [],
     patience: 300_000,
     awhile: 1500,
@@ -88,6 +93,8 @@ function vllmOnGpu (command: string): EngineUnderTest {
     hasDeviceMemory: true,
     minor,
     isOld: minor < 28,
+    // One GPU needs none.
+    hasWorker: false,
     slowStart: [],
     patience: 600_000,
     awhile: 1500,

@@ -81,18 +81,19 @@ t.test('a stream of /v1/responses: named events with rising numbers, completed a
   t.match(chunks.at(-1), { type: 'response.completed', response: { model: 'served', usage: { output_tokens: 5 } } })
 })
 
-t.test('a stream of /v1/messages: from message_start to message_stop, no [DONE]', async (t) => {
+t.test(`a stream of /v1/messages: from message_start to message_stop, ${subject.isOld ? 'and [DONE], which is not Anthropic\'s' : 'no [DONE]'}`, async (t) => {
   const reader = await stream('/v1/messages', { model: 'served', messages: [{ role: 'user', content: 'Tell me' }], max_tokens: 5, stream: true })
   const kinds = reader.events.map(({ event }) => event)
   t.match(kinds.slice(0, 2), ['message_start', 'content_block_start'])
-  // 0.17 ends with [DONE], which is not Anthropic's
   t.same(kinds.filter((kind) => kind !== undefined).slice(-3), ['content_block_stop', 'message_delta', 'message_stop'])
+  t.equal(reader.sawDone, subject.isOld)
   t.match(reader.chunks.find(({ type }) => type === 'message_delta'), { delta: { stop_reason: 'max_tokens' }, usage: { output_tokens: Number } })
 })
 
-t.test('bad JSON, wrong types, a wrong content type and too many tokens are 400', async (t) => {
+t.test(`bad JSON, a wrong content type and too many tokens are 400, and ${subject.isOld ? 'wrong types 500' : 'so are wrong types'}`, async (t) => {
   t.match(await post('/v1/chat/completions', '{"messages":'), { status: 400, error: { type: 'Bad Request', code: 400, message: String } })
-  t.match(await post('/v1/chat/completions', { messages: 3 }), { status: 400, error: { code: 400 } })
+  const wrongType = await engine.call('/v1/chat/completions', { body: { messages: 3 } })
+  t.match(wrongType, subject.isOld ? { status: 500, text: 'Internal Server Error' } : { status: 400, text: /"code":400/ })
   t.match(await post('/v1/chat/completions', '{}', { 'content-type': 'text/plain' }), { status: 400, error: { message: /Unsupported Media Type/ } })
   t.match(await post('/v1/chat/completions', chat(100_000)), { status: 400, error: { type: 'BadRequestError', code: 400 } })
 })

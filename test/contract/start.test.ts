@@ -27,7 +27,8 @@ t.test('while it starts, connections are refused, and a SIGTERM to the server is
   const engine = await spawnEngine(t, { listen: { port }, args: subject.slowStart })
   await until('it has written something', () => engine.output !== '', subject.patience)
   t.notOk(await accepts(port))
-  await until('EngineCore is there', () => hasCore(engine), subject.patience)
+  // Not before: in the midst of the handshake between the two it would have each wait for the other for ever.
+  await until('EngineCore is at work', () => engine.output.includes('Initializing a V1 LLM engine'), subject.patience)
   engine.kill('SIGTERM', engine.pid)
   await until('it is healthy', () => engine.isHealthy(), subject.patience)
   // It may answer before its last line has come through the pipe.

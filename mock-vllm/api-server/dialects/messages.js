@@ -25,3 +25,15 @@ export const messages = {
   broken: ({ error }) => named({ type: 'error', error: { type: 'internal_error', message: error.message } }),
   dead: ({ error }) => ({ type: 'error', error: { type: error.type, message: error.message } })
 }
+
+const done = 'data: [DONE]\n\n'
+
+/** 0.17 adds OpenAI's end, which is not Anthropic's, and wraps an error in one of its own. @type {import('../job.js').Dialect} */
+export const oldMessages = {
+  ...messages,
+  close: (...args) => messages.close(...args) + done,
+  broken: ({ error }) => named({
+    type: 'error',
+    error: { type: 'internal_error', message: `2 validation errors for ChatCompletionStreamResponse\nmodel\n  Field required [type=missing, input_value={'error': {'message': '${error.message.slice(0, 2)}...` }
+  }) + done
+}

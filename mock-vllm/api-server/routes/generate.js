@@ -1,8 +1,8 @@
 import { chat, completion } from '../dialects/chat.js'
-import { messages } from '../dialects/messages.js'
+import { messages, oldMessages } from '../dialects/messages.js'
 import { responses } from '../dialects/responses.js'
 import { generate } from '../generation.js'
-import { sendError } from '../http-answers.js'
+import { sendError, sendText } from '../http-answers.js'
 import { jsonBody, sendMissing } from './json-body.js'
 import { allText, contentText, lastUserText } from './prompts.js'
 
@@ -11,12 +11,18 @@ import { allText, contentText, lastUserText } from './prompts.js'
 /** @param {unknown} value @returns {number | undefined} */
 const limitOf = (value) => value === undefined || value === null ? undefined : Number(value)
 
+/** @param {import('../app.js').App} app @param {Parameters<Handler>[1]} call @param {unknown} messages */
+function refuseMessages ({ config }, { res }, messages) {
+  if (config.isOld) sendText(res, 500, 'Internal Server Error')
+  else sendError(res, 400, 'BadRequestError', `'${typeof messages}' object is not iterable`)
+}
+
 /** @type {Handler} */
 function onChat (app, call) {
   const body = jsonBody(call)
   if (body === undefined) return
   if (body.messages === undefined) return sendMissing(call, 'messages')
-  if (!Array.isArray(body.messages)) return sendError(call.res, 400, 'BadRequestError', `'${typeof body.messages}' object is not iterable`)
+  if (!Array.isArray(body.messages)) return refuseMessages(app, call, body.messages)
   const limit = limitOf(body.max_completion_tokens ?? body.max_tokens)
   generate(app, call, { body, prompt: lastUserText(body.messages), allText: allText(body.messages), limit, prefix: 'chatcmpl' }, chat)
 }
@@ -43,7 +49,7 @@ function onMessages (app, call) {
   const body = jsonBody(call)
   if (body === undefined) return
   for (const name of ['model', 'messages', 'max_tokens']) if (body[name] === undefined) return sendMissing(call, name)
-  generate(app, call, { body, prompt: lastUserText(body.messages), allText: allText(body.messages), limit: limitOf(body.max_tokens), prefix: 'chatcmpl' }, messages)
+  generate(app, call, { body, prompt: lastUserText(body.messages), allText: allText(body.messages), limit: limitOf(body.max_tokens), prefix: 'chatcmpl' }, app.config.isOld ? oldMessages : messages)
 }
 
 /** @type {[string, Handler][]} */
