@@ -31,8 +31,8 @@ function logEngine ({ model, from, to, reason, duration, error, pid, level, step
   if (error === undefined || to !== 'failed') return log.debug({ ...fields, reason, steps: steps && rounded(steps) }, `engine ${model} ${to}`)
   const { text, fields: why } = described(error)
   // What came to nothing is stopped before it counts as failed; any other end is a surprise.
-  const what = from === 'stopping' ? 'failed' : `died, ${from} for ${seconds(duration)}`
-  log.error({ ...fields, ...why }, `engine ${model} ${what}: ${text}`)
+  const until = from === 'stopping' ? '' : `, ${from} for ${seconds(duration)}`
+  log.error({ ...fields, ...why }, `engine ${model} failed${until}: ${text}`)
 }
 
 function logTransition (change: TransitionChange, log: FastifyBaseLogger): void {

@@ -49,7 +49,7 @@ test('a failed switch is an error, without the last lines: those are in the line
 
 test('an engine that dies by itself says what it was doing, and how long', () => {
   events.emit('engine', engine({ from: 'awake', to: 'failed', error: died }))
-  expect(lines[0]![2]).toBe('engine b died, awake for 12.3 s: the process of model `b` died: exit code 1')
+  expect(lines[0]![2]).toBe('engine b failed, awake for 12.3 s: the process of model `b` died: exit code 1')
 })
 
 test('the steps in between are for debug, also those that carry an error', () => {
