@@ -54,10 +54,10 @@ function dueAt (move: Move, snapshot: Snapshot, beta: number): number {
   return Math.min(worthAt, snapshot.now + longestForecast)
 }
 
-/** How long those who go are away if they leave now: y. */
+/** How long those who go are away if they leave now: y. Whoever comes has those to serve that it takes at once. */
 function timeAway ({ model, leaving, cost, costBack }: Move): number {
   const drain = largest(leaving.models, other => servingTime(other, other.inFlight))
-  return drain + cost + model.serviceTime + costBack
+  return drain + cost + servingTime(model, Math.min(model.waiting, model.maxConcurrency)) + costBack
 }
 
 /** What those will wait who want the models that go, or wait for room there. */
