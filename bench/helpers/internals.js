@@ -11,3 +11,7 @@ export const { createPolicy } = await built('switcher/policy/index')
 export const { systemClock } = await built('clock')
 /** @type {typeof import('../../lib/events.ts')} */
 export const { LlmuxEvents } = await built('events')
+/** @type {typeof import('../../lib/switcher/policy/even-handed.ts')} */
+export const { evenHanded } = await built('switcher/policy/even-handed')
+/** @type {typeof import('../../lib/switcher/policy/serving-time.ts')} */
+export const { servingTime } = await built('switcher/policy/serving-time')

@@ -43,10 +43,10 @@ export function run (arrivals, costs, candidates = policies) {
 /** @type {Measure[]} */
 export const measures = ['mean', 'p95', 'p99', 'max', 'switches']
 
-/** The geometric mean over all cases of a policy's measure, divided by that of `time-slice`. @param {Case[]} cases @param {string} policy @param {Measure} measure */
-export function ratio (cases, policy, measure) {
+/** The geometric mean over all cases of a policy's measure, divided by that of another. @param {Case[]} cases @param {string} policy @param {Measure} measure @param {string} [other] */
+export function ratio (cases, policy, measure, other = 'time-slice') {
   // Where nobody waits, or nothing is switched, there is nothing to compare.
-  const both = cases.map(({ results }) => [results[policy]?.[measure] ?? NaN, results['time-slice']?.[measure] ?? NaN])
+  const both = cases.map(({ results }) => [results[policy]?.[measure] ?? NaN, results[other]?.[measure] ?? NaN])
   return geometricMean(both.filter(([a = 0, b = 0]) => a > 0 && b > 0).map(([a = 0, b = 0]) => a / b))
 }
 

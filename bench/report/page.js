@@ -2,6 +2,7 @@ import { markdown } from 'fastify-llmux/simulator'
 import { ratio, ratioRows } from './compare.js'
 import { distances } from './references.js'
 import { againstOthers, beside, byFamily, lost, many } from './sections.js'
+import { tried } from './tried-text.js'
 
 /** @typedef {import('./compare.js').Case} Case */
 /** @typedef {import('./references.js').Reference} Reference */
@@ -105,7 +106,8 @@ ${beside(best)}
 
 \`even-handed, patient\` has \`beta: 1\` and \`maxWait: 300_000\`. Where one model has 95 % of the requests \`even-handed\` is furthest from the best: there a
 request is overdue after one minute, and most of what the longer \`maxWait\` gains is gained there. What it does not know is not the reason: given the true rates, times
-and costs it came no nearer in three of four pairs that were tried (0.5 + 0.1/s at 30 s: 1.01 instead of 1.09), and it is the same without the first half hour.
+and costs it came no nearer in three of four pairs that were tried (0.5 + 0.1/s at 30 s: 1.01 instead of 1.09), and it is the same without the first half hour. In
+the four pairs that were looked at the best policy never drains a busy model; \`even-handed\` has to when a request is overdue, and does when more wait than usual.
 
 The least mean wait for somebody who knows the future, on short traces (0.2 + 0.2/s for four minutes, 10 s a switch). Most of this distance is knowledge, not
 scheduling:
@@ -121,6 +123,8 @@ On the first halves of the recorded traces, which the tables above do not use:
 - A closer estimate of how long a queue of more than K takes to serve, to choose the next model by: 1.01 on ServeGen, not kept.
 - To choose it by the number of requests rather than by how long they have waited: 0.985 on ServeGen, but p99 1.05, not kept. Both were tried without the first.
 - To stay three drains longer before one goes to an overdue request: 0.99 of the mean on all traces, but a longer bound, not kept.
+
+${tried}
 
 ## How far to trust it
 

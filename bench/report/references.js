@@ -14,16 +14,16 @@ const candidates = { ...policies, 'even-handed, patient': { type: 'even-handed',
 /** @type {[number, number][]} */
 const pairs = [[0.25, 0.25], [0.8, 0.2], [0.95, 0.05], [0.1, 0.1], [0.5, 0.1]]
 
-/** Pairs of models with Poisson traffic, six hours each: the mean wait of each policy beside that of the best that there can be. @returns {Reference[]} */
-export function online () {
+/** Pairs of models with Poisson traffic, six hours each: the mean wait of each policy beside that of the best that there can be. @param {typeof policies} [compared] @returns {Reference[]} */
+export function online (compared = candidates, seed = 7) {
   const all = pairs.flatMap(rates => [3, 10, 30].map(seconds => ({ rates, seconds })))
   // The last would need queues that are too long for it.
   return all.filter(({ rates, seconds }) => !(rates[0] === 0.95 && seconds === 30)).map(({ rates, seconds }) => {
     const cost = seconds * 1000
     const queue = Math.ceil(20 + (rates[0] + rates[1]) * seconds * 1.5)
     const best = bestOnline({ rates, services: [service.mean, service.mean], costs: [cost, cost], maxConcurrency, queue })
-    const arrivals = merge(...['a', 'b'].map((model, index) => poisson(/** @type {number} */ (rates[index]), { model, seed: 7 + index, duration: 6 * 3_600_000, service })))
-    const means = Object.entries(candidates).map(([name, policy]) => [name, simulate({ arrivals, policy, costs: { switch: cost }, maxConcurrency }).mean])
+    const arrivals = merge(...['a', 'b'].map((model, index) => poisson(/** @type {number} */ (rates[index]), { model, seed: seed + index, duration: 6 * 3_600_000, service })))
+    const means = Object.entries(compared).map(([name, policy]) => [name, simulate({ arrivals, policy, costs: { switch: cost }, maxConcurrency }).mean])
     return { name: `${rates.join(' + ')}/s, ${seconds} s`, best: best.wait, means: Object.fromEntries(means) }
   })
 }

@@ -6,12 +6,15 @@ type Placed = Pick<ModelView, 'id' | 'gpus' | 'gpuShare'>
 const tolerance = 1e-9
 
 /** Whether there is room for `candidate` on its GPUs beside those models. How it stands on other GPUs does not matter. */
-export function fits (candidate: Placed, beside: Iterable<Placed>): boolean {
-  const free = new Map(candidate.gpus.map(gpu => [gpu, 1 - candidate.gpuShare]))
-  for (const { gpus, gpuShare } of beside) {
-    for (const gpu of gpus) free.set(gpu, (free.get(gpu) ?? Infinity) - gpuShare)
+export function fits (candidate: Placed, beside: readonly Placed[] | ReadonlySet<Placed>): boolean {
+  for (const gpu of candidate.gpus) {
+    let free = 1 - candidate.gpuShare
+    for (const { gpus, gpuShare } of beside) {
+      if (gpus.includes(gpu)) free -= gpuShare
+    }
+    if (free < -tolerance) return false
   }
-  return [...free.values()].every(share => share >= -tolerance)
+  return true
 }
 
 /** Who goes first when room is needed: the idle, then whoever has had its turn longest. */

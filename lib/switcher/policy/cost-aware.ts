@@ -1,5 +1,5 @@
 import type { CostAwareOptions } from '../../options/types.ts'
-import { awakeSince, decide, possibleMoves } from './moves.ts'
+import { decide, possibleMoves } from './moves.ts'
 import type { Policy } from './policy.ts'
 
 /**
@@ -9,10 +9,9 @@ import type { Policy } from './policy.ts'
 export function costAware ({ amortizationFactor, coalesceWindow, maxWait }: Required<CostAwareOptions>): Policy {
   return snapshot => decide(snapshot, possibleMoves(snapshot, maxWait), {
     overdueAt: ({ model }) => model.oldest! + maxWait,
-    dueAt: move => {
-      const { model, cost } = move
+    dueAt: ({ model, leaving, cost }) => {
       const enough = model.waiting >= Math.ceil(amortizationFactor * cost / 1_000)
-      return Math.max(awakeSince(move) + cost, enough ? snapshot.now : model.oldest! + coalesceWindow)
+      return Math.max(leaving.awakeSince + cost, enough ? snapshot.now : model.oldest! + coalesceWindow)
     },
     score: ({ model }) => model.waiting
   })

@@ -1,8 +1,8 @@
 import type { EvenHandedOptions } from '../../options/types.ts'
 import { shareGpu } from '../placement.ts'
-import { awakeSince, decide, inFlight, largest, possibleMoves } from './moves.ts'
+import { decide, largest, possibleMoves } from './moves.ts'
 import type { Move } from './moves.ts'
-import type { ModelView, Policy, Snapshot } from './policy.ts'
+import type { Policy, Snapshot } from './policy.ts'
 import { servingTime } from './serving-time.ts'
 
 /** Rates fade while nothing happens, and with them what leaving inflicts: looked at again after so many milliseconds at most. */
@@ -18,7 +18,7 @@ export function evenHanded ({ beta, maxWait }: Required<EvenHandedOptions>): Pol
     const targets = bestOfEachGpu(moves)
     return decide(snapshot, moves, {
       overdueAt: move => overdueAt(move, maxWait),
-      dueAt: move => targets.has(move) && isGoodMoment(move, snapshot) ? Math.min(worthAt(move, snapshot, beta), snapshot.now + longestForecast) : Infinity,
+      dueAt: move => targets.includes(move) ? dueAt(move, snapshot, beta) : Infinity,
       score
     })
   }
@@ -29,54 +29,76 @@ function score ({ model, cost }: Move): number {
   return model.age / (cost + servingTime(model, model.waiting))
 }
 
-/** On each GPU the move with the highest score. */
-function bestOfEachGpu (moves: readonly Move[]): Set<Move> {
-  const taken = new Set<number>()
-  const ranking = moves.map(move => ({ move, score: score(move) })).sort((a, b) => b.score - a.score)
-  return new Set(ranking.filter(({ move: { model } }) => {
-    const best = model.gpus.every(gpu => !taken.has(gpu))
-    model.gpus.forEach(gpu => taken.add(gpu))
-    return best
-  }).map(({ move }) => move))
+/** The moves that have the highest score on each of their GPUs. */
+function bestOfEachGpu (moves: readonly Move[]): Move[] {
+  const best = new Map<number, Move>()
+  const scores = new Map<number, number>()
+  for (const move of moves) {
+    const own = score(move)
+    for (const gpu of move.model.gpus) {
+      if (own <= (scores.get(gpu) ?? -1)) continue
+      best.set(gpu, move)
+      scores.set(gpu, own)
+    }
+  }
+  return [...best.values()].filter(move => move.model.gpus.every(gpu => best.get(gpu) === move))
 }
 
-/** How long those who go are away if they leave now: y. */
-function timeAway ({ model, evict, cost, costBack }: Move): number {
-  const drain = largest(evict, other => servingTime(other, other.inFlight))
-  return drain + cost + model.serviceTime + costBack
-}
-
-/** The models that the GPUs in question are shared by. */
-function rivals ({ evict }: Move, { models }: Snapshot): ModelView[] {
-  return models.filter(model => evict.some(other => shareGpu(other, model)))
-}
-
-/** When the waiting of those who are not served outweighs what leaving will inflict on those who want the awake models, or wait for room there. */
-function worthAt (move: Move, snapshot: Snapshot, beta: number): number {
+/** When leaving is worth it, or how things stand is to be looked at again; `Infinity` while the moment is not good. */
+function dueAt (move: Move, snapshot: Snapshot, beta: number): number {
   const away = timeAway(move)
-  const inflicted = move.evict.reduce((sum, { arrivalRate, waiting }) => sum + arrivalRate * away ** 2 / 2 + waiting * away, 0)
-  const unserved = rivals(move, snapshot).filter(({ awakeSince }) => awakeSince === undefined)
-  const waiting = unserved.reduce((sum, model) => sum + model.waiting, 0)
-  const age = unserved.reduce((sum, model) => sum + model.age, 0)
+  const crowd = crowdAround(move, snapshot)
+  if (!isGoodMoment(move, away, crowd)) return Infinity
   // They will have waited for the switch as well, and each of them adds a millisecond to the sum in a millisecond.
-  return snapshot.now + (beta * inflicted - age) / waiting - move.cost
+  const worthAt = snapshot.now + (beta * inflicted(move, away) - crowd.age) / crowd.waiting - move.cost
+  return Math.min(worthAt, snapshot.now + longestForecast)
+}
+
+/** How long those who go are away if they leave now: y. Whoever comes has those to serve that it takes at once. */
+function timeAway ({ model, leaving, cost, costBack }: Move): number {
+  const drain = largest(leaving.models, other => servingTime(other, other.inFlight))
+  return drain + cost + servingTime(model, Math.min(model.waiting, model.maxConcurrency)) + costBack
+}
+
+/** What those will wait who want the models that go, or wait for room there. */
+function inflicted ({ leaving }: Move, away: number): number {
+  return leaving.models.reduce((sum, { arrivalRate, waiting }) => sum + arrivalRate * away ** 2 / 2 + waiting * away, 0)
+}
+
+/** The models that the GPUs of a move are shared by. */
+interface Crowd {
+  /** How many wait for those that are not awake, and how long all together. */
+  waiting: number
+  age: number
+  /** How many more than usual wait for any of them. */
+  excess: number
+}
+
+function crowdAround ({ leaving }: Move, { models }: Snapshot): Crowd {
+  const crowd = { waiting: 0, age: 0, excess: 0 }
+  for (const model of models) {
+    if (!shareGpu(leaving, model)) continue
+    crowd.excess += model.waiting - model.averageWaiting
+    if (model.awakeSince !== undefined) continue
+    crowd.waiting += model.waiting
+    crowd.age += model.age
+  }
+  return crowd
 }
 
 /** Whether waiting for a better moment does not pay: nobody is to be drained, or more wait than usual. */
-function isGoodMoment (move: Move, snapshot: Snapshot): boolean {
-  if (inFlight(move) === 0) return true
-  const excess = rivals(move, snapshot).reduce((sum, { waiting, averageWaiting }) => sum + waiting - averageWaiting, 0)
-  const ebbing = move.evict.reduce((sum, { inFlight, maxConcurrency, serviceTime, arrivalRate }) =>
+function isGoodMoment ({ leaving }: Move, away: number, { excess }: Crowd): boolean {
+  if (leaving.inFlight === 0) return true
+  const ebbing = leaving.models.reduce((sum, { inFlight, maxConcurrency, serviceTime, arrivalRate }) =>
     sum + (Math.min(inFlight, maxConcurrency) + 1) / serviceTime - arrivalRate, 0)
-  return excess > timeAway(move) * ebbing
+  return excess > away * ebbing
 }
 
 /** A wait that would be too long by the time it ends is ended, once the awake models are idle or have had their share. */
-function overdueAt (move: Move, maxWait: number): number {
-  const { model, evict, cost, costBack } = move
+function overdueAt ({ model, leaving, cost, costBack }: Move, maxWait: number): number {
   // Awake but full: those who wait for it came first, and would have to wait for it to come back.
-  if (evict.some(other => !other.draining && (other.oldest ?? Infinity) < model.oldest!)) return Infinity
-  const longest = Math.max(maxWait, 3 * (cost + costBack + model.serviceTime + largest(evict, ({ serviceTime }) => serviceTime)))
+  if (leaving.oldest < model.oldest!) return Infinity
+  const longest = Math.max(maxWait, 3 * (cost + costBack + model.serviceTime + leaving.serviceTime))
   const overdue = model.oldest! + longest - cost
-  return inFlight(move) === 0 ? overdue : Math.max(overdue, awakeSince(move) + 3 * cost)
+  return leaving.inFlight === 0 ? overdue : Math.max(overdue, leaving.awakeSince + 3 * cost)
 }

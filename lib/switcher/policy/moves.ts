@@ -1,22 +1,17 @@
-import { mustGo, shareGpu } from '../placement.ts'
+import { shareGpu } from '../placement.ts'
+import { Leavings } from './leaving.ts'
+import type { Leaving } from './leaving.ts'
 import { stay, switchCost } from './policy.ts'
 import type { Decision, ModelView, Snapshot } from './policy.ts'
 
 /** One model that could be woken now, and who would have to go. */
 export interface Move {
   model: ModelView
-  /** Empty where there is room. */
-  evict: readonly ModelView[]
+  leaving: Leaving
   /** Milliseconds in which nobody is served, as far as it is known. */
   cost: number
   /** What the way back costs. */
   costBack: number
-}
-
-/** Who would have to go for a model in this place; undefined if they cannot go now. */
-interface Eviction {
-  place: ModelView
-  evict: ModelView[] | undefined
 }
 
 /** What makes a policy one: when it may leave, and for whom. All times are milliseconds since the epoch. */
@@ -30,16 +25,25 @@ export interface Rules {
 }
 
 /** Wakes whoever finds room; leaves for those who are overdue, oldest first; then for the best of those that are due. */
-export function decide (snapshot: Snapshot, moves: readonly Move[], { overdueAt, dueAt, score }: Rules): Decision {
-  const { now } = snapshot
+export function decide ({ now }: Snapshot, moves: readonly Move[], { overdueAt, dueAt, score }: Rules): Decision {
   let best: Move | undefined
+  let highest = -Infinity
   let lookAgainAt = Infinity
   for (const move of moves) {
-    if (move.evict.length === 0 || overdueAt(move) <= now) return wake(move)
+    const { leaving } = move
+    const overdue = leaving.models.length === 0 ? now : overdueAt(move)
+    if (overdue <= now) return wake(move)
     // A drain that has begun is brought to its end, for whoever is the best when it ends.
-    const due = move.evict.some(model => model.draining) ? now : dueAt(move)
-    if (due > now) lookAgainAt = Math.min(lookAgainAt, due, overdueAt(move))
-    else if (best === undefined || score(move) > score(best)) best = move
+    const due = leaving.draining ? now : dueAt(move)
+    if (due > now) {
+      lookAgainAt = Math.min(lookAgainAt, due, overdue)
+      continue
+    }
+    const own = score(move)
+    if (best === undefined || own > highest) {
+      best = move
+      highest = own
+    }
   }
   return best === undefined ? stay(lookAgainAt === Infinity ? undefined : lookAgainAt) : wake(best)
 }
@@ -51,17 +55,17 @@ export function decide (snapshot: Snapshot, moves: readonly Move[], { overdueAt,
  */
 export function possibleMoves (snapshot: Snapshot, patience: number): Move[] {
   const { now, models } = snapshot
-  const onGpu = models.filter(model => model.onGpu)
-  const known: Eviction[] = []
+  const leavings = new Leavings(models)
   const kept: ModelView[] = []
-  const moves: Move[] = []
+  const roomy: Move[] = []
+  const others: Move[] = []
   for (const model of inLine(models)) {
     if (model.awakeSince !== undefined) continue
-    const move = model.held || kept.some(other => shareGpu(other, model)) ? undefined : moveTo(snapshot, model, evictedFor(model, onGpu, known))
-    if (move !== undefined) moves.push(move)
+    const leaving = model.held || kept.some(other => shareGpu(other, model)) ? undefined : leavings.for(model)
+    if (leaving !== undefined) (leaving.models.length === 0 ? roomy : others).push(moveTo(snapshot, model, leaving))
     else if (now - model.oldest! >= patience) kept.push(model)
   }
-  return [...moves.filter(({ evict }) => evict.length === 0), ...moves.filter(({ evict }) => evict.length > 0)]
+  return roomy.concat(others)
 }
 
 /** The models that somebody waits for, the longest wait first. */
@@ -71,16 +75,6 @@ export function inLine (models: readonly ModelView[]): ModelView[] {
     .sort((a, b) => a.oldest! - b.oldest!)
 }
 
-/** How many requests those have that would have to go. */
-export function inFlight ({ evict }: Move): number {
-  return evict.reduce((sum, model) => sum + model.inFlight, 0)
-}
-
-/** When the last of them woke. */
-export function awakeSince ({ evict }: Move): number {
-  return largest(evict, model => model.awakeSince!)
-}
-
 /** The largest of some values that are not below nought; nought if there is none. */
 export function largest (models: readonly ModelView[], value: (model: ModelView) => number): number {
   let most = 0
@@ -88,30 +82,16 @@ export function largest (models: readonly ModelView[], value: (model: ModelView)
   return most
 }
 
-/** Who must go for a model; those with the same place need the same ones to go, and most have the same place. */
-function evictedFor (model: ModelView, onGpu: readonly ModelView[], known: Eviction[]): ModelView[] | undefined {
-  const same = known.find(({ place }) => samePlace(place, model))
-  if (same !== undefined) return same.evict
-  const ids = mustGo(model, onGpu)
-  const evict = ids && onGpu.filter(({ id }) => ids.includes(id))
-  known.push({ place: model, evict })
-  return evict
-}
-
-function samePlace (a: ModelView, b: ModelView): boolean {
-  return a.gpuShare === b.gpuShare && a.gpus.length === b.gpus.length && a.gpus.every((gpu, index) => gpu === b.gpus[index])
-}
-
-function moveTo (snapshot: Snapshot, model: ModelView, evict: ModelView[] | undefined): Move | undefined {
-  if (evict === undefined) return undefined
-  return {
-    model,
-    evict,
-    cost: largest(evict, other => switchCost(snapshot, other, model)),
-    costBack: largest(evict, other => switchCost(snapshot, model, other))
+function moveTo (snapshot: Snapshot, model: ModelView, leaving: Leaving): Move {
+  let cost = 0
+  let costBack = 0
+  for (const other of leaving.models) {
+    cost = Math.max(cost, switchCost(snapshot, other, model))
+    costBack = Math.max(costBack, switchCost(snapshot, model, other))
   }
+  return { model, leaving, cost, costBack }
 }
 
-function wake ({ model, evict }: Move): Decision {
-  return { wake: model.id, evict: evict.map(({ id }) => id), lookAgainAt: undefined }
+function wake ({ model, leaving }: Move): Decision {
+  return { wake: model.id, evict: leaving.models.map(({ id }) => id), lookAgainAt: undefined }
 }

@@ -1,15 +1,14 @@
 import type { SimpleOptions } from '../../options/types.ts'
-import { decide, inFlight, possibleMoves } from './moves.ts'
+import { decide, possibleMoves } from './moves.ts'
 import type { Policy } from './policy.ts'
 
 /** Leave when the awake model is idle, or many more wait than it works on; in any case when a request is overdue. The longest queue goes first. */
 export function simple ({ perRequest, perSecond, maxWait }: Required<SimpleOptions>): Policy {
   return snapshot => decide(snapshot, possibleMoves(snapshot, maxWait), {
     overdueAt: ({ model }) => model.oldest! + maxWait,
-    dueAt: move => {
-      const running = inFlight(move)
-      const many = perRequest * running + perSecond * move.cost / 1_000
-      return running === 0 || move.model.waiting > many ? snapshot.now : Infinity
+    dueAt: ({ model, leaving: { inFlight }, cost }) => {
+      const many = perRequest * inFlight + perSecond * cost / 1_000
+      return inFlight === 0 || model.waiting > many ? snapshot.now : Infinity
     },
     score: ({ model }) => model.waiting
   })

@@ -1,5 +1,5 @@
 import type { TimeSliceOptions } from '../../options/types.ts'
-import { awakeSince, decide, possibleMoves } from './moves.ts'
+import { decide, possibleMoves } from './moves.ts'
 import type { Move } from './moves.ts'
 import type { Policy } from './policy.ts'
 
@@ -7,11 +7,11 @@ import type { Policy } from './policy.ts'
 export function timeSlice ({ minQuantum, maxWait }: Required<TimeSliceOptions>): Policy {
   return snapshot => decide(snapshot, possibleMoves(snapshot, maxWait), {
     overdueAt: ({ model }) => model.oldest! + maxWait,
-    dueAt: move => isIdle(move) ? awakeSince(move) + minQuantum : Infinity,
+    dueAt: move => isIdle(move) ? move.leaving.awakeSince + minQuantum : Infinity,
     score: ({ model }) => model.waiting
   })
 }
 
-function isIdle ({ evict }: Move): boolean {
-  return evict.every(model => model.inFlight === 0 && model.waiting === 0)
+function isIdle ({ leaving }: Move): boolean {
+  return leaving.models.every(model => model.inFlight === 0 && model.waiting === 0)
 }

@@ -52,6 +52,22 @@ describe('worth it: what the others wait against what leaving inflicts', () => {
     expect(decide([full(3), others]).wake).toBeUndefined()
   })
 
+  test('those who go are away until the queue of the other is served', () => {
+    // Four at once: y = 20 s + 4 s · H(4) = 28.3 s, and each will have waited for the 10 s of the switch.
+    const enough = 40_000 / (0.25 * (20_000 + 4_000 * 25 / 12) ** 2)
+    expect(decide([awake({ arrivalRate: enough * 0.999 }), view('b', waiters(0, 0, 0, 0))]).wake).toBe('b')
+    expect(decide([awake({ arrivalRate: enough * 1.001 }), view('b', waiters(0, 0, 0, 0))]).wake).toBeUndefined()
+  })
+
+  test('but of a queue that is longer than what it takes at once, no more than that counts', () => {
+    const decideFor = (count: number, arrivalRate: number) =>
+      decide([awake({ arrivalRate }), view('b', { ...waiters(...Array(count).fill(0)), maxConcurrency: 4 })]).wake
+    // As many as in the last test, but twice as many have waited for the switch.
+    const enough = 80_000 / (0.25 * (20_000 + 4_000 * 25 / 12) ** 2)
+    expect(decideFor(8, enough * 0.999)).toBe('b')
+    expect(decideFor(8, enough * 1.001)).toBeUndefined()
+  })
+
   test('both ways count', () => {
     const models = [awake({ arrivalRate: lambda * 0.9 }), view('b', waiters(0))]
     expect(decide(models, { wakes: { a: { b: 10_000 }, b: { a: 20_000 } } }).wake).toBeUndefined()
@@ -70,16 +86,16 @@ describe('a good moment', () => {
   const many = waiters(...Array.from({ length: 30 }, () => 5_000))
 
   test('is when more wait than usual, and the excess outweighs what is about to finish', () => {
-    // y = 4 s · H(2) + 24 s = 30 s; (2 + 1) / 4 s − 0.2/s = 0.55/s: 16.5 requests.
+    // y = 4 s · H(2) + 20 s + 4 s · H(30) = 42 s; (2 + 1) / 4 s − 0.2/s = 0.55/s: 23.1 requests.
     const models = (averageWaiting: number) => [awake({ inFlight: 2, arrivalRate: 0.000_2 }), view('b', { ...many, averageWaiting })]
-    expect(decide(models(13.4)).wake).toBe('b')
-    expect(decide(models(13.6)).wake).toBeUndefined()
+    expect(decide(models(6.8)).wake).toBe('b')
+    expect(decide(models(7)).wake).toBeUndefined()
   })
 
   test('the usual number counts over all of the models', () => {
-    const models = (averageWaiting: number) => [awake({ inFlight: 2, arrivalRate: 0.000_2, averageWaiting }), view('b', many), view('c', { averageWaiting: 10 })]
-    expect(decide(models(3.4)).wake).toBe('b')
-    expect(decide(models(3.6)).wake).toBeUndefined()
+    const models = (averageWaiting: number) => [awake({ inFlight: 2, arrivalRate: 0.000_2, averageWaiting }), view('b', many), view('c', { averageWaiting: 4 })]
+    expect(decide(models(2.8)).wake).toBe('b')
+    expect(decide(models(3)).wake).toBeUndefined()
   })
 
   test('is not asked for once a drain has begun: it is only for whom that is decided again', () => {
