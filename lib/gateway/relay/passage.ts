@@ -143,6 +143,6 @@ export class Passage {
 
   #hold (lease: Lease): void {
     this.#lease = lease
-    lease.signal.addEventListener('abort', () => this.abort(lease.error!), { once: true })
+    lease.whenCut(error => this.abort(error))
   }
 }
