@@ -1,8 +1,9 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { LlmuxError } from '../../errors.ts'
-import { kPassage, passageDispatcher } from './dispatcher.ts'
-import type { HeadersWithPassage } from './dispatcher.ts'
+import { kParcel, passageDispatcher } from './dispatcher.ts'
+import type { HeadersWithParcel } from './dispatcher.ts'
 import { ClientLeftError } from './passage.ts'
 import type { Passage } from './passage.ts'
 import { requestHeaders } from './request-headers.ts'
@@ -25,6 +26,12 @@ export interface RelayOptions {
 
 /** Hands requests over to @fastify/http-proxy: the only room that knows how bytes get to an engine and back. */
 export async function relay (scope: FastifyInstance, { routes, preHandler, errandOf, forwardCredentials }: RelayOptions): Promise<void> {
+  // Made once, and not for each request, as all that follows.
+  const rewriteRequestHeaders = (request: unknown, headers: IncomingHttpHeaders): IncomingHttpHeaders => {
+    const { passage } = errandOf(request as FastifyRequest)
+    const parcel: HeadersWithParcel = { [kParcel]: { passage, headers: requestHeaders(headers, passage.target.apiKey, forwardCredentials) } }
+    return parcel
+  }
   await scope.register(httpProxy, {
     // Stands for the target, which is known only when the request has its lease.
     upstream: 'http://engine',
@@ -40,22 +47,25 @@ export async function relay (scope: FastifyInstance, { routes, preHandler, erran
       const { passage, body } = errandOf(request)
       reply.from(passage.path, {
         ...options,
-        ...payload(request, body),
-        rewriteRequestHeaders: (_request, headers) => Object.assign(
-          requestHeaders(headers, passage.target.apiKey, forwardCredentials) as HeadersWithPassage, { [kPassage]: passage }
-        ),
+        body,
+        // Without one reply-from would encode the body as JSON a second time.
+        contentType: request.headers['content-type'] ?? 'application/octet-stream',
+        rewriteRequestHeaders,
         // Never again by reply-from: what may be sent twice is decided here.
-        retryDelay: () => null,
-        onError: (reply, { error }) => answerError(reply as FastifyReply, error)
+        retryDelay: never,
+        onError
       })
       return reply
     }
   })
 }
 
-/** Without a content type reply-from would encode the body as JSON a second time. */
-function payload (request: FastifyRequest, body: Buffer) {
-  return { body, contentType: request.headers['content-type'] ?? 'application/octet-stream' }
+function never (): null {
+  return null
+}
+
+function onError (reply: object, { error }: { error: Error }): void {
+  answerError(reply as FastifyReply, error)
 }
 
 /** reply-from wraps what happened into an error of its own. */
