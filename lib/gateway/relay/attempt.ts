@@ -92,7 +92,9 @@ export class Attempt implements Dispatcher.DispatchHandler {
 
   /** Events that came together go on together: each by itself would be a chunk of its own once more, and a write. */
   #gather (chunk: Buffer): void {
-    if (this.#burst.push(chunk) === 1) process.nextTick(() => this.#flush())
+    const count = this.#burst.push(chunk)
+    if (endsRead(chunk)) this.#flush()
+    else if (count === 1) process.nextTick(() => this.#flush())
   }
 
   #flush (): void {
@@ -161,4 +163,9 @@ export class Attempt implements Dispatcher.DispatchHandler {
 /** Whether a first piece is the whole answer: as most are that are no event streams. What has no type @fastify/reply-from would give one. */
 function isAll ({ length }: Buffer, { headers }: Head): boolean {
   return length === Number(headers['content-length']) && headers['content-type'] !== undefined
+}
+
+/** Whether nothing but its line end follows in the bytes that were read with it, of which undici makes no copies: then there is nothing to wait for. */
+function endsRead ({ buffer, byteOffset, length }: Buffer): boolean {
+  return buffer.byteLength - byteOffset - length <= '\r\n'.length
 }
