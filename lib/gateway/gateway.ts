@@ -8,10 +8,12 @@ import type { ResolvedModel, ResolvedOptions } from '../options/index.ts'
 import type { Orchestrator } from '../orchestrator/orchestrator.ts'
 import type { Switcher } from '../switcher/switcher.ts'
 import { readBody } from './body/read-body.ts'
+import type { BodyRead } from './body/read-body.ts'
 import { errorAnswer } from './error-answer.ts'
+import { errandOf, recordOf } from './errand.ts'
 import { createFallback } from './fallback.ts'
 import { modelsRoute } from './models-route.ts'
-import { errandOf, preHandler, recordOf } from './pre-handler.ts'
+import { preHandler } from './pre-handler.ts'
 import { relay } from './relay/relay.ts'
 import type { RelayOptions } from './relay/relay.ts'
 import { secondsToWait } from './waiting/seconds.ts'
@@ -33,18 +35,18 @@ export async function gateway (scope: FastifyInstance, { options, directory, orc
   const answerError = errorAnswer(request => secondsToWait(request, directory, switcher))
   scope.setErrorHandler((error: Error, request, reply) => {
     // What asks for the list of models is nobody's request for one.
-    if (error instanceof LlmuxError && request.method === 'POST') recordOf({ recorder, switcher, prefix: scope.prefix }, request, reply).failed(error)
+    if (error instanceof LlmuxError && request.method === 'POST') recordOf({ recorder, atOnce: switcher.atOnce, prefix: scope.prefix }, request, reply).failed(error)
     answerError(error, request, reply)
   })
   scope.removeAllContentTypeParsers()
   // Any type: a body goes on byte for byte, and what is wrong with it is for us or the engine to say. Fastify remembers
   // who parses a type that it is told of, and looks into it again each time otherwise.
-  scope.addContentTypeParser(['application/json', '*'], (request: FastifyRequest, stream: IncomingMessage) => readBody(stream, {
+  scope.addContentTypeParser(['application/json', '*'], (request: FastifyRequest, stream: IncomingMessage, done: BodyRead) => readBody(stream, {
     limit: bodyLimit,
     timeout: timeouts.body,
     contentLength: request.headers['content-length'],
     clock
-  }))
+  }, done))
   const hook = preHandler({
     clock,
     recorder,

@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net'
-import { finished } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /** Lets all of a change happen before anything is decided upon it. */
@@ -13,17 +12,15 @@ export type AtOnce = (change: () => void) => void
 export function whenOver (request: FastifyRequest, reply: FastifyReply, atOnce: AtOnce, callback: () => void): void {
   const { socket } = request.raw
   const open = openRequests(socket, atOnce)
-  const over = () => {
-    if (!open.delete(over)) return
-    stopWatching()
-    callback()
-  }
+  const over = () => { if (open.delete(over)) callback() }
   open.add(over)
-  const stopWatching = finished(reply.raw, () => {
+  // Every response is closed, be it whole or not; `stream.finished` waits for that too, with nine listeners more.
+  reply.raw.once('close', () => {
     if (socket.destroyed) endAll(open, atOnce)
     else over()
   })
-  if (socket.destroyed) process.nextTick(over)
+  // Closed already, of which nobody would hear any more.
+  if (isOver(request, reply)) process.nextTick(over)
 }
 
 /** Whether the client has left already. */

@@ -1,3 +1,5 @@
+import { call } from './callback.ts'
+
 /** How a lease came to its end. `lost`: its engine died. `cut`: it was taken away, to drain or to close. */
 export type LeaseEnd = 'released' | 'cut' | 'lost'
 
@@ -17,6 +19,7 @@ export class Lease {
   #how: LeaseEnd | undefined
   #error: Error | undefined
   #controller: AbortController | undefined
+  #whenCut: ((error: Error) => void) | undefined
 
   constructor (id: number, model: string, since: number, onEnd: (lease: Lease, how: LeaseEnd) => void) {
     this.id = id
@@ -45,6 +48,11 @@ export class Lease {
     return this.#controller.signal
   }
 
+  /** Has its holder called when it is taken away, as `signal` says it, before anybody else: a signal for each request would cost as much as its way through the switcher. */
+  whenCut (callback: (error: Error) => void): void {
+    this.#whenCut = callback
+  }
+
   release (): void {
     this.#end('released')
   }
@@ -62,7 +70,10 @@ export class Lease {
     this.#how = how
     this.#error = error
     // First its holder lets go of the engine, then whoever has waited for that may put the engine to sleep.
-    if (how === 'cut') this.#controller?.abort(error)
+    if (how === 'cut') {
+      if (this.#whenCut !== undefined) call(this.#whenCut, error!)
+      this.#controller?.abort(error)
+    }
     this.#onEnd(this, how)
   }
 }

@@ -17,6 +17,7 @@ export const ascii = {
   closeBracket: 0x5d,
   openBrace: 0x7b,
   closeBrace: 0x7d,
+  letterD: 0x64,
   letterE: 0x65,
   letterF: 0x66,
   letterN: 0x6e,

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import type { Clock } from '../../clock.ts'
+import type { Clock, Timer } from '../../clock.ts'
 import { BodyAbortedError, BodyTimeoutError, BodyTooLargeError } from '../../errors.ts'
 
 export interface ReadBodyOptions {
@@ -16,71 +16,72 @@ function ignoreError (): void {
   // The error that counts has been reported; a later one, as when a decompressing stream loses its source, has nobody to go to.
 }
 
-type Done = (error: Error | undefined, body: Buffer) => void
+export type BodyRead = (error: Error | null, body?: Buffer) => void
 
 class BodyReader {
   readonly #stream: Readable
   readonly #limit: number
   readonly #chunks: Buffer[] = []
-  readonly #done: Done
+  readonly #done: BodyRead
+  readonly #clock: Clock
+  readonly #timer: Timer
   #length = 0
 
-  constructor (stream: Readable, limit: number, done: Done) {
+  constructor (stream: Readable, { limit, timeout, clock }: ReadBodyOptions, done: BodyRead) {
     this.#stream = stream
     this.#limit = limit
     this.#done = done
-    stream.on('data', this.#onData).on('end', this.#onEnd).on('error', this.#onError).on('close', this.#onClose)
+    this.#clock = clock
+    this.#timer = clock.setTimeout(() => this.#stop(new BodyTimeoutError(timeout)), timeout)
+  }
+
+  begin (): void {
+    this.#stream.on('data', this.#onData).on('end', this.#onEnd).on('error', this.#onError).on('close', this.#onClose)
     // Some hook of the host's may have paused it.
-    stream.resume()
+    this.#stream.resume()
   }
 
   readonly #onData = (chunk: Buffer | string): void => {
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
     this.#length += bytes.length
-    if (this.#length > this.#limit) this.stop(new BodyTooLargeError(this.#limit))
+    if (this.#length > this.#limit) this.#stop(new BodyTooLargeError(this.#limit))
     else this.#chunks.push(bytes)
   }
 
   readonly #onEnd = (): void => {
-    const [first, ...more] = this.#chunks
+    const chunks = this.#chunks
     this.#detach()
-    this.#done(undefined, first !== undefined && more.length === 0 ? first : Buffer.concat(this.#chunks, this.#length))
+    this.#done(null, chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, this.#length))
   }
 
-  readonly #onError = (cause: Error): void => this.stop(new BodyAbortedError({ cause }))
-  readonly #onClose = (): void => this.stop(new BodyAbortedError())
+  readonly #onError = (cause: Error): void => this.#stop(new BodyAbortedError({ cause }))
+  readonly #onClose = (): void => this.#stop(new BodyAbortedError())
 
   #detach (): void {
+    this.#clock.clearTimeout(this.#timer)
     this.#stream.off('data', this.#onData).off('end', this.#onEnd).off('error', this.#onError).off('close', this.#onClose)
   }
 
   /** Reads no further, but leaves the stream alive: on it hangs the socket that the answer goes to. */
-  stop (error: Error): void {
+  #stop (error: Error): void {
     this.#detach()
     this.#stream.on('error', ignoreError).pause()
     this.#chunks.length = 0
-    this.#done(error, Buffer.alloc(0))
+    this.#done(error)
   }
 }
 
 /**
- * Reads a request's body whole, within its limits. After a failure the rest is not read, and the answer must close the
- * connection, as Fastify sees to when a content type parser fails.
+ * Reads a request's body whole, within its limits, and calls back once. After a failure the rest is not read, and the
+ * answer must close the connection, as Fastify sees to when a content type parser fails. Its errors:
  *
- * @throws {BodyTooLargeError} at once if the client announced too much, otherwise as soon as too much has come.
- * @throws {BodyTimeoutError}
- * @throws {BodyAbortedError} if the client left, or the stream failed.
+ * `BodyTooLargeError` at once if the client announced too much, otherwise as soon as too much has come;
+ * `BodyTimeoutError`; `BodyAbortedError` if the client left, or the stream failed.
  */
-export function readBody (stream: Readable, { limit, timeout, contentLength, clock }: ReadBodyOptions): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    if (Number(contentLength) > limit) return reject(new BodyTooLargeError(limit))
-    // Nothing would ever be heard of it again.
-    if (stream.destroyed) return reject(new BodyAbortedError())
-    const timer = clock.setTimeout(() => reader.stop(new BodyTimeoutError(timeout)), timeout)
-    const reader = new BodyReader(stream, limit, (error, body) => {
-      clock.clearTimeout(timer)
-      if (error === undefined) resolve(body)
-      else reject(error)
-    })
-  })
+export function readBody (stream: Readable, options: ReadBodyOptions, done: BodyRead): void {
+  const { limit, contentLength } = options
+  if (Number(contentLength) > limit) done(new BodyTooLargeError(limit))
+  // Nothing would ever be heard of it again.
+  else if (stream.destroyed) done(new BodyAbortedError())
+  else new BodyReader(stream, options, done).begin()
 }

@@ -26,10 +26,12 @@ export interface AnswerBody {
   destroy (error: Error): void
 }
 
-/** Where an answer goes. Either of the two is called, once. */
+/** Where an answer goes. One of the three is called, once. */
 export interface AnswerSink {
   /** The first byte is there. */
   begin (head: Head, source: Source): AnswerBody
+  /** All of it has come at once. */
+  whole (head: Head, body: Buffer): void
   /** There will be no answer. */
   fail (error: Error): void
 }

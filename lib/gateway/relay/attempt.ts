@@ -19,6 +19,8 @@ export interface AttemptListener {
   started (controller: Dispatcher.DispatchController): void
   /** The first byte is there: from here on the answer is the client's. */
   begin (head: Head, controller: Dispatcher.DispatchController): AnswerBody
+  /** The first byte is there, and with it all others: instead of `begin` and `done`. */
+  whole (head: Head, body: Buffer): void
   /** The answer looks as if the engine were dead. Resolves with whether it lives. */
   examine (reason: string): Promise<boolean>
   /** It broke before the first byte. */
@@ -43,6 +45,10 @@ export class Attempt implements Dispatcher.DispatchHandler {
   #head: Head | undefined
   #scanner: EventScanner | undefined
   #body: AnswerBody | undefined
+  /** The first bytes of the answer, if they are all of them. */
+  #whole: Buffer | undefined
+  /** What has come of an event stream since the last turn. */
+  #burst: Buffer[] = []
   /** What is held back while the engine is examined. */
   #held: Buffer[] | undefined
   #end: { error?: Error } | undefined
@@ -67,22 +73,38 @@ export class Attempt implements Dispatcher.DispatchHandler {
 
   onResponseData (_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#held !== undefined) this.#held.push(chunk)
-    else if (this.#scanner === undefined) this.#pass(chunk)
-    else {
-      const { whole, fromError } = this.#scanner.feed(chunk)
-      this.#pass(whole)
-      if (fromError !== undefined) this.#suspect([fromError, this.#scanner.rest], 'it sent an error event')
-    }
+    else if (this.#scanner !== undefined) this.#gather(chunk)
+    else if (this.#body === undefined && isAll(chunk, this.#head!)) this.#whole = chunk
+    else this.#pass(chunk)
   }
 
   onResponseEnd (): void {
+    this.#flush()
     this.#end = {}
     if (this.#held === undefined) this.#finish()
   }
 
   onResponseError (_controller: Dispatcher.DispatchController | undefined, error: Error): void {
+    this.#flush()
     this.#end = { error }
     if (this.#held === undefined) this.#finish()
+  }
+
+  /** Events that came together go on together: each by itself would be a chunk of its own once more, and a write. */
+  #gather (chunk: Buffer): void {
+    const count = this.#burst.push(chunk)
+    if (endsRead(chunk)) this.#flush()
+    else if (count === 1) process.nextTick(() => this.#flush())
+  }
+
+  #flush (): void {
+    const burst = this.#burst
+    if (burst.length === 0) return
+    this.#burst = []
+    const scanner = this.#scanner!
+    const { whole, fromError } = scanner.feed(burst.length === 1 ? burst[0]! : Buffer.concat(burst))
+    this.#pass(whole)
+    if (fromError !== undefined) this.#suspect([fromError, scanner.rest], 'it sent an error event')
   }
 
   #pass (chunk: Buffer): void {
@@ -120,6 +142,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
     if (error !== undefined) return this.#fail(error)
     if (this.#over) return
     this.#over = true
+    if (this.#whole !== undefined) return this.#listener.whole(this.#head!, this.#whole)
     if (this.#scanner !== undefined) this.#pass(this.#scanner.rest)
     this.#body ??= this.#listener.begin(this.#head!, this.#controller!)
     // Before the body's end is passed on: whoever has read it may count on the lease being back.
@@ -130,8 +153,19 @@ export class Attempt implements Dispatcher.DispatchHandler {
   #fail (error: Error, dead = false): void {
     if (this.#over) return
     this.#over = true
+    if (this.#whole !== undefined) this.#pass(this.#whole)
     const failure = { error, dead, sent: this.#controller !== undefined, eventStream: this.#scanner !== undefined }
     if (this.#body === undefined) this.#listener.failed(failure)
     else this.#listener.broken(failure, this.#body)
   }
+}
+
+/** Whether a first piece is the whole answer: as most are that are no event streams. What has no type @fastify/reply-from would give one. */
+function isAll ({ length }: Buffer, { headers }: Head): boolean {
+  return length === Number(headers['content-length']) && headers['content-type'] !== undefined
+}
+
+/** Whether nothing but its line end follows in the bytes that were read with it, of which undici makes no copies: then there is nothing to wait for. */
+function endsRead ({ buffer, byteOffset, length }: Buffer): boolean {
+  return buffer.byteLength - byteOffset - length <= '\r\n'.length
 }

@@ -45,13 +45,19 @@ export class Exchange implements AttemptListener {
 
   begin (head: Head, controller: Dispatcher.DispatchController): AnswerBody {
     const passage = this.#passage
-    passage.link?.heard(this)
-    passage.record.answered()
+    this.#answered()
     return this.#goesTo.begin(head, {
       passed: bytes => passage.passed(bytes),
-      resume: () => controller.resume(),
+      resume: () => { if (controller.paused) controller.resume() },
       abandoned: reason => passage.abort(reason)
     })
+  }
+
+  whole (head: Head, body: Buffer): void {
+    this.#answered()
+    this.#passage.passed(body.length)
+    this.#passage.end()
+    this.#goesTo.whole(head, body)
   }
 
   async examine (reason: string): Promise<boolean> {
@@ -82,6 +88,12 @@ export class Exchange implements AttemptListener {
 
   done (): void {
     this.#passage.end()
+  }
+
+  #answered (): void {
+    const { link, record } = this.#passage
+    link?.heard(this)
+    record.answered()
   }
 
   /** The client may have been sent the beginning of an event stream while it waited: then the answer is to fill that. */

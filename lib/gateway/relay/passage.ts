@@ -107,6 +107,12 @@ export class Passage {
     this.#controller?.abort(reason)
   }
 
+  /** There is nobody to answer any more. */
+  left (): void {
+    // Of nearly all requests the client goes when the answer is there: then it is not even worth an error.
+    if (!this.#ended) this.abort(new ClientLeftError())
+  }
+
   /** Counts what the engine has answered. */
   passed (bytes: number): void {
     this.record.passed(bytes)
@@ -143,6 +149,6 @@ export class Passage {
 
   #hold (lease: Lease): void {
     this.#lease = lease
-    lease.signal.addEventListener('abort', () => this.abort(lease.error!), { once: true })
+    lease.whenCut(error => this.abort(error))
   }
 }

@@ -51,7 +51,8 @@ export class ResponseBody extends Readable implements AnswerBody {
 
   override _destroy (error: Error | null, callback: (error: Error | null) => void): void {
     this.#stopWatching()
-    this.#options.abandoned(error ?? new ClientLeftError())
+    // Read to its end, as nearly all are: there is nothing left to be given up, and an error costs as much as all the rest.
+    if (!this.readableEnded) this.#options.abandoned(error ?? new ClientLeftError())
     callback(error)
   }
 

@@ -55,6 +55,10 @@ export class EarlyAnswer implements AnswerSink {
     return new Refusal(text => this.fail(refusalError(this.#options.model, head, text)), error => this.fail(error))
   }
 
+  whole (head: Head, body: Buffer): void {
+    this.fail(refusalError(this.#options.model, head, body.toString()))
+  }
+
   /** Breaks the connection, as everywhere: a client that does not look at events must not take it for whole. */
   fail (error: Error): void {
     this.#stop()

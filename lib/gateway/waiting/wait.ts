@@ -18,12 +18,11 @@ export interface WaitOptions extends Omit<EarlyAnswerOptions, 'comment' | 'inter
 /** What the client of a request that has to wait is told: in headers, and on an event stream as it waits. */
 export class Wait {
   readonly #reply: FastifyReply
-  readonly #options: () => WaitOptions
+  readonly #options: WaitOptions
   #outlook: () => Outlook | undefined = () => undefined
   #early: EarlyAnswer | undefined
 
-  /** The options are asked for only if it comes to a wait: most requests have none. */
-  constructor (reply: FastifyReply, options: () => WaitOptions) {
+  constructor (reply: FastifyReply, options: WaitOptions) {
     this.#reply = reply
     this.#options = options
   }
@@ -35,7 +34,7 @@ export class Wait {
 
   /** It is in the queue, for the first time or again. */
   queued (waiter: Waiter): void {
-    const options = this.#options()
+    const options = this.#options
     const outlook = () => options.switcher.outlook(options.model, waiter)
     this.#outlook = outlook
     const now = outlook()

@@ -4,7 +4,12 @@ import type { AddressInfo } from 'node:net'
 import { PassThrough, Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock, type Clock } from '../../../../lib/clock.ts'
-import { readBody } from '../../../../lib/gateway/body/read-body.ts'
+import { readBody as read } from '../../../../lib/gateway/body/read-body.ts'
+import type { ReadBodyOptions } from '../../../../lib/gateway/body/read-body.ts'
+
+const readBody = (stream: Readable, options: ReadBodyOptions) => new Promise<Buffer>((resolve, reject) => {
+  read(stream, options, (error, body) => error === null ? resolve(body!) : reject(error))
+})
 
 const plenty = { limit: 1_000, timeout: 60_000, clock: systemClock }
 

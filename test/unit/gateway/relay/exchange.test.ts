@@ -2,14 +2,17 @@ import type { Stream } from 'node:stream'
 import { text as textOf } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
 import { ClosingError, DrainTimeoutError, EngineDiedError, ProcessDiedError, QueueTimeoutError, StalledError, UpstreamError } from '../../../../lib/errors.ts'
-import type { UpstreamResponse } from '../../../../lib/gateway/relay/reply-sink.ts'
 import { ClientLeftError } from '../../../../lib/gateway/relay/passage.ts'
 import { rig } from './rig.ts'
+import type { StreamedAnswer } from './rig.ts'
 
 /** Broken or whole. */
 const over = (stream: Stream) => new Promise<void>(resolve => stream.on('error', () => {}).once('close', resolve))
 
-const answer = (answers: unknown[]) => answers[0] as UpstreamResponse
+/** What came of an event stream in one turn goes on in the next. */
+const turn = () => new Promise<void>(resolve => process.nextTick(resolve))
+
+const answer = (answers: unknown[]) => answers[0] as StreamedAnswer
 const event = (n: number) => `data: {"n":${n}}\n\n`
 const death = 'data: {"error":{"message":"EngineCore encountered an issue","code":500}}\n\n'
 
@@ -31,12 +34,58 @@ describe('an answer', () => {
     expect(ends).toEqual(['released'])
   })
 
-  test('does not begin before its first byte, since until then the request can be sent again', () => {
+  test('that comes all at once goes on as bytes, with its lease given back before', () => {
+    const { sendings, answers, ends, silent, recorded } = rig()
+    const sending = sendings[0]!.start().head(201, { 'content-type': 'application/json', 'content-length': '2' }).data('{}')
+    expect(answers).toEqual([])
+    sending.end()
+    expect(answers).toEqual([{ statusCode: 201, headers: { 'content-type': 'application/json', 'content-length': '2' }, body: Buffer.from('{}') }])
+    expect(ends).toEqual(['released'])
+    expect(silent.size).toBe(0)
+    expect(recorded).toMatchObject({ answered: 1, bytes: 2 })
+  })
+
+  test.each([
+    ['only a part of it is there', { 'content-type': 'application/json', 'content-length': '3' }],
+    ['nobody knows whether it is all', { 'content-type': 'application/json' }],
+    ['it has no type', { 'content-length': '2' }]
+  ])('is a stream where %s', async (_case, headers: Record<string, string>) => {
+    const { sendings, answers } = rig()
+    const sending = sendings[0]!.start().head(200, headers).data('{}')
+    expect(answers).toHaveLength(1)
+    sending.end()
+    expect(await textOf(answer(answers).body)).toBe('{}')
+  })
+
+  test('that breaks after its last byte and before its end is broken for the client as well', async () => {
+    const { sendings, answers, ends } = rig()
+    sendings[0]!.start().head(200, { 'content-type': 'application/json', 'content-length': '2' }).data('{}').fail()
+    await over(answer(answers).body)
+    expect(answer(answers).body.errored).toBeInstanceOf(EngineDiedError)
+    expect(ends).toEqual(['released'])
+  })
+
+  test('events that come together go on together', async () => {
+    const { sendings, pipe, client } = rig()
+    const sending = sendings[0]!.start().events().data(event(1))
+    await turn()
+    const chunks: string[] = []
+    client.on('data', chunk => chunks.push(String(chunk)))
+    pipe()
+    sending.data(event(2)).data('data: {"n"').data(':3}\n\n').data('data: {"n":4')
+    await turn()
+    sending.data('}\n\n').end()
+    await over(client)
+    expect(chunks).toEqual([event(1), event(2) + event(3), event(4)])
+  })
+
+  test('does not begin before its first byte, since until then the request can be sent again', async () => {
     const { sendings, answers, silent } = rig()
     sendings[0]!.start().events()
     expect(answers).toEqual([])
     expect(silent.size).toBe(1)
     sendings[0]!.data(event(1))
+    await turn()
     expect(answers).toHaveLength(1)
     expect(silent.size).toBe(0)
   })
@@ -189,6 +238,7 @@ describe('an engine that dies after the first byte', () => {
   ])('%s: the stream says why after its last whole event, and breaks', async (_how, die) => {
     const { sendings, answers, pipe, client, find, renewals, ends } = rig()
     sendings[0]!.start().events().data(event(1))
+    await turn()
     const { text } = pipe()
     const closed = over(client)
     die(sendings[0]!)
@@ -218,6 +268,7 @@ describe('an engine that dies after the first byte', () => {
   test('behind a hook that rewrites the stream, where there is no place for an event of ours, it breaks all the same', async () => {
     const { sendings, answers } = rig()
     sendings[0]!.start().events().data(event(1))
+    await turn()
     const { body } = answer(answers)
     const closed = over(body)
     sendings[0]!.fail()
@@ -239,6 +290,7 @@ describe('a lease that is taken away', () => {
   test('in a stream: the stream says why and breaks', async () => {
     const { sendings, pipe, lease, client } = rig({ path: '/v1/messages' })
     sendings[0]!.start().events().data('event: ping\ndata: {}\n\n')
+    await turn()
     const { text } = pipe()
     const closed = over(client)
     lease.cut(new DrainTimeoutError('m', 5))
@@ -267,9 +319,10 @@ describe('a client', () => {
     expect(answers[0]).toBeInstanceOf(ClientLeftError)
   })
 
-  test('that leaves in mid-stream, too', () => {
+  test('that leaves in mid-stream, too', async () => {
     const { sendings, answers, ends } = rig()
     sendings[0]!.start().events().data(event(1))
+    await turn()
     answer(answers).body.destroy()
     expect(sendings[0]!.aborted).toBeInstanceOf(ClientLeftError)
     expect(ends).toEqual(['released'])
@@ -336,6 +389,7 @@ describe('the record of the request', () => {
   test('has why a stream was broken', async () => {
     const { sendings, recorded, pipe, client, lease } = rig()
     sendings[0]!.start().events().data(event(1))
+    await turn()
     pipe()
     const broken = over(client)
     lease.lose(new ProcessDiedError('m', 'exit code 1; its last lines:\nsecrets'))
@@ -348,6 +402,7 @@ describe('the record of the request', () => {
   test('has no error if it was the client that left', async () => {
     const { sendings, passage, recorded, answers } = rig()
     sendings[0]!.start().events().data(event(1))
+    await turn()
     const broken = over(answer(answers).body)
     passage.abort(new ClientLeftError())
     sendings[0]!.fail()

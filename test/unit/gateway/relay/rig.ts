@@ -1,4 +1,5 @@
 import { PassThrough } from 'node:stream'
+import type { Readable } from 'node:stream'
 import type { ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
 import { Exchange } from '../../../../lib/gateway/relay/exchange.ts'
@@ -22,9 +23,10 @@ export class Sending {
   constructor (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler) {
     this.options = options
     this.#handler = handler
+    const sending = this
     this.#controller = {
       aborted: false,
-      paused: false,
+      get paused () { return sending.paused },
       reason: null,
       abort: reason => { this.aborted ??= reason },
       pause: () => { this.paused = true },
@@ -61,6 +63,9 @@ export class Sending {
     return this
   }
 }
+
+/** An answer that did not come all at once. */
+export type StreamedAnswer = UpstreamResponse & { body: Readable }
 
 export interface Renewal extends Answer {
   suspect: boolean
@@ -133,7 +138,7 @@ export function rig ({ replay = true, path = '/v1/chat/completions', fallback = 
     },
     /** Pipes the answer to the client, as Fastify does it. */
     pipe () {
-      const { body } = answers[0] as UpstreamResponse
+      const { body } = answers[0] as StreamedAnswer
       body.on('error', () => {})
       body.pipe(client)
       let text = ''

@@ -1,0 +1,175 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Clock } from '../clock.ts'
+import { streamingRoutes } from '../options/index.ts'
+import type { Endpoint } from '../orchestrator/driver.ts'
+import type { Orchestrator } from '../orchestrator/orchestrator.ts'
+import type { Lease } from '../switcher/lease.ts'
+import type { Answer, Comeback } from '../switcher/queue.ts'
+import type { Switcher } from '../switcher/switcher.ts'
+import type { ChosenModel } from './body/model-of-request.ts'
+import { keepRecord, pathOf, setErrand } from './errand.ts'
+import type { Keeper } from './errand.ts'
+import type { AnswerSink } from './relay/answer.ts'
+import { Passage } from './relay/passage.ts'
+import type { EngineLink, StallLimit } from './relay/passage.ts'
+import { requestDetails } from './request-details.ts'
+import type { DetailOptions } from './request-details.ts'
+import type { RequestRecord } from './request-record.ts'
+import { Wait } from './waiting/wait.ts'
+import type { WaitOptions } from './waiting/wait.ts'
+import type { WedgeWatch } from './wedge-watch.ts'
+import { whenOver } from './when-over.ts'
+
+export interface HoldContext extends Keeper {
+  clock: Clock
+  switcher: Switcher
+  orchestrator: Orchestrator
+  /** Whether a request may be sent again after its engine died. */
+  replay: boolean
+  /** From one comment on a waiting client's event stream to the next, in milliseconds; false: none. */
+  heartbeat: number | false
+  /** `timeouts.stalled` of a model. */
+  stalled: (id: string) => number
+  /** What finds out that an engine has stopped answering. */
+  watchOf: (id: string) => WedgeWatch
+  /** What requests are told apart by. */
+  details: DetailOptions
+}
+
+export type Done = (error?: Error) => void
+
+export interface HeldRequest {
+  /** The engine's id. */
+  id: string
+  request: FastifyRequest
+  reply: FastifyReply
+  choice: ChosenModel
+  /** Lets it through, or refuses it. */
+  done: Done
+}
+
+/** Holds one request until the switcher has granted it a lease, and is its link to the floors below from then on. */
+export class Hold implements EngineLink {
+  /** The lease it set out with. */
+  lease!: Lease
+  readonly #context: HoldContext
+  readonly #held: HeldRequest
+  readonly #body: Buffer
+  readonly #record: RequestRecord
+  readonly #since: number
+  readonly #details: ReturnType<typeof requestDetails>
+  #leave = () => {}
+  #wait: Wait | undefined
+  #passage: Passage | undefined
+
+  constructor (context: HoldContext, held: HeldRequest) {
+    const { id, request, reply, choice } = held
+    this.#context = context
+    this.#held = held
+    this.#since = context.clock.now()
+    this.#body = choice.body
+    this.#record = keepRecord(context, request, reply, id, this.#body.length)
+    this.#details = requestDetails(request, context.details)
+  }
+
+  begin (): void {
+    const { request, reply } = this.#held
+    // Watched before anything can wait: whoever leaves in between is not missed.
+    whenOver(request, reply, this.#context.switcher.atOnce, () => this.#over())
+    this.#leave = this.#ask({ granted: lease => this.#granted(lease), refused: error => this.#refused(error) })
+  }
+
+  get replay (): boolean {
+    return this.#context.replay
+  }
+
+  get stall (): StallLimit {
+    const { clock, switcher, stalled } = this.#context
+    const { id } = this.#held
+    return { clock, limit: stalled(id), othersWait: () => switcher.contended(id) }
+  }
+
+  endpoint (): Endpoint {
+    return this.#context.orchestrator.endpoint(this.#held.id)
+  }
+
+  begun (): AnswerSink | undefined {
+    return this.#wait?.early
+  }
+
+  renew (suspect: boolean, answer: Answer): () => void {
+    return this.#ask(answer, { since: this.#since, suspect })
+  }
+
+  silent (request: object): void {
+    this.#context.watchOf(this.#held.id).add(request)
+  }
+
+  heard (request: object): void {
+    this.#context.watchOf(this.#held.id).delete(request)
+  }
+
+  async examine (reason: string): Promise<boolean> {
+    return await this.#context.orchestrator.examine(this.#held.id, reason)
+  }
+
+  /** Asks for a lease, the first time or again. Returns how to give up. */
+  #ask ({ granted, refused }: Pick<Answer, 'granted' | 'refused'>, comeback?: Comeback): () => void {
+    const { id, request } = this.#held
+    const record = this.#record
+    record.waits()
+    return this.#context.switcher.request(id, this.#body.length, {
+      granted: lease => {
+        record.granted()
+        granted(lease)
+      },
+      refused,
+      waiting: waiter => {
+        this.#wait ??= new Wait(this.#held.reply, this.#waitOptions())
+        this.#wait.queued(waiter)
+      }
+    }, { ...this.#details, comeback, request: request.id })
+  }
+
+  #granted (lease: Lease): void {
+    const { request, reply, done } = this.#held
+    this.lease = lease
+    this.#passage = new Passage(pathOf(this.#context, request), reply.raw, this, this.#record)
+    setErrand(request, { passage: this.#passage, body: this.#body })
+    const early = this.begun()
+    if (early === undefined) done()
+    else proceed(request, reply, early)
+  }
+
+  #refused (error: Error): void {
+    const early = this.begun()
+    if (early === undefined) this.#held.done(error)
+    else early.fail(error)
+  }
+
+  #over (): void {
+    const { reply } = this.#held
+    this.#record.end()
+    this.#leave()
+    if (this.#passage !== undefined) this.#passage.left()
+    // Still in the queue: there is nobody to answer any more.
+    else if (this.begun() === undefined && !reply.sent) reply.hijack()
+  }
+
+  #waitOptions (): WaitOptions {
+    const { clock, switcher, heartbeat } = this.#context
+    const { id, request, choice } = this.#held
+    const path = pathOf(this.#context, request)
+    const streams = heartbeat !== false && streamingRoutes.has(path) && choice.streams
+    return { model: id, path, clock, switcher, stall: this.stall, heartbeat: streams ? heartbeat : false, failed: error => this.#record.failed(error) }
+  }
+}
+
+/** After the hooks Fastify calls the handler, but not if an answer has begun meanwhile. */
+function proceed (request: FastifyRequest, reply: FastifyReply, early: AnswerSink): void {
+  try {
+    request.routeOptions.handler.call(request.server, request, reply)
+  } catch (error) {
+    early.fail(error as Error)
+  }
+}
