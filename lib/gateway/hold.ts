@@ -61,6 +61,8 @@ export class Hold implements EngineLink {
   #leave = () => {}
   #wait: Wait | undefined
   #passage: Passage | undefined
+  /** Waits with us for the engine's first byte. */
+  #watch: WedgeWatch | undefined
 
   constructor (context: HoldContext, held: HeldRequest) {
     const { id, request, reply, choice } = held
@@ -101,12 +103,14 @@ export class Hold implements EngineLink {
     return this.#ask(answer, { since: this.#since, suspect })
   }
 
-  silent (request: object): void {
-    this.#context.watchOf(this.#held.id).add(request)
+  silent (): void {
+    this.#watch = this.#context.watchOf(this.#held.id)
+    this.#watch.add()
   }
 
-  heard (request: object): void {
-    this.#context.watchOf(this.#held.id).delete(request)
+  heard (): void {
+    this.#watch?.remove()
+    this.#watch = undefined
   }
 
   async examine (reason: string): Promise<boolean> {
@@ -116,6 +120,7 @@ export class Hold implements EngineLink {
   /** Asks for a lease, the first time or again. Returns how to give up. */
   #ask ({ granted, refused }: Pick<Answer, 'granted' | 'refused'>, comeback?: Comeback): () => void {
     const { id, request } = this.#held
+    const { priority, mayCauseSwitch } = this.#details
     const record = this.#record
     record.waits()
     return this.#context.switcher.request(id, this.#body.length, {
@@ -128,7 +133,7 @@ export class Hold implements EngineLink {
         this.#wait ??= new Wait(this.#held.reply, this.#waitOptions())
         this.#wait.queued(waiter)
       }
-    }, { ...this.#details, comeback, request: request.id })
+    }, { priority, mayCauseSwitch, comeback, request: request.id })
   }
 
   #granted (lease: Lease): void {

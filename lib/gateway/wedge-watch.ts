@@ -20,7 +20,8 @@ const probesPerLimit = 6
  */
 export class WedgeWatch {
   readonly #options: WedgeWatchOptions
-  readonly #silent = new Set<object>()
+  // A number: a Set that many come to and go from leaves old tables behind, and each holds some of them until the next full collection.
+  #waiting = 0
   #timer: Timer | undefined
   #lastSign = 0
   #misses = 0
@@ -30,16 +31,15 @@ export class WedgeWatch {
   }
 
   /** A request waits on the engine. */
-  add (request: object): void {
-    this.#silent.add(request)
-    if (this.#silent.size > 1) return
+  add (): void {
+    if (++this.#waiting > 1) return
     this.#sign()
     this.#probeLater()
   }
 
   /** It has had its first byte, or waits no longer. */
-  delete (request: object): void {
-    if (this.#silent.delete(request) && this.#silent.size === 0) this.#options.clock.clearTimeout(this.#timer)
+  remove (): void {
+    if (--this.#waiting === 0) this.#options.clock.clearTimeout(this.#timer)
   }
 
   #probeLater (): void {
@@ -49,7 +49,7 @@ export class WedgeWatch {
 
   #probe (): void {
     this.#options.responds().then(answered => {
-      if (this.#silent.size === 0) return
+      if (this.#waiting === 0) return
       if (answered) this.#sign()
       else this.#miss()
       this.#options.clock.clearTimeout(this.#timer)

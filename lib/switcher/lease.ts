@@ -69,9 +69,12 @@ export class Lease {
     if (this.ended) return
     this.#how = how
     this.#error = error
+    const whenCut = this.#whenCut
+    // Sets let go of what was in them only after a while: whoever held it is not to be kept until then.
+    this.#whenCut = undefined
     // First its holder lets go of the engine, then whoever has waited for that may put the engine to sleep.
     if (how === 'cut') {
-      if (this.#whenCut !== undefined) call(this.#whenCut, error!)
+      if (whenCut !== undefined) call(whenCut, error!)
       this.#controller?.abort(error)
     }
     this.#onEnd(this, how)

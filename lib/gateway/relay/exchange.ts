@@ -7,7 +7,7 @@ import type { AttemptListener, Failure } from './attempt.ts'
 import { errorEvent } from './error-event.ts'
 import type { Passage } from './passage.ts'
 
-export type UpstreamRequest = Pick<Dispatcher.DispatchOptions, 'path' | 'method' | 'headers' | 'body'>
+export type UpstreamRequest = Required<Pick<Dispatcher.DispatchOptions, 'path' | 'method' | 'headers' | 'body'>>
 
 /** Refused connections are no harm to the engine, but they must come to an end. */
 const mostAttempts = 5
@@ -35,8 +35,9 @@ export class Exchange implements AttemptListener {
     if (abortReason !== undefined) return this.#goesTo.fail(abortReason)
     this.#attempts++
     this.#passage.record.sending()
-    this.#passage.link?.silent(this)
-    dispatcher.dispatch({ ...this.#request, origin }, new Attempt(this))
+    this.#passage.link?.silent()
+    const { path, method, headers, body } = this.#request
+    dispatcher.dispatch({ origin, path, method, headers, body }, new Attempt(this))
   }
 
   started (controller: Dispatcher.DispatchController): void {
@@ -70,7 +71,7 @@ export class Exchange implements AttemptListener {
   failed (failure: Failure): void {
     const { error } = failure
     const { abortReason, link } = this.#passage
-    link?.heard(this)
+    link?.heard()
     if (abortReason !== undefined) this.#goesTo.fail(abortReason)
     else if (link === undefined) this.#giveUp(new UpstreamError(detail(error)))
     else this.#recover(failure).catch((fault: Error) => this.#giveUp(this.#died(fault)))
@@ -92,7 +93,7 @@ export class Exchange implements AttemptListener {
 
   #answered (): void {
     const { link, record } = this.#passage
-    link?.heard(this)
+    link?.heard()
     record.answered()
   }
 

@@ -27,8 +27,8 @@ export interface EngineLink {
   /** Whether a request may be sent again after its engine died. */
   readonly replay: boolean
   /** Called when the request is sent, until `heard`: an engine that stays silent is probed. */
-  silent (request: object): void
-  heard (request: object): void
+  silent (): void
+  heard (): void
   /** How long its client may read nothing while others wait for the GPU. */
   readonly stall: StallLimit
   /** Asks an engine that seems dead whether it lives. If it does not, it is treated as dead from then on. */

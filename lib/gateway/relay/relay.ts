@@ -56,7 +56,7 @@ export async function relay (scope: FastifyInstance, { routes, preHandler, erran
         retryDelay: never,
         onError: answerError
       })
-      return reply
+      // Not the reply, for whose end Fastify would wait once more.
     }
   })
 }

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { AnswerBody, AnswerSink, Head, Source } from './answer.ts'
+import { ClientLeftError } from './passage.ts'
 import type { Passage } from './passage.ts'
 import { ResponseBody } from './response-body.ts'
 
@@ -29,6 +30,8 @@ export class ReplySink implements AnswerSink {
 
   /** As bytes: a stream, which Fastify would have to watch and pipe, is about a third of what a short answer costs. */
   whole ({ statusCode, headers }: Head, body: Buffer): void {
+    // reply-from would destroy the stream that it is not: HTTP/2 says so before anybody hears that the response is closed.
+    if (this.#passage.response.req.aborted) return this.#callback(new ClientLeftError())
     this.#callback(null, { statusCode, headers, body })
   }
 

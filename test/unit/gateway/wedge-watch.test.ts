@@ -26,11 +26,10 @@ function rig () {
 
 test('an engine is probed only while requests wait on it', () => {
   const { clock, watch, probes } = rig()
-  const request = {}
   clock.advance(60_000)
-  watch.add(request)
+  watch.add()
   clock.advance(9_000)
-  watch.delete(request)
+  watch.remove()
   clock.advance(600_000)
   expect(probes).toEqual([])
   expect(clock.pending).toBe(0)
@@ -38,7 +37,7 @@ test('an engine is probed only while requests wait on it', () => {
 
 test('it is wedged when it has not answered for the whole limit', async () => {
   const { clock, watch, answer, wedged } = rig()
-  watch.add({})
+  watch.add()
   for (let i = 1; i <= 5; i++) {
     clock.advance(10_000)
     await answer(false)
@@ -51,7 +50,7 @@ test('it is wedged when it has not answered for the whole limit', async () => {
 
 test('one answer starts the count again', async () => {
   const { clock, watch, answer, wedged } = rig()
-  watch.add({})
+  watch.add()
   for (const answered of [false, false, false, false, false, true, false, false, false, false, false]) {
     clock.advance(10_000)
     await answer(answered)
@@ -64,7 +63,7 @@ test('one answer starts the count again', async () => {
 
 test('a few slow probes are not several: one long step of an engine blocks a probe', async () => {
   const { clock, watch, answer, wedged } = rig()
-  watch.add({})
+  watch.add()
   for (let i = 0; i < 2; i++) {
     clock.advance(50_000)
     await answer(false)
@@ -74,14 +73,13 @@ test('a few slow probes are not several: one long step of an engine blocks a pro
 
 test('a miss that comes in after the last request is done counts for nothing', async () => {
   const { clock, watch, answer, wedged } = rig()
-  const request = {}
-  watch.add(request)
+  watch.add()
   for (let i = 1; i <= 5; i++) {
     clock.advance(10_000)
     await answer(false)
   }
   clock.advance(10_000)
-  watch.delete(request)
+  watch.remove()
   await answer(false)
   expect(wedged()).toBe(0)
   expect(clock.pending).toBe(0)
@@ -89,13 +87,10 @@ test('a miss that comes in after the last request is done counts for nothing', a
 
 test('requests that come and go do not hide an engine that answers none of them', async () => {
   const { clock, watch, answer, wedged } = rig()
-  let last = {}
-  watch.add(last)
+  watch.add()
   for (let i = 1; i <= 6; i++) {
-    const next = {}
-    watch.add(next)
-    watch.delete(last)
-    last = next
+    watch.add()
+    watch.remove()
     clock.advance(10_000)
     await answer(false)
   }

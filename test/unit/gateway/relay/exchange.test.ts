@@ -45,6 +45,14 @@ describe('an answer', () => {
     expect(recorded).toMatchObject({ answered: 1, bytes: 2 })
   })
 
+  test('that comes all at once for a client that has just left goes nowhere', () => {
+    const { sendings, answers, client, ends } = rig()
+    client.req.aborted = true
+    sendings[0]!.start().head(200, { 'content-type': 'application/json', 'content-length': '2' }).data('{}').end()
+    expect(answers).toEqual([new ClientLeftError()])
+    expect(ends).toEqual(['released'])
+  })
+
   test.each([
     ['only a part of it is there', { 'content-type': 'application/json', 'content-length': '3' }],
     ['nobody knows whether it is all', { 'content-type': 'application/json' }],
