@@ -1,13 +1,16 @@
-// The README's tables of options, made from the comments on the types, so that there is one place to write them.
+// The tables of options, made from the comments on the types, so that there is one place to write them.
 //
-//     npm run readme        writes them between the markers in README.md
+//     npm run readme        writes them between the markers in README.md and docs/policies.md
 import { readFileSync, writeFileSync } from 'node:fs'
 import ts from 'typescript'
 
 const typesFiles = ['types.ts', 'policy-options.ts'].map(name => new URL(`../lib/options/${name}`, import.meta.url))
-const readmeFile = new URL('../README.md', import.meta.url)
 
-const tables = ['LlmuxOptions', 'ModelOptions', 'Timeouts', 'EvenHandedOptions', 'FifoOptions', 'CostAwareOptions', 'TimeSliceOptions', 'SimpleOptions']
+/** Where they are. @type {Record<string, string[]>} */
+export const tables = {
+  'README.md': ['LlmuxOptions', 'ModelOptions', 'Timeouts'],
+  'docs/policies.md': ['EvenHandedOptions', 'FifoOptions', 'CostAwareOptions', 'TimeSliceOptions', 'SimpleOptions']
+}
 
 /** @typedef {{ name: string, type: string, fallback: string, effect: string }} Row */
 
@@ -54,13 +57,18 @@ function table (interfaceName) {
   return ['| option | type | default | effect |', '|---|---|---|---|', ...lines].join('\n')
 }
 
-/** The text with its tables made anew. @param {string} readme */
-export function withTables (readme) {
-  return tables.reduce((text, name) => {
+/** A document with its tables made anew. @param {string} text @param {string} document */
+export function withTables (text, document) {
+  return (tables[document] ?? []).reduce((text, name) => {
     const markers = new RegExp(`(<!-- ${name}[^>]*-->\n)[^]*?(<!-- end -->)`)
-    if (!markers.test(text)) throw new Error(`README.md has no place for ${name}`)
+    if (!markers.test(text)) throw new Error(`${document} has no place for ${name}`)
     return text.replace(markers, (_, start, end) => `${start}\n${table(name)}\n\n${end}`)
-  }, readme)
+  }, text)
 }
 
-if (process.argv[1] === import.meta.filename) writeFileSync(readmeFile, withTables(readFileSync(readmeFile, 'utf8')))
+if (process.argv[1] === import.meta.filename) {
+  for (const document of Object.keys(tables)) {
+    const file = new URL(`../${document}`, import.meta.url)
+    writeFileSync(file, withTables(readFileSync(file, 'utf8'), document))
+  }
+}

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { rows, withTables } from '../../../.ci/options-tables.js'
+import { rows, tables, withTables } from '../../../.ci/options-tables.js'
 import * as errors from '../../../lib/errors.ts'
 import { Llmux } from '../../../lib/host/llmux.ts'
 import { defaultTimeouts, modelDefaults, topDefaults } from '../../../lib/options/defaults.ts'
@@ -10,8 +10,9 @@ import { codeWords, readme, tableAfter } from '../../helpers/readme.ts'
 
 const source = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')
 
-test('the tables of options are those that `npm run readme` makes from the types', () => {
-  expect(withTables(readme)).toBe(readme)
+test.for(Object.keys(tables))('the tables of options are those that `npm run readme` makes from the types: %s', document => {
+  const text = source(document)
+  expect(withTables(text, document)).toBe(text)
 })
 
 describe('every default that a table states in numbers or as a literal is the real one', () => {
