@@ -58,7 +58,7 @@ t.test('EngineCore killed while it starts ends the start with an exit code', asy
   const engine = await spawnEngine(t)
   await until('EngineCore is there', () => hasCore(engine), subject.patience)
   engine.kill('SIGKILL', engine.core)
-  t.match(await engine.exited, { code: 1 })
+  t.match(await engine.closed, { code: 1 })
   t.match(engine.output, 'Engine core initialization failed')
   await engine.gone(subject.patience)
 })
@@ -68,7 +68,7 @@ t.test('a taken port ends the start with an exit code and the reason', async (t)
   await once(taken, 'listening')
   t.teardown(() => taken.close())
   const engine = await spawnEngine(t, { listen: taken.address() as { port: number } })
-  t.match(await engine.exited, { code: 1 })
+  t.match(await engine.closed, { code: 1 })
   t.match(engine.output, 'OSError: [Errno 98] Address already in use')
 })
 
@@ -76,14 +76,14 @@ t.test('a file in the place of its socket, even a stale one, ends the start', as
   const uds = join(mkdtempSync(join(tmpdir(), 'contract-')), 's')
   writeFileSync(uds, '')
   const engine = await spawnEngine(t, { listen: { uds } })
-  t.match(await engine.exited, { code: 1 })
+  t.match(await engine.closed, { code: 1 })
   t.match(engine.output, 'OSError: [Errno 98] Address already in use')
   t.ok(existsSync(uds))
 })
 
 t.test('a model that is not there ends the start with an exit code', async (t) => {
   const engine = await spawnEngine(t, { model: '/no/such/model' })
-  t.match(await engine.exited, { code: 1 })
+  t.match(await engine.closed, { code: 1 })
   t.match(engine.output, '/no/such/model')
   await engine.gone()
 })
@@ -91,7 +91,7 @@ t.test('a model that is not there ends the start with an exit code', async (t) =
 t.test(subject.hasDeviceMemory ? 'a sleep frees memory with --enable-sleep-mode, and the wake takes it again' : 'a CPU has no memory to free: --enable-sleep-mode ends the start', async (t) => {
   if (!subject.hasDeviceMemory) {
     const engine = await spawnEngine(t, { args: ['--enable-sleep-mode'] })
-    t.match(await engine.exited, { code: 1 })
+    t.match(await engine.closed, { code: 1 })
     t.match(engine.output, /Sleep mode is not supported on current platform/i)
     return
   }

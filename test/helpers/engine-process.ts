@@ -80,6 +80,8 @@ export interface StartOptions {
 export class EngineProcess {
   readonly child: ChildProcess
   readonly exited: Promise<Exit>
+  /** as `exited`, but when nobody of the group holds its output any more: only then is all of `output` there */
+  readonly closed: Promise<Exit>
   readonly #agent: Agent
   readonly #origin: string
   #output = ''
@@ -89,7 +91,12 @@ export class EngineProcess {
     this.#agent = agent
     this.#origin = origin
     for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => { this.#output += String(chunk) })
-    this.exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }))
+    const ended = async (event: 'exit' | 'close'): Promise<Exit> => {
+      const [code, signal] = await once(child, event)
+      return { code, signal }
+    }
+    this.exited = ended('exit')
+    this.closed = ended('close')
   }
 
   static async spawn ({ command: [program = '', ...words], model, args = [], env, listen }: StartOptions): Promise<EngineProcess> {

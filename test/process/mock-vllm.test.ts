@@ -317,7 +317,7 @@ t.test('SIGTERM when idle ends everything, to the server or to the group', async
   for (const toGroup of [false, true]) {
     const engine = await start(t, ['-tp', '2'])
     engine.kill('SIGTERM', toGroup ? -engine.pid : engine.pid)
-    t.match(await engine.exited, { code: 0 })
+    t.match(await engine.closed, { code: 0 })
     await engine.gone()
     t.notMatch(engine.output, 'died unexpectedly')
   }
@@ -364,7 +364,7 @@ t.test('it listens on a unix socket alone, and does not start where a file is in
   await engine.gone()
   const second = await EngineProcess.spawn({ command: mockCommand, model: 'm', listen: { uds } })
   t.teardown(() => second.destroy())
-  t.match(await second.exited, { code: 1 })
+  t.match(await second.closed, { code: 1 })
   t.match(second.output, 'OSError: [Errno 98] Address already in use')
 })
 
@@ -372,14 +372,14 @@ t.test('a taken port, a missing model and a start that fails on purpose end with
   const first = await start(t)
   const port = first.child.spawnargs.at(first.child.spawnargs.indexOf('--port') + 1) as string
   const second = await spawn(t, 'm', ['--port', port])
-  t.match(await second.exited, { code: 1 })
+  t.match(await second.closed, { code: 1 })
   t.match(second.output, 'Address already in use')
   const third = await spawn(t, '/no/such/model', [])
-  t.match(await third.exited, { code: 1 })
+  t.match(await third.closed, { code: 1 })
   const fourth = await spawn(t, 'm', ['--mock-fault', 'start=exit@7'])
-  t.match(await fourth.exited, { code: 7 })
+  t.match(await fourth.closed, { code: 7 })
   const fifth = await spawn(t, 'm', ['--mock-fault', 'start=die'])
-  t.match(await fifth.exited, { code: 1 })
+  t.match(await fifth.closed, { code: 1 })
   t.match(fifth.output, 'Engine core initialization failed')
 })
 
@@ -389,7 +389,7 @@ t.test('the GPU is shared: start and wake fail for lack of memory, and memory co
   const one = await start(t, ['--mock-name', 'one', ...flags(800)], { env: gpu.env })
   t.same(await gpu.memory(), { used: 800, total: 1000 })
   const refused = await spawn(t, 'm', ['--mock-name', 'two', ...flags(800)], gpu.env)
-  t.match(await refused.exited, { code: 1 })
+  t.match(await refused.closed, { code: 1 })
   t.match(refused.output, /ValueError: Free memory on device .* is less than desired GPU memory utilization/)
   await one.post('/sleep')
   t.same(await gpu.memory(), { used: 50, total: 1000 })
@@ -408,7 +408,7 @@ t.test('without --enable-sleep-mode sleeping frees nothing; the utilization must
   await engine.post('/sleep')
   t.same(await gpu.memory(), { used: 500, total: 1000 })
   const refused = await spawn(t, 'm', ['--gpu-memory-utilization', '0.6', '--mock-memory', '100'], gpu.env)
-  t.match(await refused.exited, { code: 1 })
+  t.match(await refused.closed, { code: 1 })
 })
 
 t.test('the diary tells who got what, and in which state', async (t) => {
@@ -497,10 +497,11 @@ t.test('SIGTERM can be ignored', async (t) => {
 
 t.test('the log has prefixes on both streams, colours unless told not to, and carriage returns', async (t) => {
   const engine = await start(t)
+  // It answers before its last line has come through the pipe.
+  await until('it says so', () => engine.output.includes('Application startup complete.'))
   t.match(engine.output, new RegExp(`\\(APIServer pid=${engine.pid}\\) INFO .* non-default args`))
   t.match(engine.output, /\(EngineCore pid=\d+\) INFO .* Starting to load model test\/model/)
   t.match(engine.output, /\rLoading safetensors checkpoint shards: +50% Completed \| 1\/2/)
-  t.match(engine.output, 'Application startup complete.')
   // eslint-disable-next-line no-control-regex
   t.notMatch(engine.output, /\x1b\[/)
   const coloured = await start(t, ['--mock-color'])
