@@ -13,7 +13,16 @@ export function blocks (language: string, text = readme): string[] {
 export function tableAfter (heading: string): string[][] {
   const [, rest = ''] = readme.split(`\n${heading}\n`)
   const [table = ''] = /^\|.*\n\|[-|]+\|\n(?:\|.*\n)+/m.exec(rest) ?? []
-  return table.trim().split('\n').slice(2).map(row => row.split(/(?<!\\)\|/).slice(1, -1).map(cell => cell.trim()))
+  return cellsOf(table).slice(2)
+}
+
+/** The cells of the rows of all tables of a document. */
+export function allRows (path: string): string[][] {
+  return [...read(path).matchAll(/^\|.*\n\|[-|]+\|\n((?:\|.*\n)+)/gm)].flatMap(([, rows]) => cellsOf(rows as string))
+}
+
+function cellsOf (rows: string): string[][] {
+  return rows.trim().split('\n').map(row => row.split(/(?<!\\)\|/).slice(1, -1).map(cell => cell.trim()))
 }
 
 /** The words set as code in a text. */

@@ -6,7 +6,7 @@ import { Llmux } from '../../../lib/host/llmux.ts'
 import { defaultTimeouts, modelDefaults, topDefaults } from '../../../lib/options/defaults.ts'
 import { policyDefaults } from '../../../lib/options/policy-defaults.ts'
 import { knownRoutes } from '../../../lib/options/index.ts'
-import { codeWords, readme, tableAfter } from '../../helpers/readme.ts'
+import { allRows, codeWords, readme, tableAfter } from '../../helpers/readme.ts'
 
 const source = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')
 
@@ -35,11 +35,12 @@ describe('every default that a table states in numbers or as a literal is the re
   })
 })
 
-test('all error codes are in the table, with their status', () => {
+test('all error codes are in the tables of docs/errors.md, with their status', () => {
   const classes = Object.values(errors).filter(value => value !== errors.LlmuxError) as Array<new () => errors.LlmuxError>
   const real = classes.map(Class => new Class()).map(({ code, statusCode }) => [code, String(statusCode)])
-  const stated = tableAfter('## Errors').map(([code = '', status]) => [codeWords(code)[0], status])
+  const stated = allRows('docs/errors.md').map(([code = '', status]) => [codeWords(code)[0], status])
   expect(stated.sort()).toEqual(real.sort())
+  for (const [, code] of source('README.md').matchAll(/`(LLMUX_ERR_\w+)`/g)) expect(real.map(([code]) => code)).toContain(code)
 })
 
 test('all events and their states are in the table', () => {
