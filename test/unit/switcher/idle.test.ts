@@ -161,6 +161,54 @@ describe('keepAwake', () => {
     expect(rig.awake).toEqual(['b'])
   })
 
+  test('not while anybody waits for its GPU, though the one in its place is idle', () => {
+    const rig = new Rig({ models: { a: { keepAwake: true }, b: {}, c: { gpus: [1] } } })
+    rig.awaken('a')
+    rig.awaken('b')
+    rig.switcher.controls.pin('b')
+    const [other, elsewhere] = [rig.ask('a'), rig.ask('c')]
+    rig.engines.completeAll()
+    rig.clock.advance(60 * second)
+    expect([rig.awake, other.waiting, elsewhere.answers]).toEqual([['b', 'c'], true, ['granted']])
+    other.leave()
+    rig.clock.advance(60 * second)
+    expect(rig.awake).toEqual(['b', 'c'])
+    rig.switcher.controls.unpin()
+    rig.engines.completeAll()
+    expect([rig.awake, rig.transitions.at(-1)?.reason]).toEqual([['c', 'a'].sort(), 'it is kept awake'])
+  })
+
+  test('whoever asks for a third one while the return is looked at stops it, and has its turn', () => {
+    const rig = new Rig({ models: { a: { keepAwake: true }, b: {}, c: {}, d: { gpus: [1] } } })
+    rig.awaken('a')
+    rig.awaken('b')
+    rig.clock.advance(10 * second)
+    expect(rig.engines.pending).toEqual(['prepare a'])
+    const elsewhere = rig.ask('d')
+    const asked = rig.ask('c')
+    rig.engines.completeAll()
+    expect([elsewhere.answers, asked.answers, rig.awake.includes('c')]).toEqual([['granted'], ['granted'], true])
+    expect(rig.engines.history.filter(call => call === 'wake a')).toHaveLength(1)
+  })
+
+  test('whoever asks for a model on other GPUs does not stop the return', () => {
+    const rig = new Rig({ models: { a: { keepAwake: true }, b: {}, d: { gpus: [1] } } })
+    rig.awaken('a')
+    rig.awaken('b')
+    rig.clock.advance(10 * second)
+    rig.ask('d')
+    rig.engines.completeAll()
+    expect(rig.awake.sort()).toEqual(['a', 'd'])
+  })
+
+  test('two that are kept awake do not drive each other out', () => {
+    const rig = new Rig({ models: { a: { keepAwake: true }, b: { keepAwake: true } } })
+    rig.awaken('a')
+    rig.awaken('b')
+    rig.clock.advance(1_000 * second)
+    expect([rig.awake, rig.engines.history.filter(call => call.startsWith('wake'))]).toEqual([['b'], ['wake a', 'wake b']])
+  })
+
   test('stays away after it was put to sleep by hand, until it is asked for again', () => {
     const rig = new Rig({ models })
     rig.awaken('a')
@@ -184,6 +232,16 @@ describe('keepAwake', () => {
     rig.engines.completeAll()
     expect(rig.awake).toEqual(['a'])
   })
+})
+
+test('a model that is idle for both its times at once is stopped, not put to sleep first', () => {
+  const rig = new Rig({ models: { a: { idleTimeout: second, idleStopTimeout: 2 * second } } })
+  rig.awaken('a')
+  rig.switcher.controls.pause('switching')
+  rig.clock.advance(5 * second)
+  rig.switcher.controls.resume()
+  rig.engines.completeAll()
+  expect(rig.engines.history.slice(1)).toEqual(['sleep a 3'])
 })
 
 test('a switcher that closes leaves no timer of idleness', () => {

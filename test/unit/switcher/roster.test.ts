@@ -140,6 +140,41 @@ describe('a model that is replaced', () => {
     expect([other.answers, rig.engines.history.includes('sleep a 3'), rig.awake]).toEqual([['granted'], true, ['b']])
   })
 
+  test('is not started before those who have come while it was stopped', () => {
+    const rig = new Rig({ models: { a: {}, b: {} } })
+    rig.awaken('a')
+    renew(rig, 'a', model('a'))
+    expect(rig.engines.history.at(-1)).toBe('sleep a 3')
+    const other = rig.ask('b')
+    rig.engines.completeAll()
+    expect([other.answers, rig.engines.history]).toEqual([['granted'], ['wake a', 'sleep a 3', 'wake b']])
+  })
+
+  test('is awake again before anybody asks for it, if it was awake', () => {
+    const rig = new Rig({ models: { a: {}, b: {} } })
+    rig.awaken('a')
+    const renewal = renew(rig, 'a', model('a'))
+    rig.engines.completeAll()
+    expect([renewal.answers, rig.engines.history, rig.awake]).toEqual([['done'], ['wake a', 'sleep a 3', 'wake a'], ['a']])
+  })
+
+  test.for([
+    { before: true, after: true, awake: ['a'] },
+    { before: true, after: false, awake: [] },
+    { before: false, after: true, awake: [] }
+  ])('is kept awake if both the old and the new one are: $before, $after', ({ before, after, awake }) => {
+    const rig = new Rig({ models: { a: { keepAwake: before }, b: {} } })
+    rig.awaken('a')
+    rig.awaken('b')
+    renew(rig, 'a', model('a', { keepAwake: after }))
+    rig.engines.completeAll()
+    rig.sleep('b')
+    rig.engines.completeAll()
+    rig.clock.advance(60_000)
+    rig.engines.completeAll()
+    expect(rig.awake).toEqual(awake)
+  })
+
   test('is left alone if there is no reason any more when its time comes', () => {
     const rig = new Rig({ models: { a: {} } })
     const running = rig.ask('a')

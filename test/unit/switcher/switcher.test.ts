@@ -95,6 +95,15 @@ describe('switchTo', () => {
     expect(ordered).toEqual({ answers: ['failed'], error })
   })
 
+  test('fails alone: what else was asked for is done', () => {
+    const rig = new Rig({ models: { a: {}, b: {}, c: {} } })
+    rig.engines.failNext('wake', 'a', new Error('broken'))
+    const [first, again, other, sleep] = [rig.switchTo('a'), rig.switchTo('a'), rig.switchTo('b'), rig.sleep('a')]
+    rig.engines.completeAll()
+    expect([first, again, other, sleep].map(({ answers }) => answers)).toEqual([['failed'], ['failed'], ['done'], ['done']])
+    expect(rig.awake).toEqual(['b'])
+  })
+
   test('that is asked for twice is answered twice, by one start', () => {
     const rig = new Rig()
     const ordered = [rig.switchTo('b'), rig.switchTo('b')]
