@@ -107,7 +107,8 @@ export class EngineProcess {
       env: { ...process.env, VLLM_SERVER_DEV_MODE: '1', NO_COLOR: '1', ...env },
       stdio: ['ignore', 'pipe', 'pipe']
     })
-    const agent = new Agent({ connections: null, headersTimeout: 0, bodyTimeout: 0, keepAliveTimeout: 1000, ...('uds' in place && { connect: { socketPath: place.uds } }) })
+    // A connection for each request: an idle one may be closed by the engine just as it is used again.
+    const agent = new Agent({ connections: null, headersTimeout: 0, bodyTimeout: 0, pipelining: 0, ...('uds' in place && { connect: { socketPath: place.uds } }) })
     return new EngineProcess(child, agent, 'uds' in place ? 'http://engine' : `http://127.0.0.1:${place.port}`)
   }
 
