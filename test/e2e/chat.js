@@ -1,3 +1,5 @@
+import { readText } from '../helpers/read-text.js'
+
 /** @typedef {{ status: number, text: string, finish: string | undefined, error: string | undefined, broken: boolean, ms: number, ended: number }} Answer */
 
 /** Temperature 0, and no end before the limit: the same question has the same answer. @param {string} model @param {string} content @param {number} tokens @param {boolean} [stream] */
@@ -21,16 +23,11 @@ export class Stream {
     const began = performance.now()
     const { statusCode: status, body: bytes } = await app.post('/v1/chat/completions', body)
     let raw = ''
-    let broken = false
-    bytes.setEncoding('utf8')
-    try {
-      for await (const chunk of bytes) {
-        raw += chunk
-        if (status === 200) this.text = textOf(raw)
-      }
-    } catch {
-      broken = true // how Node words it is of no interest
-    }
+    // How Node words it is of no interest.
+    const broken = undefined !== await readText(bytes, more => {
+      raw += more
+      if (status === 200) this.text = textOf(raw)
+    })
     const ended = performance.now()
     const error = /"code":"(\w+)"/.exec(raw.slice(raw.lastIndexOf('{"error"')))?.[1]
     return { status, text: this.text, finish: /"finish_reason":"(\w+)"/.exec(raw)?.[1], error, broken, ms: ended - began, ended }

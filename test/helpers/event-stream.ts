@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici'
+import { readText } from './read-text.js'
 
 /** One event of a server-sent event stream. */
 export interface StreamEvent {
@@ -22,18 +23,8 @@ export class StreamReader {
   readonly done: Promise<void>
 
   constructor ({ body }: Dispatcher.ResponseData) {
-    this.done = this.#read(body)
-  }
-
-  /** Not by iterating: a stream that breaks forgets what it has not handed out yet. */
-  async #read (body: Dispatcher.ResponseData['body']): Promise<void> {
-    await new Promise<void>(resolve => {
-      body.on('data', chunk => { this.text += String(chunk) })
-      body.on('end', () => { this.end = 'ended' })
-      // That it broke is what the test wants to know, not how Node words it.
-      body.on('error', () => { this.end = 'broken' })
-      body.on('close', resolve)
-    })
+    // That it broke is what the test wants to know, not how Node words it.
+    this.done = readText(body, text => { this.text += text }).then(error => { this.end = error === undefined ? 'ended' : 'broken' })
   }
 
   get events (): StreamEvent[] {

@@ -12,17 +12,18 @@ export function blocks (language: string, text = readme): string[] {
 /** The cells of the rows of the first table after a heading. */
 export function tableAfter (heading: string): string[][] {
   const [, rest = ''] = readme.split(`\n${heading}\n`)
-  const [table = ''] = /^\|.*\n\|[-|]+\|\n(?:\|.*\n)+/m.exec(rest) ?? []
-  return cellsOf(table).slice(2)
+  return tablesOf(rest)[0] ?? []
 }
 
 /** The cells of the rows of all tables of a document. */
 export function allRows (path: string): string[][] {
-  return [...read(path).matchAll(/^\|.*\n\|[-|]+\|\n((?:\|.*\n)+)/gm)].flatMap(([, rows]) => cellsOf(rows as string))
+  return tablesOf(read(path)).flat()
 }
 
-function cellsOf (rows: string): string[][] {
-  return rows.trim().split('\n').map(row => row.split(/(?<!\\)\|/).slice(1, -1).map(cell => cell.trim()))
+/** The cells of each table, row by row, without its head. */
+function tablesOf (text: string): string[][][] {
+  return [...text.matchAll(/^\|.*\n\|[-|]+\|\n((?:\|.*\n)+)/gm)].map(([, rows]) =>
+    (rows as string).trim().split('\n').map(row => row.split(/(?<!\\)\|/).slice(1, -1).map(cell => cell.trim())))
 }
 
 /** The words set as code in a text. */

@@ -1,4 +1,5 @@
 import { request } from 'undici'
+import { readText } from '../helpers/read-text.js'
 import { poisonWord } from './plan.js'
 
 /**
@@ -38,8 +39,8 @@ export async function fire (url, shot, dispatcher) {
       method: 'POST', headers: { 'content-type': 'application/json' }, body: bodyOf(shot), dispatcher, signal: leaving.signal
     })
     status = answer.statusCode
-    answer.body.setEncoding('utf8')
-    for await (const chunk of answer.body) text += chunk
+    const fault = await readText(answer.body, more => { text += more })
+    if (fault !== undefined) throw fault
   } catch (error) {
     const kind = leaving.signal.aborted ? 'left' : 'broken'
     return done({ kind, code: errorCode(text), detail: String(error), ...(status !== undefined && { status }) })

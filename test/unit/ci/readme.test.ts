@@ -40,7 +40,7 @@ test('all error codes are in the tables of docs/errors.md, with their status', (
   const real = classes.map(Class => new Class()).map(({ code, statusCode }) => [code, String(statusCode)])
   const stated = allRows('docs/errors.md').map(([code = '', status]) => [codeWords(code)[0], status])
   expect(stated.sort()).toEqual(real.sort())
-  for (const [, code] of source('README.md').matchAll(/`(LLMUX_ERR_\w+)`/g)) expect(real.map(([code]) => code)).toContain(code)
+  for (const [, code] of readme.matchAll(/`(LLMUX_ERR_\w+)`/g)) expect(real.map(([code]) => code)).toContain(code)
 })
 
 test('all events and their states are in the table', () => {

@@ -175,7 +175,7 @@ describe('keepAwake', () => {
     expect(rig.awake).toEqual(['b', 'c'])
     rig.switcher.controls.unpin()
     rig.engines.completeAll()
-    expect([rig.awake, rig.transitions.at(-1)?.reason]).toEqual([['c', 'a'].sort(), 'it is kept awake'])
+    expect([rig.awake, rig.transitions.at(-1)?.reason]).toEqual([['a', 'c'], 'it is kept awake'])
   })
 
   test('whoever asks for a third one while the return is looked at stops it, and has its turn', () => {

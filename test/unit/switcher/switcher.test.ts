@@ -96,7 +96,7 @@ describe('switchTo', () => {
   })
 
   test('fails alone: what else was asked for is done', () => {
-    const rig = new Rig({ models: { a: {}, b: {}, c: {} } })
+    const rig = new Rig()
     rig.engines.failNext('wake', 'a', new Error('broken'))
     const [first, again, other, sleep] = [rig.switchTo('a'), rig.switchTo('a'), rig.switchTo('b'), rig.sleep('a')]
     rig.engines.completeAll()
