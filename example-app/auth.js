@@ -24,6 +24,8 @@ async function auth (app, { keys, adminKey, requestsPerMinute }) {
     // Refusals go to the error handler, as all errors do.
     addHook: false,
     verifyErrorLogLevel: 'info',
+    // The name of a scheme has no case.
+    specCompliance: 'rfc6749',
     auth (key, request) {
       const given = digest(key)
       const known = isUnder('/admin/', request) ? admins : users
@@ -34,6 +36,9 @@ async function auth (app, { keys, adminKey, requestsPerMinute }) {
     }
   })
   app.addHook('onRequest', (request, reply, done) => {
+    // Anthropic's SDKs bring their key in a header of their own, and no other.
+    const { authorization, 'x-api-key': key } = request.raw.headers
+    if (authorization === undefined && key !== undefined) request.raw.headers.authorization = `Bearer ${key}`
     if (isUnder('/health/', request)) done()
     else app.verifyBearerAuth?.(request, reply, done)
   })

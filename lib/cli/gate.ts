@@ -1,20 +1,30 @@
 import bearerAuth from '@fastify/bearer-auth'
 import type { FastifyInstance } from 'fastify'
+import type { IncomingHttpHeaders } from 'node:http'
+
+const apiKeyHeader = 'x-api-key'
 
 /**
  * Lets in only those who have one of the keys, before a body is read or a model is woken for them. Routes under `open` ask
  * for none.
  */
 export async function gate (app: FastifyInstance, keys: string[], open: string): Promise<void> {
-  await app.register(bearerAuth, { keys: new Set(keys), addHook: false, verifyErrorLogLevel: 'info' })
+  await app.register(bearerAuth, { keys: new Set(keys), addHook: false, verifyErrorLogLevel: 'info', specCompliance: 'rfc6749' })
   app.addHook('onRequest', (request, reply, done) => {
     if (request.routeOptions.url?.startsWith(`${open}/`)) return done()
+    takeApiKey(request.raw.headers)
     app.verifyBearerAuth!(request, reply, error => {
       if (error === undefined) done()
       // In the shape that clients of OpenAI's know.
       else reply.send({ error: { message: error.message, type: 'invalid_request_error', param: null, code: 'invalid_api_key' } })
     })
   })
+}
+
+/** Anthropic's SDKs bring their key in a header of their own, and no other. */
+function takeApiKey (headers: IncomingHttpHeaders): void {
+  const { authorization, [apiKeyHeader]: key } = headers
+  if (authorization === undefined && key !== undefined) headers.authorization = `Bearer ${String(key)}`
 }
 
 /** Those of the environment win over those of the file. */

@@ -12,10 +12,12 @@ export async function modelsRoute (scope: FastifyInstance, directory: Directory)
     root: directory.find(id)?.path,
     parent: name === id ? null : id
   })
-  scope.get('/v1/models', async () => ({ object: 'list', data: [...directory.names].map(([name, id]) => card(name, id)) }))
+  const list = async () => ({ object: 'list', data: [...directory.names].map(([name, id]) => card(name, id)) })
+  scope.get('/v1/models', list)
   // Names have slashes.
   scope.get<{ Params: { '*': string } }>('/v1/models/*', async request => {
     const name = request.params['*']
-    return card(name, directory.id(name))
+    // With a slash at its end the URL is still that of the list.
+    return name === '' ? await list() : card(name, directory.id(name))
   })
 }

@@ -174,7 +174,7 @@ export interface LlmuxOptions {
   defaultModel?: string
   /** Origin (`http://host:port`) to which requests for models that are not ours go untouched. Default: such requests are answered with 404. */
   fallbackUpstream?: string
-  /** Whether the client's `Authorization` and cookies are sent on to engines and to `fallbackUpstream`. Default `false`. */
+  /** Whether the client's `Authorization`, `x-api-key` and cookies are sent on to engines and to `fallbackUpstream`. Default `false`. */
   forwardCredentials?: boolean
   /** Largest request body in bytes. Default 33 554 432 (32 MiB). Minimum 1, maximum 2 147 483 647. */
   bodyLimit?: number

@@ -44,6 +44,11 @@ t.test('serve', async t => {
   t.equal(answer.status, 200)
   t.match(await answer.json(), { choices: [{ message: { content: /served=a / } }] }, 'a name, not the path, is what engine and client call the model')
 
+  for (const headers of [{ authorization: 'bearer sk-two' }, { 'x-api-key': 'sk-two' }]) {
+    t.equal((await fetch(`${server.url}/v1/models`, { headers })).status, 200, `${Object.keys(headers)[0]} is a key, however its scheme is spelled`)
+  }
+  t.equal((await fetch(`${server.url}/v1/models`, { headers: { 'x-api-key': 'sk-three' } })).status, 401)
+
   t.equal((await fetch(`${server.url}/health/ready`)).status, 200, 'whoever probes needs no key')
 
   const names = async () => {

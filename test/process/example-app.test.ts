@@ -56,6 +56,10 @@ t.test('who may do what', async t => {
       t.match(await answer.json(), { error: { type: 'invalid_request_error', message: /authorization/ } })
     }
     t.equal((await app.call('/v1/models')).status, 401)
+    t.same(await (await app.call('/v1/models/', bearer(keys.a))).json(), await (await app.call('/v1/models', bearer(keys.a))).json(), 'with a slash it is the same list')
+    for (const headers of [{ authorization: `bearer ${keys.a}` }, { 'x-api-key': keys.a }]) {
+      t.equal((await app.call('/v1/models', { headers })).status, 200, `${Object.keys(headers)[0]} is a key, however its scheme is spelled`)
+    }
     t.equal((await app.call('/nowhere')).status, 401, 'not even what is there is told')
     t.same(await app.states(), ['stopped', 'stopped'])
   })

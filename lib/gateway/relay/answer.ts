@@ -36,6 +36,6 @@ export interface AnswerSink {
   fail (error: Error): void
 }
 
-export function isEventStream ({ headers }: Head): boolean {
+export function isEventStream ({ headers }: Pick<Head, 'headers'>): boolean {
   return String(headers['content-type']).startsWith('text/event-stream')
 }

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 /** Between the client and us only. undici refuses some of them, `expect` among others, which curl sends with large bodies. */
 const hopByHop = new Set(['connection', 'expect', 'host', 'keep-alive', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'])
 
-const credentials = new Set(['authorization', 'cookie'])
+const credentials = new Set(['authorization', 'cookie', 'x-api-key'])
 
 /** The headers of a request as its target gets them: names and values in turns, as undici takes them without a look at each once more. */
 export function requestHeaders (headers: IncomingHttpHeaders, apiKey: string | undefined, forwardCredentials: boolean): string[] {

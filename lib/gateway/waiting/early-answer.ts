@@ -6,6 +6,7 @@ import type { AnswerBody, AnswerSink, Head, Source } from '../relay/answer.ts'
 import { errorEvent } from '../relay/error-event.ts'
 import type { StallLimit } from '../relay/passage.ts'
 import { ResponseBody } from '../relay/response-body.ts'
+import { unbuffered } from '../relay/response-headers.ts'
 import { Refusal, refusalError } from './refusal.ts'
 
 export interface EarlyAnswerOptions {
@@ -45,7 +46,7 @@ export class EarlyAnswer implements AnswerSink {
       }
     })
     this.#beat()
-    reply.code(200).headers({ 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' }).send(this.#body)
+    reply.code(200).headers({ 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache', ...unbuffered }).send(this.#body)
   }
 
   begin (head: Head, source: Source): AnswerBody {

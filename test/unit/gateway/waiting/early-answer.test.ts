@@ -41,7 +41,7 @@ describe('an answer that begins early', () => {
   test('is an event stream with a comment at once and one each interval', async () => {
     const { clock, client } = begin()
     await turns()
-    expect(client).toMatchObject({ status: 200, headers: { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' }, text: ': place 3\n\n' })
+    expect(client).toMatchObject({ status: 200, headers: { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache', 'x-accel-buffering': 'no' }, text: ': place 3\n\n' })
     clock.advance(4_999)
     await turns()
     expect(client.text).toBe(': place 3\n\n')
