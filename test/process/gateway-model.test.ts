@@ -217,7 +217,7 @@ t.test('the models are listed from the options, and nothing is started for it', 
   t.match(await get('/v1/models/org%2Fbase%20model'), { status: 200, id: 'org/base model' }, 'with an encoded slash')
   t.match(await get(`/v1/models/${encodeURIComponent('a?b#c%41')}`), { status: 200, id: 'a?b#c%41' }, 'with everything that has a meaning in a URL')
   t.match(await get('/v1/models/nobody'), { status: 404, error: { type: 'invalid_request_error', param: 'model', code: 'LLMUX_ERR_MODEL_NOT_FOUND' } })
-  t.match(await get('/v1/models/'), { status: 404 })
+  t.same((await get('/v1/models/')).data, list.data, 'a slash at the end is the list')
   t.equal((await fetch(`${gateway.url}/v1/models`, { method: 'HEAD' })).status, 200)
   t.same(gateway.gpu.records(), [])
 })
