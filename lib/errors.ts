@@ -40,6 +40,10 @@ export const AdminRequestError = make<[string, string]>('ADMIN_REQUEST', '%s %s'
 export const OperationNotFoundError = make<[string]>('OPERATION_NOT_FOUND', 'there is no operation %s, or not any more', 404)
 /** Arguments: of what there are too many, how many there may be. */
 export const AdminLimitError = make<[string, number]>('ADMIN_LIMIT', 'too many %s at once: at most %d', 429)
+/** A browser sent it from a page of another origin. */
+export const CrossSiteError = make<[]>('CROSS_SITE', 'calls that change something are not taken from pages of another origin', 403)
+/** Argument: the request's number. */
+export const RequestNotFoundError = make<[number]>('REQUEST_NOT_FOUND', 'request %d neither waits nor is in flight', 404)
 export const NoMetricsError = make<[]>('NO_METRICS', 'there are no metrics: give the plugin a registry', 404)
 
 // A request that could not be served. Arguments: the model, then details.
@@ -56,6 +60,9 @@ export const DrainTimeoutError = make<[string, number]>('DRAIN_TIMEOUT', 'the re
 export const GraceTimeoutError = make<[number]>('GRACE_TIMEOUT', 'the request was cut: the server is closing, and %d ms were not enough to finish', 503)
 export const ClosingError = make<[]>('CLOSING', 'the server is closing', 503)
 
+/** An operator has ended it. */
+export const RequestCutError = make<[]>('REQUEST_CUT', 'the request was cut by an operator', 503)
+export const ModelDisabledError = make<[string]>('MODEL_DISABLED', 'the model `%s` is disabled', 503)
 export const StalledError = make<[number]>('STALLED', 'the request was cut: its client read nothing for %d ms while others waited', 504)
 /** The engine answers neither requests nor probes. */
 export const WedgedError = make<[string, number]>('WEDGED', 'the engine of model `%s` has not answered for %d ms', 502)

@@ -136,6 +136,8 @@ export interface ControlChange {
   pinned: string[]
   /** What is paused: switching, or traffic with it. */
   paused: 'switching' | 'traffic' | undefined
+  /** The models whose requests are refused. */
+  disabled: string[]
 }
 
 /** Other models, by `fastify.llmux.update()`. Each member lists ids: the keys in `models`. */

@@ -5,6 +5,7 @@ import { Directory } from './directory.ts'
 import { AlreadyRegisteredError } from './errors.ts'
 import { LlmuxEvents } from './events.ts'
 import { gateway } from './gateway/gateway.ts'
+import type { LiveRequests } from './gateway/live-requests.ts'
 import { decorateRequest } from './gateway/request-model.ts'
 import { enginePort } from './host/engine-port.ts'
 import { warnOfLongWaits } from './host/fairness.ts'
@@ -41,15 +42,16 @@ async function llmux (fastify: FastifyInstance, given: LlmuxOptions): Promise<vo
   const lines = new LineFeed()
   logEvents(events, fastify.log)
   const history = new SwitchHistory(events)
+  const live: LiveRequests = new Set()
   const floors = build(fastify, options, events, lines)
   warnOfLongWaits(given, options, { ...floors, events, clock })
-  fastify.decorate('llmux', new Llmux({ options: given, limits: options, events, lines, clock, history, ...floors }))
+  fastify.decorate('llmux', new Llmux({ options: given, limits: options, events, lines, clock, history, live, ...floors }))
   // The scope that we are registered in may have a prefix of its own.
   decorateRequest(fastify, knownRoutes.filter(route => options.routes.includes(route.path)), { ...options, prefix: fastify.prefix + options.prefix })
   closeWithServer(fastify, { options, clock, ...floors })
   closeOnSignals(fastify, { options, clock, ...floors })
   preload(fastify, options)
-  await fastify.register(gateway, { prefix: options.prefix, options, clock, events, ...floors })
+  await fastify.register(gateway, { prefix: options.prefix, options, clock, events, live, ...floors })
 }
 
 /** The switcher asks the orchestrator for engines, and hears from it when one is lost. */

@@ -1,22 +1,47 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { UnauthorizedError } from '../errors.ts'
+import { systemClock } from '../clock.ts'
+import { CrossSiteError, UnauthorizedError } from '../errors.ts'
 import type { AdminOptions } from './options.ts'
+import { hasSession } from './session.ts'
 
 /** Puts the guard before every route of the scope, and before anything of a request is looked at. */
 export function addGuard (scope: FastifyInstance, guard: AdminOptions['guard']): void {
   if (typeof guard === 'string') scope.addHook('onRequest', keyCheck(guard))
+  // Also without a key: a page somewhere else must not have a browser on this machine stop a model.
+  scope.addHook('onRequest', refuseCrossSite)
   // It may want to see the body; what is wrong with that is told to those who may come in only.
-  else if (guard !== false) scope.addHook('preValidation', guard as never)
+  if (typeof guard === 'function') scope.addHook('preValidation', guard as never)
 }
 
+/** Whether a header `Authorization` has the key, or a page's session stands for it. */
 function keyCheck (key: string) {
-  const expected = digest(key)
-  return async ({ headers: { authorization = '' } }: FastifyRequest) => {
-    const [, given = ''] = /^bearer +(\S+) *$/i.exec(authorization) ?? []
-    // Digests are equally long, so that the time taken says nothing about the key.
-    if (!timingSafeEqual(digest(given), expected)) throw new UnauthorizedError()
+  const isKey = keyTest(key)
+  return async (request: FastifyRequest) => {
+    const [, given = ''] = /^bearer +(\S+) *$/i.exec(request.headers.authorization ?? '') ?? []
+    if (!isKey(given) && !hasSession(key, request, systemClock.now())) throw new UnauthorizedError()
   }
+}
+
+/** Digests are equally long, so that the time taken says nothing about the key. */
+export function keyTest (key: string): (given: string) => boolean {
+  const expected = digest(key)
+  return given => timingSafeEqual(digest(given), expected)
+}
+
+/**
+ * Whoever sends `Authorization` is no page that abuses somebody's browser: browsers do not add it by themselves. All others
+ * may change something only from where the page comes from. Tools that are no browsers send neither header.
+ */
+export async function refuseCrossSite ({ method, headers }: Pick<FastifyRequest, 'method' | 'headers'>): Promise<void> {
+  if (method === 'GET' || method === 'HEAD' || headers.authorization !== undefined) return
+  const { origin, host, 'sec-fetch-site': site } = headers
+  const own = site === undefined ? origin === undefined || hostOf(origin) === host : site === 'same-origin' || site === 'none'
+  if (!own) throw new CrossSiteError()
+}
+
+function hostOf (origin: string): string | undefined {
+  return URL.canParse(origin) ? new URL(origin).host : undefined
 }
 
 function digest (text: string): Buffer {

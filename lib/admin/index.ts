@@ -1,17 +1,24 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { systemClock } from '../clock.ts'
-import { NoMetricsError } from '../errors.ts'
+import { AdminRequestError, NoMetricsError } from '../errors.ts'
+import { eventNames } from '../events.ts'
+import type { EventName } from '../events.ts'
 import { controlRoutes } from './control-routes.ts'
 import { Feeds } from './feeds.ts'
 import { addGuard } from './guard.ts'
+import { History } from './history.ts'
 import { Journal } from './journal.ts'
 import { modelRoutes } from './model-routes.ts'
 import { Operations } from './operations.ts'
 import { checkOptions } from './options.ts'
 import type { AdminOptions, MetricsRegistry } from './options.ts'
+import { Overview } from './overview.ts'
+import { requestRoutes } from './request-routes.ts'
 import { eventsSchema, metricsSchema } from './schemas.ts'
 import { beStrict } from './validation.ts'
+
+interface Events { Headers: { 'last-event-id'?: string }, Querystring: { names?: string } }
 
 /** Routes for operators, in a scope of their own: register it after llmux, with a `prefix`. */
 async function admin (scope: FastifyInstance, options: AdminOptions): Promise<void> {
@@ -19,18 +26,29 @@ async function admin (scope: FastifyInstance, options: AdminOptions): Promise<vo
   addGuard(scope, options.guard)
   beStrict(scope)
   const feeds = new Feeds(scope, systemClock)
+  const history = new History(scope.llmux.events, systemClock, () => scope.llmux.status().models)
+  scope.addHook('onClose', async () => history.close())
   controlRoutes(scope)
   modelRoutes(scope, feeds, new Operations(systemClock))
+  requestRoutes(scope, new Overview(scope.llmux, systemClock), history)
   eventsRoute(scope, feeds, new Journal(scope.llmux.events, options.journal ?? 1_000))
   metricsRoute(scope, options.registry)
 }
 
 function eventsRoute (scope: FastifyInstance, feeds: Feeds, journal: Journal): void {
-  scope.get<{ Headers: { 'last-event-id'?: string } }>('/events', { schema: eventsSchema, exposeHeadRoute: false }, ({ headers }, reply) => {
+  scope.get<Events>('/events', { schema: eventsSchema, exposeHeadRoute: false }, ({ headers, query }, reply) => {
     const last = headers['last-event-id']
-    const beginning = `: open\n\n${last === undefined ? '' : journal.since(last)}`
-    return feeds.open(reply, { type: 'text/event-stream', beginning, signOfLife: ': \n\n' }, write => journal.read(write))
+    const names = query.names === undefined ? undefined : namesIn(query.names)
+    const beginning = `: open\n\n${last === undefined ? '' : journal.since(last, names)}`
+    return feeds.open(reply, { type: 'text/event-stream', beginning, signOfLife: ': \n\n' }, write => journal.read(write, names))
   })
+}
+
+function namesIn (text: string): ReadonlySet<EventName> {
+  const names = text.split(',') as EventName[]
+  const unknown = names.find(name => !eventNames.includes(name))
+  if (unknown !== undefined) throw new AdminRequestError('query names', `${unknown} is unknown: known are ${eventNames.join(', ')}`)
+  return new Set(names)
 }
 
 function metricsRoute (scope: FastifyInstance, registry: MetricsRegistry | undefined): void {

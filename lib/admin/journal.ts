@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { LlmuxEvents, NamedEvent } from '../events.ts'
+import type { EventName, LlmuxEvents, NamedEvent } from '../events.ts'
 
 /** The last events, each with a number, for those who look on, and those who come back. */
 export class Journal {
@@ -7,7 +7,7 @@ export class Journal {
   readonly #run = randomUUID().slice(0, 8)
   readonly #size: number
   readonly #entries: NamedEvent[] = []
-  readonly #readers = new Set<(text: string) => void>()
+  readonly #readers = new Map<(text: string) => void, ReadonlySet<EventName> | undefined>()
   /** The number of the next. */
   #next = 0
 
@@ -17,18 +17,19 @@ export class Journal {
   }
 
   /** What has come after that id, as server-sent events, with a word on what is not kept any more. */
-  since (id: string): string {
+  since (id: string, names?: ReadonlySet<EventName>): string {
     const [, run, number] = /^(\w+)-(\d+)$/.exec(id) ?? []
     const first = this.#next - this.#entries.length
     const wanted = run === this.#run ? Number(number) + 1 : 0
     const gap = run !== this.#run || wanted < first ? 'event: gap\ndata: {"reason":"what came before is not kept any more"}\n\n' : ''
     const from = Math.max(wanted, first)
-    return gap + this.#entries.slice(from - first).map((entry, index) => this.#text(entry, from + index)).join('')
+    const wants = ({ name }: NamedEvent) => names?.has(name) ?? true
+    return gap + this.#entries.slice(from - first).map((entry, index) => wants(entry) ? this.#text(entry, from + index) : '').join('')
   }
 
-  /** Returns how to stop. */
-  read (reader: (text: string) => void): () => void {
-    this.#readers.add(reader)
+  /** `names`: only these; by default all. Returns how to stop. */
+  read (reader: (text: string) => void, names?: ReadonlySet<EventName>): () => void {
+    this.#readers.set(reader, names)
     return () => { this.#readers.delete(reader) }
   }
 
@@ -38,8 +39,10 @@ export class Journal {
     if (this.#entries.length > this.#size) this.#entries.shift()
     // Most of the time nobody looks on, and it is not written out for nobody.
     if (this.#readers.size === 0) return
-    const text = this.#text(entry, number)
-    for (const reader of this.#readers) reader(text)
+    let text: string | undefined
+    for (const [reader, names] of this.#readers) {
+      if (names?.has(entry.name) ?? true) reader(text ??= this.#text(entry, number))
+    }
   }
 
   #text ({ name, event }: NamedEvent, number: number): string {
@@ -48,6 +51,6 @@ export class Journal {
 }
 
 /** Of an error JSON shows nothing by itself. */
-function withErrors (_key: string, value: unknown): unknown {
+export function withErrors (_key: string, value: unknown): unknown {
   return value instanceof Error ? { code: (value as Error & { code?: string }).code, message: value.message } : value
 }

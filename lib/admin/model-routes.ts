@@ -7,6 +7,8 @@ import type { Operations } from './operations.ts'
 import { actionSchema, logsSchema, operationSchema } from './schemas.ts'
 
 type Action = 'switch' | 'sleep' | 'stop' | 'restart'
+/** Done at once. */
+type Turn = 'disable' | 'enable'
 interface Post { Params: { '*': string }, Querystring: { wait?: string }, Body: { level?: SleepLevel } | null | undefined }
 interface Logs { Params: { '*': string }, Querystring: { lines?: string, follow?: string } }
 
@@ -21,10 +23,14 @@ export function modelRoutes (scope: FastifyInstance, feeds: Feeds, operations: O
   const { llmux } = scope
 
   scope.post<Post>('/models/*', { schema: actionSchema }, async ({ params, query, body, id: request }, reply) => {
-    const [model, action] = split(params['*']) as [string, Action]
+    const [model, action] = split(params['*']) as [string, Action | Turn]
     if (body?.level !== undefined && action !== 'sleep') throw new AdminRequestError('body level', `makes no sense with ${action}`)
     // Answered at once, and not as the end of an operation.
     const id = llmux.id(model)
+    if (action === 'disable' || action === 'enable') {
+      llmux[action](id)
+      return llmux.status()
+    }
     const { operation, end } = operations.begin(action, id, () => perform(llmux, action, id, { request, ...body }))
     if (query.wait === 'true') await end
     else reply.code(202).header('location', `${scope.prefix}/operations/${operation.id}`)

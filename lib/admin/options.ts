@@ -22,14 +22,19 @@ export interface AdminOptions {
 
 const known = ['guard', 'registry', 'journal', 'prefix', 'logLevel', 'logSerializers']
 
+/** What is wrong with a guard; undefined if nothing is. */
+export function guardFault (guard: unknown): string | undefined {
+  if (guard === false || typeof guard === 'function' || (typeof guard === 'string' && /^[\x21-\x7e]+$/.test(guard))) return undefined
+  return 'must be a preHandler, a key without spaces, or false to go without'
+}
+
 /** @throws {OptionsError} */
 export function checkOptions (options: AdminOptions): void {
   const unknown = Object.keys(options).find(key => !known.includes(key))
   if (unknown !== undefined) throw new OptionsError(unknown, `is unknown: known are ${known.slice(0, 3).join(', ')}`)
   const { guard, registry, journal = 0 } = options
-  if (guard !== false && typeof guard !== 'function' && !(typeof guard === 'string' && /^[\x21-\x7e]+$/.test(guard))) {
-    throw new OptionsError('guard', 'must be a preHandler, a key without spaces, or false to go without')
-  }
+  const fault = guardFault(guard)
+  if (fault !== undefined) throw new OptionsError('guard', fault)
   if (registry !== undefined && typeof registry.metrics !== 'function') throw new OptionsError('registry', 'must be a registry of prom-client')
   if (!Number.isSafeInteger(journal) || journal < 0) throw new OptionsError('journal', 'must be a whole number of at least 0')
 }

@@ -18,7 +18,7 @@ const route = (summary: string, more: FastifySchema): FastifySchema => Object.as
 export const statusSchema = route('Who is awake, who waits, what is being done and why', { querystring: object({}), response: { 200: answer('Status'), ...refusals } })
 
 export const eventsSchema = route('Every change of state, as server-sent events', {
-  querystring: object({}),
+  querystring: object({ names: { type: 'string', pattern: '^[a-z]+(,[a-z]+)*$', description: 'Only these, separated by commas' } }),
   headers: { type: 'object', properties: { 'last-event-id': { type: 'string', description: 'Begin after this one' } } },
   response: { 200: text('Events', 'text/event-stream'), ...refusals }
 })
@@ -32,8 +32,8 @@ export const logsSchema = route('What the engine of a model wrote last: models/N
   response: { 200: text('Lines', 'text/plain'), ...refusals }
 })
 
-export const actionSchema = route('Switch to a model, put it to sleep, stop or restart it: models/NAME/ACTION', {
-  params: object({ '*': { type: 'string', pattern: '^.+/(switch|sleep|stop|restart)$', description: 'NAME/switch, NAME/sleep, NAME/stop or NAME/restart; the name may have slashes' } }, ['*']),
+export const actionSchema = route('Switch to a model, put it to sleep, stop, restart, disable or enable it: models/NAME/ACTION', {
+  params: object({ '*': { type: 'string', pattern: '^.+/(switch|sleep|stop|restart|disable|enable)$', description: 'NAME/switch, NAME/sleep, NAME/stop, NAME/restart, NAME/disable or NAME/enable; the name may have slashes' } }, ['*']),
   querystring: object({ wait }),
   body: { ...object({ level: { type: 'integer', enum: [1, 2, 3], description: 'For sleep: not at its own level' } }), type: ['object', 'null'] },
   response: { 200: answer('Done'), 202: answer('Begun: look at operations/ID'), ...refusals }
@@ -50,5 +50,36 @@ export const pauseSchema = route('No switching but by hand, or no traffic either
 })
 
 export const plainSchema = (summary: string) => route(summary, { querystring: object({}), body: nothing, response: { 200: answer('Status'), ...refusals } })
+
+export const requestsSchema = route('Who waits and who is in flight, and what the policy would do next', {
+  querystring: object({ most: { type: 'string', pattern: '^([1-9]\\d{0,2}|1000)$', description: 'How many of each model, 1 to 1000; 100 by default' } }),
+  response: { 200: answer('Requests'), ...refusals }
+})
+
+export const cutSchema = route('End a request that waits or is in flight', {
+  params: object({ id: { type: 'string', pattern: '^\\d{1,15}$', description: 'Its number in GET requests' } }, ['id']),
+  querystring: object({}),
+  body: nothing,
+  response: { 200: answer('It is ended'), ...refusals }
+})
+
+export const historySchema = route('What has happened: changes of engines, switches, counts of requests, and the last answers', {
+  querystring: object({ since: { type: 'string', pattern: '^\\d{1,15}$', description: 'Milliseconds since the epoch' } }),
+  response: { 200: answer('History'), ...refusals }
+})
+
+export const overviewSchema = route('Status, requests and host memory in one answer, at most 250 ms old: what a page shows', {
+  querystring: object({}), response: { 200: answer('Overview'), ...refusals }
+})
+
+export const chatSchema = route('Try a model: waits as any request, and streams the answer', {
+  querystring: object({}),
+  body: object({
+    model: { type: 'string' },
+    messages: { type: 'array', items: { type: 'object' }, minItems: 1 },
+    max_tokens: { type: 'integer', minimum: 1 }
+  }, ['model', 'messages']),
+  response: { 200: text('The number of the request, then the events of the engine', 'text/event-stream'), ...refusals }
+})
 
 export const metricsSchema = route('Metrics for Prometheus', { querystring: object({}), response: { 200: text('Metrics', 'text/plain'), ...refusals } })

@@ -12,6 +12,7 @@ import type { BodyRead } from './body/read-body.ts'
 import { errorAnswer } from './error-answer.ts'
 import { errandOf, recordOf } from './errand.ts'
 import { createFallback } from './fallback.ts'
+import type { LiveRequests } from './live-requests.ts'
 import { modelsRoute } from './models-route.ts'
 import { preHandler } from './pre-handler.ts'
 import { relay } from './relay/relay.ts'
@@ -26,12 +27,14 @@ export interface GatewayOptions {
   switcher: Switcher
   clock: Clock
   events: LlmuxEvents
+  /** Where requests that are not over are listed. */
+  live: LiveRequests
 }
 
 /** The HTTP edge: a scope of its own, so that parsers and error handler stay off the host's routes. */
-export async function gateway (scope: FastifyInstance, { options, directory, orchestrator, switcher, clock, events }: GatewayOptions): Promise<void> {
+export async function gateway (scope: FastifyInstance, { options, directory, orchestrator, switcher, clock, events, live }: GatewayOptions): Promise<void> {
   const { routes, replay, heartbeat, forwardCredentials, bodyLimit, timeouts, fallbackUpstream } = options
-  const recorder = { clock, events, silent: silentModels(events) }
+  const recorder = { clock, events, silent: silentModels(events), live }
   const answerError = errorAnswer(request => secondsToWait(request, directory, switcher))
   scope.setErrorHandler((error: Error, request, reply) => {
     // What asks for the list of models is nobody's request for one.

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '../clock.ts'
 import type { LlmuxError } from '../errors.ts'
 import { unquote } from '../orchestrator/life.ts'
+import type { LiveRequest, LiveRequests } from './live-requests.ts'
 import type { PassageRecord } from './relay/passage.ts'
 import type { LlmuxEvents, ResponseEnd, ResponseOutcome } from '../events.ts'
 
@@ -10,6 +11,8 @@ export interface Recorder {
   events: LlmuxEvents
   /** The models that have given no byte since they became awake. */
   silent: Set<string>
+  /** Those that are not over. */
+  live: LiveRequests
 }
 
 export interface RecordedRequest {
@@ -21,7 +24,7 @@ export interface RecordedRequest {
 }
 
 /** What became of one request, told as one event at its end. On the way of every request: it only adds up. */
-export class RequestRecord implements PassageRecord {
+export class RequestRecord implements PassageRecord, LiveRequest {
   readonly #recorder: Recorder
   readonly #request: FastifyRequest
   readonly #reply: FastifyReply
@@ -31,6 +34,7 @@ export class RequestRecord implements PassageRecord {
   #grantedAt = 0
   #queued = 0
   #firstByte: number | undefined
+  #heard: number | undefined
   #sendings = 0
   #sent = 0
   #error: LlmuxError | undefined
@@ -42,6 +46,23 @@ export class RequestRecord implements PassageRecord {
     this.#about = about
     // Before the hooks of the host's and the reading of the body, which its client waits for as well.
     this.#arrived = recorder.clock.now() - reply.elapsedTime
+    recorder.live.add(this)
+  }
+
+  get request (): string {
+    return this.#request.id
+  }
+
+  get route (): string {
+    return this.#about.route
+  }
+
+  get arrived (): number {
+    return this.#arrived
+  }
+
+  get heard (): number | undefined {
+    return this.#heard
   }
 
   waits (): void {
@@ -71,6 +92,7 @@ export class RequestRecord implements PassageRecord {
   /** So many bytes of the answer have come. */
   passed (bytes: number): void {
     this.#sent += bytes
+    this.#heard = this.#recorder.clock.now()
   }
 
   /** It was answered with this error, or broken off for it. */
@@ -79,7 +101,8 @@ export class RequestRecord implements PassageRecord {
   }
 
   end (): void {
-    const { clock, events } = this.#recorder
+    const { clock, events, live } = this.#recorder
+    live.delete(this)
     const time = clock.now()
     const { raw } = this.#reply
     const { model, route, received } = this.#about

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Directory } from '../directory.ts'
 import type { LlmuxEvents } from '../events.ts'
+import { RequestCutError, RequestNotFoundError } from '../errors.ts'
 import { resolveOptions } from '../options/index.ts'
 import type { LlmuxOptions, SleepLevel } from '../options/index.ts'
 import type { Orchestrator } from '../orchestrator/orchestrator.ts'
@@ -9,7 +10,9 @@ import type { PauseKind } from '../switcher/controls.ts'
 import type { Switcher } from '../switcher/switcher.ts'
 import { promisedWait } from './fairness.ts'
 import type { FairnessOptions } from './fairness.ts'
+import { describeRequests } from './describe-requests.ts'
 import { HostLease } from './host-lease.ts'
+import type { LiveRequests } from '../gateway/live-requests.ts'
 import type { LineFeed } from './line-feed.ts'
 import { readiness } from './readiness.ts'
 import type { SwitchHistory } from './switch-history.ts'
@@ -51,6 +54,7 @@ export interface LlmuxContext {
   orchestrator: Orchestrator
   switcher: Switcher
   history: SwitchHistory
+  live: LiveRequests
 }
 
 /** `fastify.llmux`: what the host's own routes and hooks may ask for. Models go by any of their names. */
@@ -186,6 +190,33 @@ export class Llmux {
    */
   async update (models: LlmuxOptions['models']): Promise<UpdateResult> {
     return await update(this.#context, resolveOptions({ ...this.#context.options, models }))
+  }
+
+  /**
+   * Who waits and who is in flight, and what the policy would do next. Of each model at most `most` who wait, the next first,
+   * and as many in flight, the oldest first; default 100.
+   */
+  requests ({ most = 100 }: { most?: number } = {}) {
+    return describeRequests(this.#context.switcher.requests.list(most), this.#context.live)
+  }
+
+  /**
+   * Ends a request, waiting or in flight, by its number in `requests()`: its client gets 503, or a broken stream.
+   *
+   * @throws {RequestNotFoundError}
+   */
+  cut (id: number): void {
+    if (!this.#context.switcher.requests.cut(id, new RequestCutError())) throw new RequestNotFoundError(id)
+  }
+
+  /** Refuses all requests for a model, those that wait included; those in flight end. Nothing wakes it until it is enabled. */
+  disable (model: string): void {
+    this.#context.switcher.controls.disable(this.id(model))
+  }
+
+  /** Ends that. */
+  enable (model: string): void {
+    this.#context.switcher.controls.enable(this.id(model))
   }
 
   /** Whether any model can be served now, and if not, why. */

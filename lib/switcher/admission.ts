@@ -79,7 +79,7 @@ export class Admission {
       this.#emit(slot, { id, request }, 'arrived', 'refused', now, error.message, { error, input: bytes })
       return refuse(answer, error)
     }
-    const waiter = this.room.enter(slot, { id, bytes, request, priority, mayCauseSwitch, comeback, since: comeback?.since ?? now, ...answer }, (waiter, error) => this.#refuse(slot, waiter, error))
+    const waiter = this.room.enter(slot, { id, bytes, request, priority, mayCauseSwitch, comeback, since: comeback?.since ?? now, ...answer }, (waiter, error) => this.refuse(slot, waiter, error))
     this.#emit(slot, waiter, 'arrived', 'queued', now, closed ?? (slot.awake ? 'the model is busy' : 'the model is not awake'), { input: bytes })
     this.#context.onChange()
     // Only now, when what is to be done about it has been decided.
@@ -101,10 +101,11 @@ export class Admission {
   refuseAll (slot: Slot, error: Error): void {
     // Whoever is refused may come back at once, and is not refused for the same reason unheard.
     const waiters: Waiter[] = [...slot.queue]
-    waiters.forEach(waiter => this.#refuse(slot, waiter, error))
+    waiters.forEach(waiter => this.refuse(slot, waiter, error))
   }
 
-  #refuse (slot: Slot, waiter: Waiter, error: Error): void {
+  /** Refuses one who waits. Does nothing if it waits no longer. */
+  refuse (slot: Slot, waiter: Waiter, error: Error): void {
     if (!this.room.leave(slot, waiter)) return
     this.#emit(slot, waiter, 'queued', 'refused', waiter.queued, error.message, { error })
     call(waiter.refused, error)
@@ -119,6 +120,7 @@ export class Admission {
 
   #lease (slot: Slot, { id, request }: Asker, from: RequestState, since: number, suspect: boolean, more?: Details): Lease {
     const lease = new Lease(id, slot.id, this.#context.clock.now(), (lease, how) => this.#ended(slot, { id, request }, lease, how))
+    lease.request = request
     slot.leases.add(lease)
     if (suspect) slot.suspect = lease
     this.#emit(slot, { id, request }, from, 'granted', since, 'the model is awake', more)

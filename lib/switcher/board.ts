@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import { GpuBlockedError, ModelNotFoundError } from '../errors.ts'
+import { GpuBlockedError, ModelDisabledError, ModelNotFoundError } from '../errors.ts'
 import type { EnginePort } from './engine-port.ts'
 import type { Learned } from './learned/learned.ts'
 import type { ModelView } from './policy/policy.ts'
@@ -48,8 +48,9 @@ export class Board {
     return slot
   }
 
-  /** Why a model that is not awake cannot become so; undefined if nothing is known to be in its way. */
+  /** Why nobody is let in to a model, or why one that is not awake cannot become so; undefined if nothing is known to be in its way. */
   obstacle (slot: Slot): Error | undefined {
+    if (slot.disabled) return new ModelDisabledError(slot.id)
     if (slot.awake) return undefined
     const blockers = this.#blockers()
     const gpu = slot.model.gpus.find(gpu => blockers.has(gpu))

@@ -44,6 +44,15 @@ export class Chooser {
     return this.#plan(this.#ask(views))
   }
 
+  /** What the policy would answer now; undefined if nobody waits for a model that is not awake. Nothing comes of it. */
+  get mind (): Decision | undefined {
+    const { board, policy, controls, learned, clock } = this.#context
+    const models = controls.hold(board.views())
+    if (!models.some(view => view.waiting > 0 && view.awakeSince === undefined)) return undefined
+    // A policy that fails is reported where its answer counts.
+    return ask(policy, { now: clock.now(), models, costs: learned.costs }, () => {})
+  }
+
   /** What it wanted to be asked again for is over. */
   forget (): void {
     this.#context.clock.clearTimeout(this.#lookAgain)

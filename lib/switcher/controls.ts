@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { ModelDisabledError } from '../errors.ts'
 import type { LlmuxEvents } from '../events.ts'
 import type { Board } from './board.ts'
 import { fits, shareGpu } from './placement.ts'
@@ -13,6 +14,8 @@ export interface ControlsContext {
   board: Board
   clock: Clock
   events: LlmuxEvents
+  /** Tells all who wait for a model that they do so in vain. */
+  refuse: (slot: Slot, error: Error) => void
   /** Time to decide. */
   onChange: () => void
 }
@@ -68,6 +71,23 @@ export class Controls {
     this.#changed(reason)
   }
 
+  /** Refuses all who wait for a model and all who come, and lets those in flight end. Nothing wakes it until it is enabled. */
+  disable (id: string): void {
+    const { board, refuse } = this.#context
+    const slot = board.slot(id)
+    if (slot.disabled) return
+    slot.disabled = true
+    refuse(slot, new ModelDisabledError(id))
+    this.#changed(`${id} is disabled`)
+  }
+
+  enable (id: string): void {
+    const slot = this.#context.board.slot(id)
+    if (!slot.disabled) return
+    slot.disabled = false
+    this.#changed(`${id} is enabled`)
+  }
+
   pins (slot: Slot): boolean {
     return this.#pinned.has(slot)
   }
@@ -90,7 +110,8 @@ export class Controls {
   }
 
   status () {
-    return { pinned: [...this.#pinned].map(slot => slot.id), paused: this.#paused }
+    const disabled = this.#context.board.slots.filter(slot => slot.disabled)
+    return { pinned: [...this.#pinned].map(slot => slot.id), paused: this.#paused, disabled: disabled.map(slot => slot.id) }
   }
 
   #changed (reason: string): void {

@@ -13,6 +13,8 @@ export class Lease {
   readonly model: string
   /** When it was granted, in milliseconds since the epoch. */
   readonly since: number
+  /** The id of the host's request, if it is one. */
+  request: string | undefined
   /** Bytes of the engine's answer so far, as whoever holds it has counted them. */
   output = 0
   readonly #onEnd: (lease: Lease, how: LeaseEnd) => void

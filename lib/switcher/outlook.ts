@@ -27,6 +27,12 @@ export function outlook (slot: Slot, waiter: Waiter | undefined, context: Outloo
   return position === undefined ? undefined : { position, wait: estimate(situation(slot, position, context)) }
 }
 
+/** How long those at the first places of a model's line have to wait: all at once costs less than one by one. Milliseconds. */
+export function waits (slot: Slot, places: number, context: OutlookContext): number[] {
+  const ofFirst = situation(slot, 1, context)
+  return Array.from({ length: places }, (_, index) => estimate({ ...ofFirst, position: index + 1 }))
+}
+
 function situation (slot: Slot, position: number, { board, costs, now }: OutlookContext): Situation {
   const crowds = new Map<Slot, Crowd>()
   const crowd = (other: Slot): Crowd => {

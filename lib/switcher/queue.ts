@@ -105,6 +105,12 @@ export class Queue implements Iterable<Waiter> {
     return [...this.#levels.values()].reduce((count, level) => count + countUntil(level, isLater), this.#back.size) + 1
   }
 
+  /** All of them in the order of their turns. */
+  get line (): Waiter[] {
+    const active = [...this.#levels.values()].flatMap(level => [...level]).sort((a, b) => turn(a) - turn(b))
+    return [...this.#back, ...active, ...this.#passive]
+  }
+
   add (waiter: Waiter): void {
     this.#lane(waiter).add(waiter)
     if (waiter.mayCauseSwitch) this.#ages.add(turn(waiter))

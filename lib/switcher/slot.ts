@@ -24,6 +24,8 @@ export class Slot {
   suspect: Lease | undefined
   /** Milliseconds since the epoch since when it is awake; undefined while it is not. */
   awakeSince: number | undefined
+  /** Requests for it are refused, and nothing wakes it. */
+  disabled = false
   /** No new leases: it waits for those it has granted, to go. */
   draining = false
   /** When it was woken or last used, in milliseconds since the epoch; undefined while it has no processes. */

@@ -16,6 +16,7 @@ import { Orders } from './orders.ts'
 import type { Order, OrderAnswer } from './orders.ts'
 import type { RequestDetails } from './admission.ts'
 import { Learned } from './learned/learned.ts'
+import { OpenRequests } from './open-requests.ts'
 import { outlook } from './outlook.ts'
 import type { Outlook } from './outlook.ts'
 import type { Policy } from './policy/policy.ts'
@@ -49,6 +50,8 @@ export class Switcher {
   readonly controls: Controls
   /** The models that come, go and change. */
   readonly roster: Roster
+  /** Who waits, and who is in flight. */
+  readonly requests: OpenRequests
   readonly #options: SwitcherOptions
   readonly #board: Board
   readonly #admission: Admission
@@ -66,12 +69,13 @@ export class Switcher {
     this.learned = options.learned ?? new Learned()
     const board = this.#board = new Board(models, { ...options, learned: this.learned })
     const onChange = () => this.#decisions.changed()
-    this.controls = new Controls({ ...options, board, onChange })
+    this.controls = new Controls({ ...options, board, onChange, refuse: (slot, error) => this.#admission.refuseAll(slot, error) })
     this.roster = new Roster({ ...options, board, controls: this.controls, orders: this.#orders, onChange, onGone: slot => this.#evictedInVain.delete(slot) })
     const parts = { ...options, board, learned: this.learned, controls: this.controls, onDue: onChange }
     this.#chooser = new Chooser(parts)
     this.#idle = new Idle(parts)
     const admission = this.#admission = new Admission({ ...options, onChange, closed: () => this.controls.closed })
+    this.requests = new OpenRequests({ ...parts, admission, chooser: this.#chooser })
     this.#review = new Review({ board, chooser: this.#chooser, controls: this.controls, orders: this.#orders, onChange })
     this.#aftermath = new Aftermath({ ...parts, admission, evictedInVain: this.#evictedInVain, idle: this.#idle, orders: this.#orders })
     this.#decisions = new DecisionLoop([

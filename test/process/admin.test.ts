@@ -272,3 +272,76 @@ t.test('ready means that some model can be served', async t => {
   await until('it is not ready', () => app.llmux.readiness().reason === 'the server is closing')
   await closing
 })
+
+t.test('a model is disabled and enabled', async t => {
+  const { json, chat, states } = await start(t)
+  t.match(await json('POST', `/ops/models/${slashed}/disable`), { status: 200, body: { disabled: [slashed] } })
+  const refused = await chat('short', 'hi')
+  t.equal(refused.status, 503)
+  t.equal(refused.headers.get('x-should-retry'), 'false')
+  t.match(await refused.json(), { error: { code: 'LLMUX_ERR_MODEL_DISABLED' } })
+  t.match(await json('POST', `/ops/models/${slashed}/switch?wait=true`), { status: 503, body: { error: { code: 'LLMUX_ERR_MODEL_DISABLED' } } })
+  t.equal(states()[slashed], 'stopped')
+  t.match(await json('POST', '/ops/models/short/enable'), { status: 200, body: { disabled: [] } })
+  t.equal((await chat('short', 'hi')).status, 200)
+})
+
+t.test('who waits and who is in flight is listed, what was is told, and a request is ended', async t => {
+  const { json, chat, call } = await start(t, {}, { a: {}, b: {} })
+  const stuck = await chat('a', 'hi', { stream: true, max_tokens: 100_000 }, { headers: { 'x-mock-token-ms': '20' } })
+  const waiting = chat('b', 'hi')
+  const listed = await until('one waits and one is in flight', async () => {
+    const { body } = await json('GET', '/ops/requests')
+    return body.waiting.length === 1 && body.inFlight[0]?.heard !== undefined && body
+  })
+  t.match(listed, {
+    waiting: [{ id: Number, request: /^req-/, model: 'b', position: 1, wait: Number, priority: 0, since: Number, route: '/v1/chat/completions' }],
+    inFlight: [{ id: Number, request: /^req-/, model: 'a', since: Number, arrived: Number, heard: Number, output: Number, route: '/v1/chat/completions' }]
+  })
+  const overview = await call('GET', '/ops/overview')
+  t.match(await overview.json(), { time: Number, status: { waiting: 1 }, waiting: [{ model: 'b' }], inFlight: [{ model: 'a' }], hostMemory: { total: Number, available: Number } })
+
+  t.match(await json('POST', '/ops/requests/999999/cut'), { status: 404, body: { error: { code: 'LLMUX_ERR_REQUEST_NOT_FOUND' } } })
+  t.match(await json('POST', `/ops/requests/${listed.inFlight[0].id}/cut`), { status: 200 })
+  const text = await stuck.text().catch(error => String(error))
+  t.notMatch(text, /\[DONE\]/, 'a stream that is cut never looks complete')
+  t.equal((await waiting).status, 200, 'whoever waited for that goes on')
+  await until('the cut is told of', async () => (await json('GET', '/ops/history')).body.responses.some(({ code }: { code?: string }) => code === 'LLMUX_ERR_REQUEST_CUT'))
+  const { body } = await json('GET', '/ops/history')
+  t.match(body, { time: Number, engines: [{ model: 'a', to: 'starting' }], transitions: [{ wake: 'a', to: 'idle' }], counts: Array })
+  t.match(await json('GET', `/ops/history?since=${Math.round(body.time) + 1_000}`), { body: { engines: [], transitions: [], responses: [] } })
+  t.equal((await json('GET', '/ops/requests?most=0')).status, 400)
+})
+
+t.test('a model is tried: it waits as any request, and its answer is a stream', async t => {
+  const { call, json } = await start(t, {}, { a: {}, b: { args: ['--mock-fault', 'start=exit@1'] } })
+  const ask = (model: string, more = {}) => call('POST', '/ops/chat', { model, messages: [{ role: 'user', content: 'Why?' }], max_tokens: 4, ...more })
+  const events = parseEvents(await (await ask('a')).text())
+  t.match(events[0], { event: 'request', data: /"request":"req-/ })
+  t.match(events.map(({ data }) => data).join(''), /served=a[^]*\[DONE\]$/)
+  t.match(parseEvents(await (await ask('b')).text()).at(-1), { event: 'error', data: /LLMUX_ERR_PROCESS_DIED/ })
+  t.match(await (await ask('nobody')).json(), { error: { code: 'LLMUX_ERR_MODEL_NOT_FOUND' } })
+  t.equal((await ask('a', { temperature: 1 })).status, 400)
+  t.match(await json('GET', '/ops/requests'), { body: { waiting: [], inFlight: [] } })
+})
+
+t.test('only the events that are named are told', async t => {
+  const { call, json } = await start(t, {}, ['a'])
+  const reading = read(await call('GET', '/ops/events?names=control,models'))
+  await json('POST', '/ops/models/a/switch?wait=true')
+  await json('POST', '/ops/pin', { model: 'a' })
+  await until('the pin is told', () => reading.text.includes('event: control'))
+  t.same(parseEvents(reading.text).flatMap(({ event }) => event ?? []), ['control'])
+  t.match(await json('GET', '/ops/events?names=nothing'), { status: 400, body: { error: { message: /nothing is unknown: known are engine/ } } })
+})
+
+t.test('a page of another origin cannot have a browser change anything', async t => {
+  const { url, states } = await start(t, { guard: false })
+  const stop = (headers: Record<string, string>) => fetch(`${url}/ops/models/b/switch?wait=true`, { method: 'POST', headers })
+  const refused = await stop({ 'sec-fetch-site': 'cross-site' })
+  t.equal(refused.status, 403)
+  t.match(await refused.json(), { error: { code: 'LLMUX_ERR_CROSS_SITE' } })
+  t.equal((await stop({ origin: 'http://somewhere.else' })).status, 403)
+  t.equal(states()['b'], 'stopped')
+  t.equal((await stop({ origin: url })).status, 200)
+})

@@ -66,3 +66,16 @@ test('a journal of no length tells of a gap, and of nothing twice', () => {
   expect(told(kept.since(idOf(texts[0]!)))).toEqual(['gap'])
   expect(told(kept.since(idOf(texts[1]!)))).toEqual([])
 })
+
+test('whoever has named some events is told only of them, also of those that he has missed', () => {
+  const kept = new Journal(events, 10)
+  const other: string[] = []
+  kept.read(text => texts.push(text), new Set(['control']))
+  kept.read(text => other.push(text))
+  emit(1)
+  events.emit('control', { time: 2, reason: 'r', pinned: [], paused: undefined, disabled: [] })
+  expect(parseEvents(texts.join(''))).toMatchObject([{ event: 'control' }])
+  expect(parseEvents(other.join(''))).toHaveLength(2)
+  expect(told(kept.since(idOf(other[0]!), new Set(['warning'])))).toEqual([])
+  expect(told(kept.since(idOf(other[0]!), new Set(['control'])))).toEqual([2])
+})

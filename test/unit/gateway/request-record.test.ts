@@ -15,7 +15,7 @@ function setup (model: string | null = 'm') {
   events.on('first', first => firsts.push(first))
   const silent = new Set<string>()
   const raw = { headersSent: false, statusCode: 200, writableFinished: false }
-  const record = new RequestRecord({ clock, events, silent }, { id: 'req-1' } as FastifyRequest, { raw, elapsedTime: 5 } as unknown as FastifyReply,
+  const record = new RequestRecord({ clock, events, silent, live: new Set() }, { id: 'req-1' } as FastifyRequest, { raw, elapsedTime: 5 } as unknown as FastifyReply,
     { model: model ?? undefined, route: '/v1/completions', received: 10 })
   const answer = (statusCode: number, writableFinished = true) => Object.assign(raw, { statusCode, headersSent: true, writableFinished })
   return { clock, record, ends, firsts, silent, answer }

@@ -160,3 +160,53 @@ test('each change is told once, with how things stand then', () => {
   ])
   expect(() => controls.pin('nobody')).toThrow('nobody')
 })
+
+describe('a disabled model', () => {
+  test('refuses those who wait and those who come, and lets those in flight end', () => {
+    const { rig, controls, changes } = start({ models: { a: { maxConcurrency: 1 }, b: {} } })
+    rig.awaken('a')
+    const running = rig.ask('a')
+    const waiting = rig.ask('a')
+    controls.disable('a')
+    expect(waiting.error).toMatchObject({ code: 'LLMUX_ERR_MODEL_DISABLED', statusCode: 503 })
+    expect(rig.ask('a').error).toMatchObject({ code: 'LLMUX_ERR_MODEL_DISABLED' })
+    expect(running.lease!.ended).toBe(false)
+    expect(changes).toMatchObject([{ reason: 'a is disabled', disabled: ['a'] }])
+  })
+
+  test('takes the GPU from nobody, neither for a request nor by hand', () => {
+    const { rig, controls } = start()
+    rig.awaken('a')
+    controls.disable('b')
+    rig.ask('b')
+    const order = rig.switchTo('b')
+    expect(order.error).toMatchObject({ code: 'LLMUX_ERR_MODEL_DISABLED' })
+    expect(rig.engines.pending).toEqual([])
+    expect(rig.awake).toEqual(['a'])
+  })
+
+  test('is not gone to when that had begun: the drain for it is undone', () => {
+    const { rig, controls } = start()
+    rig.awaken('a')
+    rig.ask('a')
+    const other = rig.ask('b')
+    rig.engines.completeAll()
+    expect(rig.view('a').draining).toBe(true)
+    controls.disable('b')
+    expect(other.error).toMatchObject({ code: 'LLMUX_ERR_MODEL_DISABLED' })
+    expect(rig.view('a').draining).toBe(false)
+    expect(rig.switcher.status().transitions).toEqual([])
+  })
+
+  test('serves again once it is enabled; a second time changes nothing', () => {
+    const { rig, controls, changes } = start()
+    controls.disable('a')
+    controls.disable('a')
+    controls.enable('a')
+    controls.enable('a')
+    const asked = rig.ask('a')
+    rig.engines.completeAll()
+    expect(asked.lease).toBeDefined()
+    expect(changes.map(({ reason }) => reason)).toEqual(['a is disabled', 'a is enabled'])
+  })
+})
