@@ -8,7 +8,7 @@ const digest = key => createHash('sha256').update(key).digest()
 
 /**
  * One gate in front of everything, unknown paths too: the admin key opens what is under /admin, the others the rest.
- * What is under /health is open: probes have no keys.
+ * What is under /health is open: probes have no keys. So is the operators' page, on which one signs in, and what it asks for goes by its own guard.
  * Both checks are `onRequest` hooks, so whoever is refused neither has a body read nor causes a switch.
  * @param {import('fastify').FastifyInstance} app
  * @param {Pick<import('./config.js').Config, 'keys' | 'adminKey' | 'requestsPerMinute'>} config
@@ -39,7 +39,7 @@ async function auth (app, { keys, adminKey, requestsPerMinute }) {
     // Anthropic's SDKs bring their key in a header of their own, and no other.
     const { authorization, 'x-api-key': key } = request.raw.headers
     if (authorization === undefined && key !== undefined) request.raw.headers.authorization = `Bearer ${key}`
-    if (isUnder('/health/', request)) done()
+    if (isUnder('/health/', request) || isPage(request)) done()
     else app.verifyBearerAuth?.(request, reply, done)
   })
 
@@ -50,6 +50,12 @@ async function auth (app, { keys, adminKey, requestsPerMinute }) {
     keyGenerator: request => /** @type {string} */ (request.getDecorator('caller')),
     allowList: request => isUnder('/admin/', request) || isUnder('/health/', request)
   })
+}
+
+/** The page with its files and its sign-in, and what the page asks for. @param {import('fastify').FastifyRequest} request */
+function isPage (request) {
+  const { url } = request.routeOptions
+  return url === '/admin' || url === '/admin/' || url === '/admin/session' || isUnder('/admin/page/', request) || (isUnder('/admin/', request) && request.headers['x-llmux-page'] !== undefined)
 }
 
 /** By the matched route: a URL can be spelled in more ways than one. @param {string} path @param {import('fastify').FastifyRequest} request */

@@ -6,6 +6,7 @@ const options = {
   config: { type: 'string', short: 'c' },
   port: { type: 'string' },
   host: { type: 'string' },
+  demo: { type: 'boolean' },
   model: { type: 'string', multiple: true },
   level: { type: 'string' },
   cycles: { type: 'string' },
@@ -19,7 +20,7 @@ const options = {
 
 /** Which command knows which flags, beside those that all know. */
 const flagsOf = {
-  serve: ['port', 'host'],
+  serve: ['port', 'host', 'demo'],
   validate: ['model', 'level', 'cycles', 'share', 'json', 'write']
 } satisfies Record<string, Array<keyof typeof options>>
 
@@ -28,7 +29,8 @@ const common = ['config', 'print-options', 'help', 'version']
 
 export interface ServeArguments {
   command: 'serve'
-  config: string
+  /** Undefined: the demo. */
+  config: string | undefined
   port: number | undefined
   host: string | undefined
 }
@@ -70,7 +72,8 @@ export function readArguments (argv: string[]): Arguments {
   const name = command as keyof typeof flagsOf | undefined
   if (name === undefined && values['print-options'] !== true) throw new UsageError(`say what to do: ${commands.join(', ')}`)
   refuseOthers(name, values)
-  const { config } = values
+  const { config, demo = false } = values
+  if (demo) return forDemo(values)
   if (config === undefined) throw new UsageError('--config FILE is missing')
   if (values['print-options'] === true || name === undefined) return { command: 'print-options', config }
   return name === 'serve' ? forServe(config, values) : forValidate(config, values)
@@ -82,7 +85,12 @@ function refuseOthers (command: keyof typeof flagsOf | undefined, values: Values
   if (other !== undefined) throw new UsageError(`--${other} is not for ${command ?? '--print-options'}`)
 }
 
-function forServe (config: string, { port, host }: Values): ServeArguments {
+function forDemo (values: Values): ServeArguments {
+  if (values.config !== undefined) throw new UsageError('--demo has models of its own: leave --config out')
+  return forServe(undefined, values)
+}
+
+function forServe (config: string | undefined, { port, host }: Values): ServeArguments {
   return { command: 'serve', config, port: port === undefined ? undefined : wholeNumber('--port', port, 0, 65_535), host }
 }
 

@@ -5,13 +5,14 @@ import type { IncomingHttpHeaders } from 'node:http'
 const apiKeyHeader = 'x-api-key'
 
 /**
- * Lets in only those who have one of the keys, before a body is read or a model is woken for them. Routes under `open` ask
- * for none.
+ * Lets in only those who have one of the keys, before a body is read or a model is woken for them. Routes that are `open`
+ * ask for none, or for one of their own.
  */
-export async function gate (app: FastifyInstance, keys: string[], open: string): Promise<void> {
+export async function gate (app: FastifyInstance, keys: string[], open: (route: string) => boolean): Promise<void> {
   await app.register(bearerAuth, { keys: new Set(keys), addHook: false, verifyErrorLogLevel: 'info', specCompliance: 'rfc6749' })
   app.addHook('onRequest', (request, reply, done) => {
-    if (request.routeOptions.url?.startsWith(`${open}/`)) return done()
+    const { url } = request.routeOptions
+    if (url !== undefined && open(url)) return done()
     takeApiKey(request.raw.headers)
     app.verifyBearerAuth!(request, reply, error => {
       if (error === undefined) done()

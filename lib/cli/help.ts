@@ -3,7 +3,8 @@ export const help = `fastify-llmux: several language models on one GPU, behind o
 
 usage: fastify-llmux COMMAND --config FILE [options]
 
-  serve      run a gateway     --port N --host ADDRESS  default: 127.0.0.1:3000
+  serve      run a gateway and its page   --port N --host ADDRESS
+               --demo            mock engines, made-up traffic; no FILE, no GPU
   validate   start each model, let it sleep and wake, say which levels are safe
                --model NAME      only this one; may be repeated
                --level 1,2,3     only these
@@ -18,6 +19,7 @@ usage: fastify-llmux COMMAND --config FILE [options]
   --help, --version
 
 keys for serve: LLMUX_API_KEYS=key,key or server.keys in FILE; none: open to all
+operators' key: LLMUX_ADMIN_KEY; none: page and routes only on 127.0.0.1
 exit codes: 0 well (validate: no level is broken), 1 failed (or broken), 2 usage
 or FILE is wrong. More: docs/cli.md, docs/validate.md, docs/moving.md
 `

@@ -1,10 +1,14 @@
+import cors from '@fastify/cors'
 import Fastify, { type FastifyInstance } from 'fastify'
 import health from '../health/index.ts'
 import llmux from '../index.ts'
 import type { ServeArguments } from './arguments.ts'
 import type { Config } from './config/config.ts'
 import { readConfig } from './config/read.ts'
+import { demoConfig } from './demo/config.ts'
+import { makeTraffic } from './demo/traffic.ts'
 import { gate, keysFrom } from './gate.ts'
+import { isOperators, operate } from './operate.ts'
 import { reloadOnHangup } from './reload.ts'
 
 /** Open to everybody: whoever probes has no key. */
@@ -12,11 +16,12 @@ const healthPrefix = '/health'
 
 /** Resolves when the gateway listens; SIGTERM and SIGINT end it, which the plugin sees to. */
 export async function serve ({ config: file, port, host }: ServeArguments): Promise<number> {
-  const config = await readConfig(file)
-  const app = await buildGateway(config, file)
+  const config = file === undefined ? demoConfig() : await readConfig(file)
   const address = { port: port ?? config.gateway.port, host: host ?? config.gateway.host }
+  const { app, page } = await buildGateway(config, file, address.host)
   try {
-    await app.listen(address)
+    const url = await app.listen(address)
+    page(url)
   } catch (error) {
     await app.close()
     throw error
@@ -24,15 +29,28 @@ export async function serve ({ config: file, port, host }: ServeArguments): Prom
   return 0
 }
 
-async function buildGateway ({ options, gateway, shape, notes }: Config, file: string): Promise<FastifyInstance> {
+async function buildGateway ({ options, gateway, shape, notes }: Config, file: string | undefined, host: string) {
   const app = Fastify({ logger: { level: gateway.logLevel } })
   const keys = keysFrom(process.env['LLMUX_API_KEYS'], gateway.keys)
-  app.log.info({ file, shape, models: Object.keys(options.models) }, `${file} has the fields of ${shape}`)
+  const models = Object.keys(options.models)
+  if (file === undefined) app.log.info({ models }, 'mock engines with made-up traffic: nothing of it is real')
+  else app.log.info({ file, shape, models }, `${file} has the fields of ${shape}`)
   for (const { field, text } of notes) app.log.warn({ field }, `${field} ${text}`)
-  if (keys.length > 0) await gate(app, keys, healthPrefix)
+  await shareAcrossOrigins(app, gateway.cors)
+  if (keys.length > 0) await gate(app, keys, route => route.startsWith(`${healthPrefix}/`) || isOperators(route))
   else app.log.warn('no keys are set: whoever reaches this address may use the models (LLMUX_API_KEYS)')
   await app.register(llmux, { ...options, closeWithGrace: true })
   await app.register(health, { prefix: healthPrefix })
-  reloadOnHangup(app, file)
-  return app
+  const page = await operate(app, { host, adminKey: process.env['LLMUX_ADMIN_KEY'] ?? gateway.adminKey, metricsKey: process.env['LLMUX_METRICS_KEY'] ?? gateway.metricsKey })
+  if (file === undefined) makeTraffic(app, models, keys[0])
+  else reloadOnHangup(app, file)
+  return { app, page }
+}
+
+/** Only the models' routes: no page of another origin has any business with the operators'. */
+async function shareAcrossOrigins (app: FastifyInstance, origins: Config['gateway']['cors']): Promise<void> {
+  if (origins !== true && origins.length === 0) return
+  await app.register(cors, {
+    delegator: (request, done) => done(null, { origin: isOperators(request.url.split('?', 1)[0]!) ? false : origins })
+  })
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { request } from 'node:http'
 import t from 'tap'
 import { family, remaining } from '../../example-app/demo/leftovers.js'
 import { bin, cli, file } from '../helpers/cli.ts'
@@ -73,4 +74,60 @@ t.test('serve', async t => {
   t.ok(processes!.length >= 2, 'the engine runs')
   t.equal((await server.stop()).code, 0, 'SIGTERM ends it in order')
   t.same(await remaining(processes!), [], 'and no process is left')
+})
+
+t.test('serve has the page, the operators’ routes and metrics, each with its own key', async t => {
+  const config = file('operated.json', { server: { cors: ['https://chat.example'] }, models: { a: {} }, command: mockCommand })
+  const env = { LLMUX_API_KEYS: 'sk-user', LLMUX_ADMIN_KEY: 'sk-ops', LLMUX_METRICS_KEY: 'sk-scrape' }
+  const server = await startServer([bin, 'serve', '--config', config, '--port', '0'], { env })
+  t.teardown(() => server.stop('SIGKILL'))
+  const status = async (path: string, key?: string, more: RequestInit = {}) => (await fetch(server.url + path, { ...more, headers: { ...(key && { authorization: `Bearer ${key}` }), ...more.headers as Record<string, string> } })).status
+
+  await until('the log says where the page is', () => server.lines.find(line => line.includes(`the page is at ${server.url}/`)))
+  t.equal(await status('/'), 200)
+  t.equal(await status('/page/app.js'), 200)
+  const expected = { 'sk-user': [401, 401, 200], 'sk-ops': [200, 200, 401], 'sk-scrape': [401, 200, 401] }
+  for (const [key, statuses] of Object.entries(expected)) {
+    t.same(await Promise.all(['/admin/status', '/metrics', '/v1/models'].map(path => status(path, key))), statuses, key)
+  }
+  t.equal(await status('/admin/models/a/stop', 'sk-scrape', { method: 'POST' }), 401, 'who reads metrics stops nothing')
+  t.match(await (await fetch(`${server.url}/metrics`, { headers: { authorization: 'Bearer sk-scrape' } })).text(), /llmux_build_info/)
+
+  const preflight = (path: string, origin: string) => fetch(server.url + path, { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization' } })
+  t.equal((await preflight('/v1/chat/completions', 'https://chat.example')).headers.get('access-control-allow-origin'), 'https://chat.example')
+  t.equal((await preflight('/v1/chat/completions', 'https://other.example')).headers.get('access-control-allow-origin'), null)
+  t.equal((await preflight('/admin/models/a/stop', 'https://chat.example')).headers.get('access-control-allow-origin'), null)
+})
+
+t.test('without a key the operators’ routes are open to this machine, and closed to others', async t => {
+  const config = file('keyless.json', { models: { a: {} }, command: mockCommand })
+  const local = await startServer([bin, 'serve', '--config', config, '--port', '0'])
+  t.teardown(() => local.stop('SIGKILL'))
+  t.equal((await fetch(`${local.url}/admin/status`)).status, 200)
+  t.equal((await fetch(`${local.url}/metrics`)).status, 200)
+  await until('the log says that all is open', () => local.lines.find(line => /no key is set, and whoever is on this machine/.test(line)))
+  const { port } = new URL(local.url)
+  const byName = await new Promise<number | undefined>((resolve, reject) => {
+    request({ host: '127.0.0.1', port, path: '/admin/status', headers: { host: `evil.example:${port}` } }, ({ statusCode }) => resolve(statusCode)).on('error', reject).end()
+  })
+  t.equal(byName, 403, 'a page that has its own name point here learns nothing')
+
+  const open = await startServer([bin, 'serve', '--config', config, '--port', '0', '--host', '0.0.0.0'])
+  t.teardown(() => open.stop('SIGKILL'))
+  const { port: openPort } = new URL(open.url)
+  for (const path of ['/', '/admin/status', '/metrics', '/page/app.js']) t.equal((await fetch(`http://127.0.0.1:${openPort}${path}`)).status, 404, path)
+  await until('the log says why', () => open.lines.find(line => /no page and no operators' routes/.test(line)))
+})
+
+t.test('the demo serves mock engines with made-up traffic', async t => {
+  const server = await startServer([bin, 'serve', '--demo', '--port', '0'])
+  t.teardown(() => server.stop('SIGKILL'))
+  t.equal((await fetch(`${server.url}/`)).status, 200)
+  await until('somebody asks for a model', async () => {
+    const { status: { models } } = await (await fetch(`${server.url}/admin/overview`)).json() as { status: { models: Array<{ state: string }> } }
+    return models.some(({ state }) => state === 'starting')
+  })
+  const processes = family(server.pid)
+  t.equal((await server.stop()).code, 0)
+  t.same(await remaining(processes!), [], 'no process is left')
 })

@@ -16,6 +16,12 @@ export interface GatewayOptions {
   host: string
   /** Bearer keys; none: everybody may come in. */
   keys: string[]
+  /** The operators' key; without it their routes are open to this machine, and closed to others. */
+  adminKey?: string
+  /** A key that opens `/metrics` and nothing else. */
+  metricsKey?: string
+  /** The origins whose pages may call the models' routes; `true`: any. */
+  cors: string[] | true
   logLevel: LogLevel
 }
 
@@ -27,4 +33,4 @@ export interface Config {
 }
 
 /** Only this machine, until somebody says otherwise: there may be no keys. */
-export const gatewayDefaults: Readonly<GatewayOptions> = Object.freeze({ port: 3000, host: '127.0.0.1', keys: [], logLevel: 'info' })
+export const gatewayDefaults: Readonly<GatewayOptions> = Object.freeze({ port: 3000, host: '127.0.0.1', keys: [], cors: [], logLevel: 'info' })

@@ -4,7 +4,7 @@ import { Fields } from './fields.ts'
 import { OptionsError } from '../../errors.ts'
 import { suggestion } from '../../options/suggestion.ts'
 
-const serverFields = ['port', 'host', 'keys', 'logLevel']
+const serverFields = ['port', 'host', 'keys', 'adminKey', 'metricsKey', 'cors', 'logLevel']
 
 /** The plugin's options as they are, and beside them `server`, for the gateway that `serve` makes. */
 export function readOwn (content: unknown): Config {
@@ -15,10 +15,15 @@ export function readOwn (content: unknown): Config {
 
 function readServer (server: Fields | undefined): GatewayOptions {
   if (server === undefined) return { ...gatewayDefaults }
-  const gateway = {
+  const adminKey = server.string('adminKey')
+  const metricsKey = server.string('metricsKey')
+  const gateway: GatewayOptions = {
     port: server.number('port') ?? gatewayDefaults.port,
     host: server.string('host') ?? gatewayDefaults.host,
     keys: server.strings('keys') ?? [],
+    ...(adminKey !== undefined && { adminKey }),
+    ...(metricsKey !== undefined && { metricsKey }),
+    cors: server.any('cors') === true || (server.strings('cors') ?? []),
     logLevel: server.string('logLevel') as LogLevel ?? gatewayDefaults.logLevel
   }
   // Refused, as the plugin refuses what it does not know: a misspelled `keys` would leave the door open.

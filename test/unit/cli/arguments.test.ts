@@ -9,7 +9,7 @@ test('the help fits a screen', () => {
 })
 
 test('the help has every flag that there is', () => {
-  for (const flag of ['config', 'port', 'host', 'model', 'level', 'cycles', 'share', 'json', 'write', 'print-options', 'help', 'version']) {
+  for (const flag of ['config', 'port', 'host', 'demo', 'model', 'level', 'cycles', 'share', 'json', 'write', 'print-options', 'help', 'version']) {
     expect(help).toContain(`--${flag}`)
   }
 })
@@ -24,6 +24,7 @@ test.for([
   ['--print-options -c f', { command: 'print-options', config: 'f' }],
   ['serve --config f --print-options', { command: 'print-options', config: 'f' }],
   ['serve --config f', { command: 'serve', config: 'f', port: undefined, host: undefined }],
+  ['serve --demo --port 0', { command: 'serve', config: undefined, port: 0, host: undefined }],
   ['serve --config f --port 0 --host ::1', { command: 'serve', config: 'f', port: 0, host: '::1' }],
   ['validate -c f', { command: 'validate', config: 'f', models: undefined, levels: undefined, cycles: undefined, share: undefined, json: undefined, write: false }],
   ['validate -c f --model a --model b --level 1,3,1 --cycles 5 --share 90 --json r --write',
@@ -36,6 +37,8 @@ test.for([
   ['srve', 'there is no command "srve": known are serve, validate, simulate'],
   ['toString', 'there is no command "toString"'],
   ['serve', '--config FILE is missing'],
+  ['serve --demo -c f', '--demo has models of its own: leave --config out'],
+  ['validate --demo', '--demo is not for validate'],
   ['--config f', 'say what to do: serve, validate, simulate'],
   ['serve f', '"f" is too much: a file is given with --config'],
   ['serve -c f --write', '--write is not for serve'],

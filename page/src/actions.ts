@@ -1,0 +1,82 @@
+import { modelPath, post } from './api.ts'
+import { plural } from './format.ts'
+import { lookSoon } from './live.ts'
+import { changed, tell } from './store.ts'
+import type { InFlight, Model, Status, Waiting } from './types.ts'
+
+export type Action =
+  | { kind: 'switch' | 'stop' | 'restart' | 'disable' | 'enable' | 'pin', model: Model }
+  | { kind: 'sleep', model: Model, level: number }
+  | { kind: 'cut', request: InFlight | Waiting }
+  | { kind: 'pause' | 'resume' | 'unpin' }
+
+export interface Question {
+  title: string
+  /** What it will do, above all to those in flight. */
+  text: string[]
+  /** What is to be done, with the words on its button; more than one where there is a choice. */
+  answers: Array<{ label: string, danger?: boolean, path: string, body?: object }>
+}
+
+let asked: Question | undefined
+export const question = () => asked
+
+/** Does what hurts nobody, and asks before all else. */
+export function act (action: Action, status: Status): void {
+  const wanted = questionOf(action, status)
+  if (action.kind === 'resume' || action.kind === 'enable' || action.kind === 'unpin') {
+    answer(wanted, wanted.answers[0]!)
+    return
+  }
+  asked = wanted
+  changed()
+}
+
+export function dismiss (): void {
+  asked = undefined
+  changed()
+}
+
+export async function answer ({ title }: Question, { path, body }: Question['answers'][number]): Promise<void> {
+  dismiss()
+  try {
+    await post(path, body)
+    tell('good', `${title.replace(/\?$/, '')}: asked for`)
+  } catch (error) {
+    tell('bad', `${title.replace(/\?$/, '')}: ${(error as Error).message}`)
+  }
+  lookSoon(0)
+}
+
+const flying = ({ inFlight }: Model) => inFlight === 0 ? 'No request is in flight.' : `${plural(inFlight, 'request')} in flight may end first, for as long as timeouts.drain allows; then they are cut.`
+const waiters = ({ name, waiting }: Model) => waiting === 0 ? `The next request for ${name} brings it back.` : `${waiting} ${waiting === 1 ? 'waits' : 'wait'} for it and will bring it back at once.`
+
+function questionOf (action: Action, status: Status): Question {
+  switch (action.kind) {
+    case 'switch': return switchTo(action.model, status)
+    case 'sleep': {
+      const { model, level } = action
+      return { title: `Put ${model.name} to sleep at level ${level}?`, text: [flying(model), waiters(model)], answers: [{ label: 'Put to sleep', path: modelPath(model.name, 'sleep'), body: { level } }] }
+    }
+    case 'stop': return { title: `Stop ${action.model.name}?`, text: [flying(action.model), 'Its processes end, and its next request waits for a full start.', waiters(action.model)], answers: [{ label: 'Stop', danger: true, path: modelPath(action.model.name, 'stop') }] }
+    case 'restart': return { title: `Restart ${action.model.name}?`, text: [flying(action.model), ...evicted(action.model, status), 'Its processes end, and start again.'], answers: [{ label: 'Restart', danger: true, path: modelPath(action.model.name, 'restart') }] }
+    case 'pin': return { title: `Pin ${action.model.name}?`, text: ['From when it is awake the policy does not leave it. Requests for other models on its GPU wait until their limit. Requests in flight are not touched.'], answers: [{ label: 'Pin', path: 'pin', body: { model: action.model.name } }] }
+    case 'unpin': return { title: 'Unpin', text: [], answers: [{ label: 'Unpin', path: 'unpin' }] }
+    case 'disable': return { title: `Disable ${action.model.name}?`, text: [action.model.inFlight === 0 ? 'No request is in flight.' : `${plural(action.model.inFlight, 'request')} in flight ${action.model.inFlight === 1 ? 'runs' : 'run'} to the end.`, action.model.waiting === 0 ? 'Whoever asks for it is refused with 503.' : `${action.model.waiting} that ${action.model.waiting === 1 ? 'waits' : 'wait'}, and whoever asks for it, are refused with 503.`, 'Nothing starts or wakes it until it is enabled again.'], answers: [{ label: 'Disable', danger: true, path: modelPath(action.model.name, 'disable') }] }
+    case 'enable': return { title: `Enable ${action.model.name}`, text: [], answers: [{ label: 'Enable', path: modelPath(action.model.name, 'enable') }] }
+    case 'cut': return { title: `End request ${action.request.request ?? action.request.id}?`, text: ['position' in action.request ? 'Its client gets 503 LLMUX_ERR_REQUEST_CUT.' : 'Its client gets 503, or a broken stream if the answer has begun. The engine stops working on it.'], answers: [{ label: 'End it', danger: true, path: `requests/${action.request.id}/cut` }] }
+    case 'pause': return { title: 'Pause?', text: ['Switching: the models that are awake go on serving, whoever waits for another one waits within its limit.', 'Traffic: nobody is let in at all. Requests in flight run to their end in both cases.'], answers: [{ label: 'Pause traffic', danger: true, path: 'pause', body: { what: 'traffic' } }, { label: 'Pause switching', path: 'pause', body: { what: 'switching' } }] }
+    case 'resume': return { title: 'Resume', text: [], answers: [{ label: 'Resume', path: 'resume' }] }
+  }
+}
+
+function switchTo (model: Model, status: Status): Question {
+  const cold = model.state === 'stopped' || model.state === 'failed'
+  const text = [...evicted(model, status), cold ? 'It needs a full start.' : 'It is woken.', 'Nobody needs to wait for it, and the policy goes on deciding afterwards.']
+  return { title: `Switch to ${model.name}?`, text, answers: [{ label: 'Switch', path: modelPath(model.name, 'switch') }] }
+}
+
+function evicted (model: Model, { models }: Status): string[] {
+  const others = models.filter(({ name, state, gpus }) => name !== model.name && state === 'awake' && gpus.some(gpu => model.gpus.includes(gpu)))
+  return others.map(other => `${other.name} goes to sleep if it must make room. ${flying(other)}`)
+}

@@ -1,0 +1,59 @@
+import { useEffect, useState } from 'preact/hooks'
+import { tabs } from './app.tsx'
+import { act } from './actions.ts'
+import { duration } from './format.ts'
+import { useStore } from './store.ts'
+import type { Overview } from './types.ts'
+
+export function Header ({ overview: { status }, hash, onLeave }: { overview: Overview, hash: string, onLeave: (() => void) | undefined }) {
+  const { paused } = status
+  return (
+    <>
+      <header class='top'>
+        <a class='brand' href='#/'><Mark />llmux</a>
+        <nav aria-label='Pages'>
+          {tabs.map(({ hash: one, label }) => <a key={one} href={one} aria-current={one === hash ? 'page' : undefined}>{label}</a>)}
+        </nav>
+        <div class='right'>
+          <Live />
+          {paused === undefined && <button type='button' class='quiet' onClick={() => act({ kind: 'pause' }, status)}>Pause</button>}
+          {onLeave !== undefined && <button type='button' class='quiet' onClick={onLeave}>Sign out</button>}
+        </div>
+      </header>
+      {paused !== undefined && (
+        <div class='banner' role='status'>
+          <span>{paused === 'traffic' ? 'Traffic is paused: nobody is let in.' : 'Switching is paused: the models that are awake stay so.'}</span>
+          <button type='button' onClick={() => act({ kind: 'resume' }, status)}>Resume</button>
+        </div>
+      )}
+      <Lost />
+    </>
+  )
+}
+
+function Mark () {
+  return (
+    <svg class='mark' viewBox='0 0 32 32' aria-hidden='true'>
+      <rect width='32' height='32' rx='8' />
+      <g><rect x='6' y='8' width='12' height='4' rx='2' /><rect x='14' y='14' width='12' height='4' rx='2' opacity='.75' /><rect x='6' y='20' width='8' height='4' rx='2' opacity='.5' /></g>
+    </svg>
+  )
+}
+
+function Live () {
+  const { connection: { live } } = useStore()
+  return <span class={`live-dot ${live ? 'on' : 'off'}`} role='status'>{live ? 'live' : 'not connected'}</span>
+}
+
+/** What is on the page is old then, and says so. */
+function Lost () {
+  const { connection: { live, lostAt } } = useStore()
+  const [, tick] = useState(0)
+  useEffect(() => {
+    if (live) return
+    const timer = setInterval(() => tick(count => count + 1), 1_000)
+    return () => clearInterval(timer)
+  }, [live])
+  if (live || lostAt === undefined) return null
+  return <div class='banner bad' role='alert'><span>The connection to the gateway is lost. What you see is from {duration(Date.now() - lostAt)} ago. Trying again…</span></div>
+}

@@ -1,0 +1,36 @@
+import { useState } from 'preact/hooks'
+import { enter } from './api.ts'
+import { follow } from './live.ts'
+import { changed, state } from './store.ts'
+
+export function SignIn () {
+  const [error, setError] = useState<string>()
+  const [busy, setBusy] = useState(false)
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault()
+    const key = String(new FormData(event.currentTarget as HTMLFormElement).get('key')).trim()
+    setBusy(true)
+    setError(undefined)
+    try {
+      await enter(key)
+      state.view = 'loading'
+      changed()
+      follow()
+    } catch (failure) {
+      setError((failure as Error).message)
+      setBusy(false)
+    }
+  }
+  return (
+    <main class='alone'>
+      <form class='card sign-in' onSubmit={submit}>
+        <h1>llmux</h1>
+        <label for='key'>Operators' key</label>
+        <input id='key' name='key' type='password' autocomplete='current-password' required autofocus aria-describedby='key-note' aria-invalid={error !== undefined} />
+        {error !== undefined && <p class='error' role='alert'>{error}</p>}
+        <button type='submit' class='primary' disabled={busy}>Sign in</button>
+        <p id='key-note' class='muted'>The key that the operators' routes ask for (LLMUX_ADMIN_KEY of serve). It is sent once; a cookie that no script can read stands for it for twelve hours.</p>
+      </form>
+    </main>
+  )
+}
