@@ -25,9 +25,26 @@ await build({
   legalComments: 'none',
   logLevel: 'warning'
 })
+// The simulator, which is the gateway's own, in a thread of the browser.
+await build({
+  entryPoints: { 'what-if': join(here, 'src/worker/what-if.ts') },
+  outdir: out,
+  bundle: true,
+  minify: true,
+  format: 'esm',
+  target: 'es2022',
+  alias: {
+    'node:events': join(here, 'src/worker/node-events.ts'),
+    'node:util': join(here, 'src/worker/node-util.ts'),
+    'csv-parse/sync': 'csv-parse/browser/esm/sync'
+  },
+  define: { 'process.nextTick': 'queueMicrotask' },
+  legalComments: 'none',
+  logLevel: 'warning'
+})
 await build({ entryPoints: { app: join(here, 'src/app.css') }, outdir: out, bundle: true, minify: true, target: 'es2022', logLevel: 'warning' })
 
-const kept = ['app.js', 'app.css', 'index.html', 'icon.svg']
+const kept = ['app.js', 'what-if.js', 'app.css', 'index.html', 'icon.svg']
 for (const name of ['index.html', 'icon.svg']) copyFileSync(join(here, 'src', name), join(out, name))
 for (const name of readdirSync(out)) if (!kept.includes(name)) rmSync(join(out, name))
 

@@ -4,6 +4,7 @@ import { systemClock } from '../clock.ts'
 import { AdminRequestError, NoMetricsError } from '../errors.ts'
 import { eventNames } from '../events.ts'
 import type { EventName } from '../events.ts'
+import { Arrivals } from './arrivals.ts'
 import { controlRoutes } from './control-routes.ts'
 import { Feeds } from './feeds.ts'
 import { addGuard } from './guard.ts'
@@ -30,7 +31,7 @@ async function admin (scope: FastifyInstance, options: AdminOptions): Promise<vo
   scope.addHook('onClose', async () => history.close())
   controlRoutes(scope)
   modelRoutes(scope, feeds, new Operations(systemClock))
-  requestRoutes(scope, new Overview(scope.llmux, systemClock), history)
+  requestRoutes(scope, { overview: new Overview(scope.llmux, systemClock), history, arrivals: new Arrivals(scope.llmux.events) })
   eventsRoute(scope, feeds, new Journal(scope.llmux.events, options.journal ?? 1_000))
   metricsRoute(scope, options.registry)
 }

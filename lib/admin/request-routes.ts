@@ -3,15 +3,18 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import { errorBody } from '../gateway/error-answer.ts'
 import type { LlmuxError } from '../errors.ts'
 import type { Llmux } from '../host/llmux.ts'
+import type { Arrivals } from './arrivals.ts'
 import type { History } from './history.ts'
 import { withErrors } from './journal.ts'
 import type { Overview } from './overview.ts'
-import { chatSchema, cutSchema, historySchema, overviewSchema, requestsSchema } from './schemas.ts'
+import { arrivalsSchema, chatSchema, cutSchema, historySchema, overviewSchema, requestsSchema } from './schemas.ts'
 
 interface Chat { model: string, messages: object[], max_tokens?: number }
 
+interface Lookouts { overview: Overview, history: History, arrivals: Arrivals }
+
 /** What concerns single requests: those that wait, run, or are over. */
-export function requestRoutes (scope: FastifyInstance, overview: Overview, history: History): void {
+export function requestRoutes (scope: FastifyInstance, { overview, history, arrivals }: Lookouts): void {
   const { llmux } = scope
   const json = (reply: FastifyReply, text: string) => reply.type('application/json; charset=utf-8').header('cache-control', 'no-store').send(text)
 
@@ -26,6 +29,8 @@ export function requestRoutes (scope: FastifyInstance, overview: Overview, histo
 
   scope.get<{ Querystring: { since?: string } }>('/history', { schema: historySchema }, async ({ query: { since = '0' } }, reply) =>
     json(reply, JSON.stringify(history.since(Number(since)), withErrors)))
+
+  scope.get('/arrivals', { schema: arrivalsSchema }, async (_request, reply) => reply.type('text/csv; charset=utf-8').header('cache-control', 'no-store').send(arrivals.csv))
 
   scope.post<{ Body: Chat }>('/chat', { schema: chatSchema }, (request, reply) => {
     // An unknown model is answered at once, and not as an event.

@@ -72,6 +72,10 @@ export const overviewSchema = route('Status, requests and host memory in one ans
   querystring: object({}), response: { 200: answer('Overview'), ...refusals }
 })
 
+export const arrivalsSchema = route('The requests that were served: when each came, for which model, how long its engine took', {
+  querystring: object({}), response: { 200: text('As CSV, the last 20 000', 'text/csv'), ...refusals }
+})
+
 export const chatSchema = route('Try a model: waits as any request, and streams the answer', {
   querystring: object({}),
   body: object({

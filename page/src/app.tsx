@@ -59,8 +59,8 @@ function Page ({ hash, model, overview }: { hash: string, model: string | undefi
       <Hero overview={overview} />
       <Timeline overview={overview} />
       <div class='columns'>
-        <Models overview={overview} />
-        <div class='stack'><WaitingList overview={overview} short /><InFlightList overview={overview} short /><Memory overview={overview} /></div>
+        <div class='stack'><Models overview={overview} /><Memory overview={overview} /></div>
+        <div class='stack'><WaitingList overview={overview} short /><InFlightList overview={overview} short /></div>
       </div>
     </div>
   )

@@ -2,7 +2,7 @@ import { act } from './actions.ts'
 import { duration, plural, ticking } from './format.ts'
 import { now, useStore } from './store.ts'
 import type { Model, Overview, Status } from './types.ts'
-import { shownState } from './words.ts'
+import { errorHead, shownState } from './words.ts'
 import type { Shown } from './words.ts'
 
 export function Chip ({ state, children }: { state: Shown, children?: string }) {
@@ -35,7 +35,7 @@ function Card ({ model, status }: { model: Model, status: Status }) {
       </div>
       <p class='model-now'>{busy || <span class='muted'>nobody asks for it</span>}</p>
       <StartProgress model={model} />
-      {error !== undefined && model.state !== 'awake' && <p class='error'>{error.message.split('\n', 1)[0]}</p>}
+      {error !== undefined && model.state !== 'awake' && <p class='error'>{errorHead(error.message)}</p>}
       <Buttons model={model} status={status} />
     </li>
   )
@@ -48,7 +48,7 @@ export function Buttons ({ model, status }: { model: Model, status: Status }) {
   const pinned = status.pinned.includes(model.name)
   return (
     <div class='buttons'>
-      {!up && !disabled && <button type='button' onClick={() => act({ kind: 'switch', model }, status)} aria-label={`Switch to ${model.name}`}>Switch to it</button>}
+      {!up && !disabled && <button type='button' onClick={() => act({ kind: 'switch', model }, status)} aria-label={`Switch to ${model.name}`}>Switch</button>}
       {up && <button type='button' onClick={() => act({ kind: 'sleep', model, level: 1 }, status)} aria-label={`Put ${model.name} to sleep at level 1`}>Sleep</button>}
       {up && <button type='button' onClick={() => act({ kind: 'sleep', model, level: 2 }, status)} aria-label={`Put ${model.name} to sleep at level 2`}>Sleep 2</button>}
       {running && <button type='button' onClick={() => act({ kind: 'stop', model }, status)} aria-label={`Stop ${model.name}`}>Stop</button>}

@@ -93,7 +93,7 @@ export function Recent () {
               <tbody>
                 {shown.map(one => (
                   <tr key={`${one.request}${one.time}`}>
-                    <td class='number'>{clockTime(one.time)}</td>
+                    <td class='time'>{clockTime(one.time)}</td>
                     <td class='name'>{one.model ?? 'none of ours'}</td>
                     <td>{one.route}</td>
                     <td class='number'>{one.queued < 1 ? '–' : duration(one.queued)}</td>

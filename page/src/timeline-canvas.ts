@@ -28,6 +28,8 @@ interface Picture {
 
 /** How high a state stands in its lane, in pixels: who is asleep is a line. */
 const heights: Record<Shown, number> = { awake: 18, draining: 18, frozen: 18, starting: 18, waking: 18, sleeping: 10, stopping: 10, asleep: 4, stopped: 0, failed: 18 }
+/** Pixels. */
+const mark = 12
 const striped = new Set<Shown>(['draining', 'starting', 'frozen'])
 
 export function draw (canvas: HTMLCanvasElement, lanes: readonly Lane[], picture: Picture): void {
@@ -60,8 +62,10 @@ function segments (context: CanvasRenderingContext2D, lane: Lane, middle: number
     const begin = Math.max(0, x(from))
     const end = Math.min(width, Math.max(x(to), x(from) + 2))
     context.fillStyle = colour(state)
+    // That it failed is a moment; that it has failed is a line.
+    if (state === 'failed' && end - begin > mark) context.fillRect(begin + mark - 1, middle - 1, end - begin - mark, 2)
     context.beginPath()
-    context.roundRect(begin, middle - height / 2, Math.max(1, end - begin - 0.5), height, height > 4 ? 3 : 1)
+    context.roundRect(begin, middle - height / 2, Math.max(1, (state === 'failed' ? Math.min(end - begin, mark) : end - begin) - 0.5), height, height > 4 ? 3 : 1)
     context.fill()
     if (striped.has(state) && end - begin > 3) stripes(context, begin, end, middle, height, colour('stripe'))
   }

@@ -5,10 +5,16 @@ import type { Lane, Segment } from './lanes.ts'
 import { draw, geometry } from './timeline-canvas.ts'
 import type { Geometry } from './timeline-canvas.ts'
 import { now, useStore } from './store.ts'
-import type { Overview, TransitionChange } from './types.ts'
-import { phaseText, switchTitle, total } from './words.ts'
+import type { EngineChange, Overview, TransitionChange } from './types.ts'
+import { errorHead, phaseText, switchTitle, total } from './words.ts'
 
 const ranges = [{ label: '2 min', span: 120_000 }, { label: '10 min', span: 600_000 }, { label: '1 h', span: 3_600_000 }]
+
+/** Two minutes as long as there is no more to see. */
+function spanFor (engines: readonly EngineChange[]): number {
+  const [first] = engines
+  return first === undefined || now() - first.time < 150_000 ? ranges[0]!.span : ranges[1]!.span
+}
 
 interface Pointed { x: number, y: number, title: string, lines: string[] }
 
@@ -20,7 +26,7 @@ export function gpusOf (overview: Overview): Array<{ gpu: string, models: string
 
 export function Timeline ({ overview }: { overview: Overview }) {
   const state = useStore()
-  const [span, setSpan] = useState(ranges[1]!.span)
+  const [span, setSpan] = useState(() => spanFor(state.engines))
   /** The time at the right end; undefined: now. */
   const [end, setEnd] = useState<number>()
   const [pointed, setPointed] = useState<Pointed>()
@@ -132,11 +138,11 @@ function Switches ({ transitions }: { transitions: readonly TransitionChange[] }
         <tbody>
           {transitions.slice(-50).reverse().map(one => (
             <tr key={`${one.time}${one.model}`}>
-              <td class='number'>{clockTime(one.time)}</td>
+              <td class='time'>{clockTime(one.time)}</td>
               <td>{switchTitle(one)}{one.outcome !== 'done' && <span class='tag bad'>{one.outcome}</span>}</td>
               <td class='number'>{duration(total(one))}</td>
               <td>{phaseText(one.phases)}</td>
-              <td>{one.error?.message.split('\n', 1)[0] ?? one.reason}</td>
+              <td>{one.error === undefined ? one.reason : errorHead(one.error.message)}</td>
             </tr>
           ))}
         </tbody>
@@ -155,10 +161,10 @@ function what (x: number, y: number, { lanes, geometry }: { lanes: Lane[], geome
   const change = transitions.findLast(one => time >= one.time - total(one) - near && time <= one.time + near && (one.wake === lane.model || one.evict.includes(lane.model)))
   const place = { x: Math.min(Math.max(x, 90), geometry.width - 90), y: y + 18 }
   if (change !== undefined) {
-    const error = change.error === undefined ? [] : [change.error.message.split('\n', 1)[0]!]
+    const error = change.error === undefined ? [] : [errorHead(change.error.message)]
     return { ...place, title: `${switchTitle(change)}: ${duration(total(change))}${change.outcome === 'done' ? '' : `, ${change.outcome}`}`, lines: [phaseText(change.phases), change.reason, ...error, clockTime(change.time)].filter(Boolean) }
   }
-  return segment && { ...place, title: `${lane.model}: ${stateText(segment)}`, lines: [`${duration(segment.to - segment.from)}, from ${clockTime(segment.from)}`, segment.reason.split('\n', 1)[0]!].filter(Boolean) }
+  return segment && { ...place, title: `${lane.model}: ${stateText(segment)}`, lines: [`${duration(segment.to - segment.from)}, from ${clockTime(segment.from)}`, errorHead(segment.reason)].filter(Boolean) }
 }
 
 function stateText ({ state, level }: Segment): string {

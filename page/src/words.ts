@@ -78,3 +78,8 @@ export function switchTitle ({ wake, evict }: Pick<TransitionChange, 'wake' | 'e
   if (wake === undefined) return `${list(evict)} to sleep`
   return evict.length === 0 ? `to ${wake}` : `${list(evict)} → ${wake}`
 }
+
+/** An error without the engine's last lines, which are shown where there is room for them. */
+export function errorHead (message: string): string {
+  return message.split('\n', 1)[0]!.replace(/[;:,]? its last lines:$/, '')
+}

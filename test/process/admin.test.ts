@@ -310,6 +310,7 @@ t.test('who waits and who is in flight is listed, what was is told, and a reques
   const { body } = await json('GET', '/ops/history')
   t.match(body, { time: Number, engines: [{ model: 'a', to: 'starting' }], transitions: [{ wake: 'a', to: 'idle' }], counts: Array })
   t.match(await json('GET', `/ops/history?since=${Math.round(body.time) + 1_000}`), { body: { engines: [], transitions: [], responses: [] } })
+  t.match(await (await call('GET', '/ops/arrivals')).text(), /^time_s,model,service_s,input_bytes,output_bytes\n[\d.]+,b,[\d.]+,\d+,\d+\n$/, 'who was served is told as the simulator reads it')
   t.equal((await json('GET', '/ops/requests?most=0')).status, 400)
 })
 

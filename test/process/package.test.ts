@@ -48,7 +48,7 @@ t.test('the package', async t => {
     const sources = filesBelow(join(root, 'lib')).map(path => path.replace(/\.ts$/, ''))
     const expected = [
       'CHANGELOG.md', 'LICENSE', 'README.md', 'package.json',
-      ...['app.css', 'app.js', 'icon.svg', 'index.html'].map(name => `dist/lib/page/assets/${name}`),
+      ...['app.css', 'app.js', 'icon.svg', 'index.html', 'what-if.js'].map(name => `dist/lib/page/assets/${name}`),
       ...filesBelow(join(root, 'mock-vllm')).map(path => `mock-vllm/${path}`),
       ...sources.flatMap(path => [`dist/lib/${path}.js`, `dist/lib/${path}.d.ts`])
     ]
