@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { decision } from './decision.js'
 import { firstRequest } from './first-request.js'
+import { page } from './page.js'
 import { queue } from './queue.js'
 import { relay } from './relay.js'
 import { switching } from './switch.js'
@@ -16,7 +17,7 @@ import { table } from './helpers/table.js'
 /** @typedef {Record<string, string | number>} Row */
 
 /** @type {Record<string, (options: Options) => Promise<Row[]>>} */
-const measurements = { relay, switch: switching, 'first-request': firstRequest, queue, decision }
+const measurements = { relay, switch: switching, 'first-request': firstRequest, queue, decision, page }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

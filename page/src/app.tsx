@@ -51,7 +51,7 @@ export function App () {
 
 function Page ({ hash, model, overview }: { hash: string, model: string | undefined, overview: Overview }) {
   if (model !== undefined) return <ModelPanel key={model} name={model} overview={overview} />
-  if (hash === '#/requests') return <div class='stack'><Plots overview={overview} /><WaitingList overview={overview} /><InFlightList overview={overview} /><Recent /></div>
+  if (hash === '#/requests') return <div class='stack'><h1 class='hidden'>Requests</h1><Plots overview={overview} /><WaitingList overview={overview} /><InFlightList overview={overview} /><Recent /></div>
   if (hash === '#/try') return <TryModel overview={overview} />
   if (hash === '#/what-if') return <WhatIf overview={overview} />
   return (

@@ -18,6 +18,8 @@ let lastId: string | undefined
 let timer: ReturnType<typeof setTimeout> | undefined
 let lookedAt = 0
 let looking = false
+/** Ends the stream: what does not answer questions is not connected, whatever the stream seems to be. */
+let breakOff = (_reason: Error) => {}
 
 /** Begins, and goes on for as long as the page is open. */
 export async function follow (): Promise<void> {
@@ -35,6 +37,7 @@ export async function follow (): Promise<void> {
 
 async function stream (onOpen: () => void): Promise<void> {
   const controller = new AbortController()
+  breakOff = reason => controller.abort(reason)
   let watchdog: ReturnType<typeof setTimeout>
   const alive = () => {
     clearTimeout(watchdog)
@@ -72,7 +75,7 @@ function take ({ id, event, data }: StreamEvent): void {
 /** Asks how things stand: once for all that happens until then. */
 export function lookSoon (delay = soonest): void {
   clearTimeout(timer)
-  timer = setTimeout(() => { look().catch(error => lost((error as Error).message)) }, Math.max(0, Math.min(delay, lookedAt + interval - Date.now())))
+  timer = setTimeout(lookAgain, Math.max(0, Math.min(delay, lookedAt + interval - Date.now())))
 }
 
 async function look (): Promise<void> {
@@ -86,7 +89,11 @@ async function look (): Promise<void> {
     looking = false
   }
   // Nobody sees a page that is hidden.
-  if (!document.hidden) timer = setTimeout(() => { look().catch(error => lost((error as Error).message)) }, interval)
+  if (!document.hidden) timer = setTimeout(lookAgain, interval)
+}
+
+function lookAgain (): void {
+  look().catch(breakOff)
 }
 
 document.addEventListener('visibilitychange', () => { if (!document.hidden && state.view === 'ready') lookSoon(0) })

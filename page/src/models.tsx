@@ -50,7 +50,7 @@ export function Buttons ({ model, status }: { model: Model, status: Status }) {
     <div class='buttons'>
       {!up && !disabled && <button type='button' onClick={() => act({ kind: 'switch', model }, status)} aria-label={`Switch to ${model.name}`}>Switch</button>}
       {up && <button type='button' onClick={() => act({ kind: 'sleep', model, level: 1 }, status)} aria-label={`Put ${model.name} to sleep at level 1`}>Sleep</button>}
-      {up && <button type='button' onClick={() => act({ kind: 'sleep', model, level: 2 }, status)} aria-label={`Put ${model.name} to sleep at level 2`}>Sleep 2</button>}
+      {up && <button type='button' onClick={() => act({ kind: 'sleep', model, level: 2 }, status)} aria-label={`Sleep 2: put ${model.name} to sleep at level 2`}>Sleep 2</button>}
       {running && <button type='button' onClick={() => act({ kind: 'stop', model }, status)} aria-label={`Stop ${model.name}`}>Stop</button>}
       {running && !disabled && <button type='button' onClick={() => act({ kind: 'restart', model }, status)} aria-label={`Restart ${model.name}`}>Restart</button>}
       {!disabled && !pinned && <button type='button' onClick={() => act({ kind: 'pin', model }, status)} aria-label={`Pin ${model.name}`}>Pin</button>}

@@ -72,7 +72,7 @@ export function TryModel ({ overview }: { overview: Overview }) {
     <section class='card chat' aria-labelledby='try-title'>
       <header>
         <h1 id='try-title'>Try a model</h1>
-        <label class='pick'>Model <select value={model} onChange={({ currentTarget }) => setModel(currentTarget.value)}>{models.map(({ name, state }) => <option key={name} value={name} disabled={disabled.includes(name)}>{name} ({state})</option>)}</select></label>
+        <label class='pick'>Model <select aria-label='Model' value={model} onChange={({ currentTarget }) => setModel(currentTarget.value)}>{models.map(({ name, state }) => <option key={name} value={name} disabled={disabled.includes(name)}>{name} ({state})</option>)}</select></label>
         {messages.length > 0 && <button type='button' class='quiet' disabled={busy} onClick={() => setMessages([])}>Clear</button>}
       </header>
       <div class='messages' aria-live='polite' tabIndex={0} role='log' aria-label='Conversation'>
