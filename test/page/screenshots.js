@@ -56,7 +56,6 @@ try {
   await delay(45_000)
   await quiet()
   await shoot('calm', '#/')
-  await shoot('calm-dark', '#/', { scheme: 'dark' })
   await shoot('failed', '#/model/llama-70b')
   await shoot('what-if', '#/what-if', {
     before: async page => {
