@@ -227,7 +227,7 @@ scenario('five thousand events cost no memory, and no frame is late', {}, async 
 })
 
 /** Of this machine: shared ones hold a task up by themselves. */
-const slowness = Number(process.env['PAGE_TEST_SLOWNESS'] ?? 4)
+const slowness = Number(process.env['PAGE_TEST_SLOWNESS'] ?? 2)
 
 for (const scheme of ['light', 'dark'] as const) {
   scenario(`whoever cannot see or point finds the way: axe-core, ${scheme}`, { scheme }, async (t, { tab, visit, chat, app }) => {
