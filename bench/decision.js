@@ -58,6 +58,10 @@ function policyStep ({ models, waiters }, type) {
       arrivalRate: 0.001,
       cold: false,
       draining: false,
+      departureRate: 0,
+      frozen: 0,
+      frozenSince: undefined,
+      freezes: false,
       limits: { queue: 600_000, drain: 300_000 },
       gpus: [0],
       gpuShare: 1,
@@ -75,7 +79,7 @@ function crowd ({ models, waiters }) {
   const switcher = new Switcher(Array.from({ length: models }, (_, index) => ({
     id: `model-${index}`, gpus: [0], gpuShare: 1, maxConcurrency: 256, timeouts: { queue: 3_600_000, drain: 3_600_000, passive: 3_600_000 }
   })), {
-    engines: { prepare: (_id, done) => done(), wake: (_id, done) => done(), sleep: (_id, _level, done) => done(), cold: () => false, blocked: () => false },
+    engines: { prepare: (_id, done) => done(), wake: (_id, done) => done(), sleep: (_id, _level, done) => done(), cold: () => false, freezes: () => false, blocked: () => false },
     clock: { ...systemClock, setTimeout: (callback, ms) => /** @type {NodeJS.Timeout} */ (systemClock.setTimeout(callback, ms)).unref() },
     events: new LlmuxEvents(),
     policy: createPolicy(patient),

@@ -98,6 +98,8 @@ export const LongWaitError = make<[number, number]>('LONG_WAIT', 'with these opt
 export const LearnedFileError = make<[string, string]>('LEARNED_FILE', 'the file %s of what has been learned cannot be used: %s', 500)
 /** A warning: recording has ended. */
 export const RecordError = make<[string, string]>('RECORD', 'nothing more is recorded in %s: %s', 500)
+/** A warning: requests in flight are waited for rather than frozen. Arguments: the model, what its engine says of its version. */
+export const FreezeUnsupportedError = make<[string, string, number, string]>('FREEZE_UNSUPPORTED', 'requests of model `%s` cannot be frozen: that takes vLLM %s or newer at sleep level %d, and its engine says %s', 500)
 /** A warning: the next start may fail for lack of memory. */
 export const MemoryTimeoutError = make<[number]>('MEMORY_TIMEOUT', 'GPU memory did not come back within %d ms', 503)
 /** A warning: without it, the end of the processes is all there is to go by. */

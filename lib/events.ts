@@ -7,7 +7,7 @@ export type EngineState = 'stopped' | 'starting' | 'awake' | 'sleeping' | 'aslee
 export type TransitionPhase = 'idle' | 'checking' | 'draining' | 'evicting' | 'waking'
 
 /** The way of one request (or of a lease that the host asked for). */
-export type RequestState = 'arrived' | 'queued' | 'granted' | 'released' | 'cut' | 'lost' | 'left' | 'refused'
+export type RequestState = 'arrived' | 'queued' | 'granted' | 'frozen' | 'released' | 'cut' | 'lost' | 'left' | 'refused'
 
 /** The steps of bringing one engine up. `reload` is that of weights on the way back from level 2. */
 export type WakeStep = 'memory' | 'start' | 'wake' | 'reload' | 'warmUp'
@@ -52,6 +52,8 @@ export interface StateChange<State extends string> extends Happening {
 export interface EngineChange extends StateChange<EngineState> {
   /** The level it sleeps at, if `to` is `sleeping` or `asleep`. */
   level?: 1 | 2
+  /** Requests that it keeps until it is woken, if `to` is `sleeping` or `asleep` and there are any. */
+  frozen?: number
   /** The process group, while there is one. */
   pid?: number
   /** Milliseconds spent waiting for GPU memory to come back, if `to` is `awake` and there was a wait. */
@@ -67,6 +69,8 @@ export interface TransitionChange extends StateChange<TransitionPhase> {
   wake?: string
   /** Milliseconds of each phase that is over; on the change to `idle`, of all. */
   phases: Partial<Record<TransitionPhase, number>>
+  /** Requests that were frozen for it, on the change to `idle`; left out if there were none. */
+  frozen?: number
   /** What the phase `waking` consisted of, on the change to `idle`; also if it failed. */
   steps?: WakeSteps
   /** On the change to `idle`. */
@@ -78,7 +82,7 @@ export interface RequestChange extends StateChange<RequestState> {
   id: number
   /** Bytes of its body, if `from` is `arrived`. */
   input?: number
-  /** Bytes of the engine's answer, as far as they are known, if `from` is `granted`. */
+  /** Bytes of the engine's answer, as far as they are known, at the end of a lease. */
   output?: number
 }
 

@@ -19,8 +19,17 @@ export function recorded () {
     ...[8, 16].map(factor => ({ name: `Azure × ${factor}`, arrivals: stretch(merge(code, conversation), factor) })),
     ...[16, 32].map(factor => ({ name: `Azure + Mooncake × ${factor}`, arrivals: stretch(merge(code, conversation, mooncake), factor) })),
     ...[6, 12].map(factor => ({ name: `Arena × ${factor}`, arrivals: stretch(arena, factor) })),
+    ...[2, 7].map(count => ({ name: `Arena, ${count} models × 6`, arrivals: stretch(busiest(arena, count), 6) })),
     ...[0.25, 0.5].map(rate => ({ name: `ServeGen, ${rate}/s`, arrivals: serveGen(rate) }))
   ]
+}
+
+/** The requests of those models that have most. @param {Arrival[]} arrivals @param {number} count */
+function busiest (arrivals, count) {
+  const requests = new Map()
+  for (const { model } of arrivals) requests.set(model, (requests.get(model) ?? 0) + 1)
+  const models = [...requests.keys()].sort((a, b) => requests.get(b) - requests.get(a)).slice(0, count)
+  return arrivals.filter(({ model }) => models.includes(model))
 }
 
 /**

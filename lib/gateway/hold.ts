@@ -87,8 +87,13 @@ export class Hold implements EngineLink {
 
   get stall (): StallLimit {
     const { clock, switcher, stalled } = this.#context
-    const { id } = this.#held
-    return { clock, limit: stalled(id), othersWait: () => switcher.contended(id) }
+    return {
+      clock,
+      limit: stalled(this.#held.id),
+      // It has read all that there was to read until it got its lease.
+      expired: () => this.#passage !== undefined && switcher.stalled(this.#passage.lease!),
+      over: () => { if (this.#passage !== undefined) switcher.readAgain(this.#passage.lease!) }
+    }
   }
 
   endpoint (): Endpoint {
@@ -111,6 +116,15 @@ export class Hold implements EngineLink {
   heard (): void {
     this.#watch?.remove()
     this.#watch = undefined
+  }
+
+  frozen (frozen: boolean): void {
+    if (!frozen) return this.#wait?.resumed()
+    const { answer } = this.#passage!
+    // With nothing sent to the engine yet hooks of the host's may be at work, which may have an answer of their own.
+    if (answer === undefined ? this.#watch === undefined : !answer.eventStream) return
+    this.#wait ??= new Wait(this.#held.reply, this.#waitOptions())
+    this.#wait.paused(answer?.body)
   }
 
   async examine (reason: string): Promise<boolean> {
@@ -155,6 +169,7 @@ export class Hold implements EngineLink {
   #over (): void {
     const { reply } = this.#held
     this.#record.end()
+    this.#wait?.resumed()
     this.#leave()
     if (this.#passage !== undefined) this.#passage.left()
     // Still in the queue: there is nobody to answer any more.

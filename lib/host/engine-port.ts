@@ -8,6 +8,7 @@ export function enginePort (orchestrator: Orchestrator): EnginePort {
     prepare: (id, done, errand) => report(orchestrator.prepare(id, errand), done),
     wake: (id, done, errand) => report(orchestrator.wake(id, errand), error => done(error, orchestrator.steps(id))),
     sleep: (id, level, done, errand) => report(orchestrator.sleep(id, level, errand), done),
+    freezes: id => orchestrator.keepsRequests(id),
     cold: id => orchestrator.cold(id),
     blocked: id => orchestrator.holdsGpu(id)
   }

@@ -28,6 +28,11 @@ export interface AcquireOptions {
   priority?: number
   /** Whether the model may be woken for it; if not, it waits at most `timeouts.passive` for it to be awake anyway. Default true. */
   mayCauseSwitch?: boolean
+  /**
+   * Whether its engine may be put to sleep while it is held, and go on after the wake with what it was working on. `false`:
+   * whoever wants the GPU waits for it to be released, up to `timeouts.drain`; then it is taken away. Default true.
+   */
+  freezable?: boolean
   /** The id of the request that it is for (`request.id`), told in events and logs. */
   request?: string
 }
@@ -85,11 +90,11 @@ export class Llmux {
       /** By index, as last looked at; empty where nobody can look. */
       gpuMemory: (seen?.memories ?? []).flatMap((memory, gpu) => memory === undefined ? [] : [{ gpu, ...memory, time: seen!.time }]),
       // Also those that are on their way out, and have no name any more.
-      models: models.map(({ id, gpus, inFlight, waiting, passive, oldest, serviceTime, drainTime, arrivalRate, averageWaiting }) => {
+      models: models.map(({ id, gpus, inFlight, waiting, frozen, frozenSince, passive, oldest, serviceTime, drainTime, arrivalRate, averageWaiting }) => {
         const { aliases = [], adapters = [] } = directory.find(id) ?? {}
         const leaving = directory.find(id) === undefined
         const learned = { serviceTime, drainTime, arrivalRate, averageWaiting }
-        return { name: id, aliases, adapters, gpus, leaving, ...orchestrator.snapshot(id), inFlight, waiting, passive, oldest, learned }
+        return { name: id, aliases, adapters, gpus, leaving, ...orchestrator.snapshot(id), inFlight, waiting: waiting - frozen, frozen, frozenSince, passive, oldest, learned }
       }),
       costs: switcher.learned.costs,
       longestWait: promisedWait(this.#context.limits, directory, switcher)

@@ -1,4 +1,4 @@
-import type { EngineChange, LlmuxEvents, ResponseEnd, TransitionChange } from '../events.ts'
+import type { EngineChange, LlmuxEvents, RequestChange, ResponseEnd, TransitionChange } from '../events.ts'
 import type { LlmuxError } from '../errors.ts'
 import type { Instruments } from './instruments.ts'
 import { operationOf } from './operations.ts'
@@ -8,6 +8,7 @@ export function countEvents (events: LlmuxEvents, instruments: Instruments): () 
   return events.onEvery(named => {
     switch (named.name) {
       case 'response': return countResponse(named.event, instruments)
+      case 'request': return countFreezes(named.event, instruments)
       case 'transition': return countTransition(named.event, instruments)
       case 'engine': return countEngine(named.event, instruments)
       case 'first': return instruments.observe('llmux_first_byte_after_switch_seconds', { model: named.event.model }, named.event.duration / 1000)
@@ -30,6 +31,13 @@ function countResponse ({ model = '', route, status, outcome, code, queued, firs
   instruments.count('llmux_response_bytes_total', { model }, sent)
   if (replays > 0) instruments.count('llmux_request_replays_total', { model }, replays)
   if (outcome === 'cut') instruments.count('llmux_cut_streams_total', { model, code: code ?? '' })
+}
+
+function countFreezes ({ model, from, to, duration }: RequestChange, instruments: Instruments): void {
+  if (to === 'frozen') instruments.count('llmux_request_freezes_total', { model })
+  if (from !== 'frozen') return
+  if (to === 'granted') instruments.count('llmux_request_thaws_total', { model })
+  instruments.count('llmux_request_frozen_seconds_total', { model }, duration / 1000)
 }
 
 function countTransition ({ to: phase, wake, evict, outcome, phases, steps = {} }: TransitionChange, instruments: Instruments): void {

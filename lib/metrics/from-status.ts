@@ -7,9 +7,10 @@ const states: Record<EngineState, true> = { stopped: true, starting: true, awake
 
 /** What is so at this moment, when somebody looks. */
 export function readStatus ({ models, gpuMemory }: LlmuxStatus, now: number, instruments: Instruments): void {
-  for (const { name: model, state, waiting, inFlight, oldest } of models) {
+  for (const { name: model, state, waiting, frozen, inFlight, oldest } of models) {
     instruments.set('llmux_queue_length', { model }, waiting)
     instruments.set('llmux_queue_oldest_seconds', { model }, oldest === undefined ? 0 : Math.max(0, now - oldest) / 1000)
+    instruments.set('llmux_requests_frozen', { model }, frozen)
     instruments.set('llmux_requests_in_flight', { model }, inFlight)
     for (const each of Object.keys(states)) instruments.set('llmux_engine_state', { model, state: each }, each === state ? 1 : 0)
   }

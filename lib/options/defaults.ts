@@ -1,5 +1,5 @@
 import { knownRoutes } from './routes.ts'
-import type { Command, PolicyOption, ResolvedModel, ResolvedOptions, Timeouts } from './types.ts'
+import type { Command, Freeze, PolicyOption, ResolvedModel, ResolvedOptions, Timeouts } from './types.ts'
 
 /** Milliseconds. `sleep` and `wake` leave room for large models: 36 s has been measured for a 14B model at level 1. */
 export const defaultTimeouts: Readonly<Required<Timeouts>> = Object.freeze({
@@ -22,7 +22,7 @@ export const defaultTimeouts: Readonly<Required<Timeouts>> = Object.freeze({
 
 // Made anew for each call: what is handed out is frozen later, and must not be shared.
 
-export const modelDefaults = (name: string): Omit<ResolvedModel, 'id' | 'command' | 'timeouts'> => ({
+export const modelDefaults = (name: string): Omit<ResolvedModel, 'id' | 'command' | 'freeze' | 'timeouts'> => ({
   path: name,
   aliases: [],
   adapters: [],
@@ -42,7 +42,7 @@ export const modelDefaults = (name: string): Omit<ResolvedModel, 'id' | 'command
   gpuShare: 1
 })
 
-type TopDefaults = Omit<ResolvedOptions, 'models' | 'names' | 'policy' | 'timeouts'> & { command: Command, policy: PolicyOption, timeouts: Timeouts }
+type TopDefaults = Omit<ResolvedOptions, 'models' | 'names' | 'policy' | 'timeouts'> & { command: Command, freeze: Freeze, policy: PolicyOption, timeouts: Timeouts }
 
 export const topDefaults = (): TopDefaults => ({
   command: 'vllm',
@@ -59,6 +59,7 @@ export const topDefaults = (): TopDefaults => ({
   defaultModel: undefined,
   fallbackUpstream: undefined,
   forwardCredentials: false,
+  freeze: true,
   heartbeat: false,
   replay: true,
   gpuMemoryCommand: undefined,

@@ -26,7 +26,16 @@ export function checkArgs ({ id, args }: ResolvedModel): void {
 
 /** The share of each GPU that vLLM is told to take, if it is told. */
 export function memoryUtilization (args: readonly string[]): number | undefined {
-  const index = args.findLastIndex(argument => flagOf(argument) === '--gpu-memory-utilization')
+  return numberOf(args, '--gpu-memory-utilization')
+}
+
+/** How many engines of its own the API process spreads requests over. */
+export function dataParallelSize (args: readonly string[]): number {
+  return numberOf(args, '--data-parallel-size') ?? numberOf(args, '-dp') ?? 1
+}
+
+function numberOf (args: readonly string[], flag: string): number | undefined {
+  const index = args.findLastIndex(argument => flagOf(argument) === flag)
   const argument = args[index]
   if (argument === undefined) return undefined
   return Number(argument.includes('=') ? argument.split('=')[1] : args[index + 1])

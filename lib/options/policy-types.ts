@@ -15,16 +15,20 @@ export interface ModelView {
   inFlight: number
   /** Requests it can work on at once: K. */
   maxConcurrency: number
-  /** Requests that wait for it. */
+  /** Requests that wait for it: those in its queue, and those that are frozen. */
   waiting: number
+  /** Those of them that are frozen: its engine was put to sleep in the midst of them. */
+  frozen: number
+  /** Since when, in milliseconds since the epoch; undefined if none is. */
+  frozenSince: number | undefined
   /** Requests that wait for it as well, but may not cause a switch. */
   passive: number
-  /** When the first of them came, in milliseconds since the epoch, as its priority counts; undefined if none waits. */
+  /** When the first of them came, as its priority counts, or was frozen, in milliseconds since the epoch; undefined if none waits. */
   oldest: number | undefined
   /** How long they have waited until now, all together, in milliseconds, as their priorities count. */
   age: number
   /**
-   * They themselves, in no particular order. To be gone through during the call only: it is the queue itself, which goes
+   * Those in its queue, in no particular order. To be gone through during the call only: it is the queue itself, which goes
    * on changing. In a snapshot that was written as JSON it is an array.
    */
   queue: Iterable<WaiterView>
@@ -32,10 +36,14 @@ export interface ModelView {
   averageWaiting: number
   /** Milliseconds a request stays in its engine on average; 4 000 until one has been served. */
   serviceTime: number
+  /** How many of those that it works on are expected to be done per millisecond. */
+  departureRate: number
   /** Milliseconds it takes to drain on average; 4 000 until it has been drained. */
   drainTime: number
   /** Requests for it per millisecond, over the last minute. */
   arrivalRate: number
+  /** Whether a decision may have it put to sleep with requests in flight, which go on when it is woken. */
+  freezes: boolean
   /** Whether its next time awake begins with a start of its engine: it does not run, or is stopped rather than put to sleep. */
   cold: boolean
   /** Whether it is to go, and gets no new requests until those it has are done. */
@@ -80,6 +88,11 @@ export interface Decision {
   wake: string | undefined
   /** Who must go for it: enough of the awake models for the new one to fit. */
   evict: readonly string[]
+  /**
+   * From when on, in milliseconds since the epoch, requests of those who go are frozen rather than waited for, where they can
+   * be. Default: not before `timeouts.drain` is over.
+   */
+  freezeAt?: number | undefined
   /** When to ask again even if nothing happens, in milliseconds since the epoch. */
   lookAgainAt: number | undefined
 }

@@ -1,9 +1,10 @@
 import { checkDefaultModel, checkModels, upstreamOrigin } from './checks.ts'
+import { dataParallelSize } from './engine-args.ts'
 import { defaultTimeouts, modelDefaults, topDefaults } from './defaults.ts'
 import { given } from './given.ts'
 import { mapNames } from './names.ts'
 import { resolvePolicy } from './policy-defaults.ts'
-import type { Command, LlmuxOptions, ModelOptions, ResolvedModel, ResolvedOptions, Timeouts } from './types.ts'
+import type { LlmuxOptions, ModelOptions, ResolvedModel, ResolvedOptions, Timeouts } from './types.ts'
 import { validateOptions } from './validate.ts'
 
 /** Copies as it freezes, so that neither the caller's objects are frozen nor their later changes seen. */
@@ -13,10 +14,14 @@ function frozen<T> (value: T): T {
   return Object.freeze(Object.fromEntries(Object.entries(value).map(([key, item]) => [key, frozen(item)]))) as T
 }
 
-function resolveModel (name: string, model: ModelOptions, command: Command, { body, grace, ...inherited }: Required<Timeouts>): ResolvedModel {
+type Inherited = Pick<ResolvedModel, 'command' | 'freeze'> & { timeouts: Required<Timeouts> }
+
+function resolveModel (name: string, model: ModelOptions, { command, freeze, timeouts: { body, grace, ...inherited } }: Inherited): ResolvedModel {
   return {
     ...modelDefaults(name),
     command,
+    // A pause of theirs has been seen to hang: not unless asked for.
+    freeze: dataParallelSize(model.args ?? []) > 1 ? false : freeze,
     ...given(model),
     timeouts: { ...inherited, ...given({ timeouts: {}, ...model }.timeouts) },
     // The key is unique, stable from run to run, and what people see in logs.
@@ -31,9 +36,9 @@ function resolveModel (name: string, model: ModelOptions, command: Command, { bo
  */
 export function resolveOptions (options: LlmuxOptions): ResolvedOptions {
   validateOptions(options)
-  const { command, policy, ...top } = { ...topDefaults(), ...given(options) }
+  const { command, freeze, policy, ...top } = { ...topDefaults(), ...given(options) }
   const timeouts = { ...defaultTimeouts, ...given(top.timeouts) }
-  const models = Object.entries(options.models).map(([name, model]) => resolveModel(name, model, command, timeouts))
+  const models = Object.entries(options.models).map(([name, model]) => resolveModel(name, model, { command, freeze, timeouts }))
   const names = mapNames(models)
   checkModels(models)
   checkDefaultModel(top.defaultModel, names)

@@ -32,6 +32,8 @@ const either = new Intl.ListFormat('en', { type: 'disjunction' })
 const oneOf = (...values: unknown[]): Schema =>
   ({ enum: values, description: `must be ${either.format(values.map(value => JSON.stringify(value)))}` })
 
+const freeze = oneOf(true, false, 'late')
+
 // No timer of Node's runs longer, and positions in a body are counted in 32 bits.
 const longestTimer = 2 ** 31 - 1
 const largestBody = 2 ** 31 - 1
@@ -100,6 +102,7 @@ export const modelSchema = objectOf<ModelOptions>('must be an object: the option
   port: integer(1, 65_535),
   sleepLevel: oneOf(1, 2, 3),
   sleepMode: oneOf(true, false, 'simulated'),
+  freeze,
   gpus: listOf(anyCount(0), 'must be a list of GPU indices: at least one, none twice', { minItems: 1, uniqueItems: true }),
   gpuShare: { type: 'number', exclusiveMinimum: 0, maximum: 1, description: 'must be a number above 0 and at most 1' }
 })
@@ -158,6 +161,7 @@ export const optionsSchema = objectOf<LlmuxOptions>('must be an object', {
   fallbackUpstream: { type: 'string', writeOnly: true, description: 'must be an origin: http://host:port or https://host:port, without path or credentials' },
   forwardCredentials: boolean,
   bodyLimit: integer(1, largestBody, ' (bytes)'),
+  freeze,
   heartbeat: ifType('integer', milliseconds(100), { enum: [false], description: 'must be a whole number of milliseconds, at least 100, or false' }),
   replay: boolean,
   gpuMemoryCommand: ifType('array', argv, { enum: [false], description: 'must be a list of strings, the program first, or false' }),

@@ -8,6 +8,13 @@ export type * from './policy-types.ts'
 /** 1: offload the weights to host memory; 2: discard them; 3: stop the process group. */
 export type SleepLevel = 1 | 2 | 3
 
+/**
+ * What becomes of a model's requests in flight when it has to go. `true`: the policy decides whether they are waited for or
+ * frozen: the engine sleeps in the midst of them, and goes on with them when it is woken. `'late'`: they are waited for, and
+ * frozen only where they would otherwise be cut. `false`: they are waited for, and cut at `timeouts.drain`.
+ */
+export type Freeze = boolean | 'late'
+
 /** What a `command` function is told about the engine it is to start. */
 export interface CommandContext {
   /** The key in `models`. */
@@ -48,7 +55,7 @@ export interface Timeouts {
   health?: number
   /** Reading a request's body. Default 60 000. Minimum 1. `LLMUX_ERR_BODY_TIMEOUT` (global: a model may not override it) */
   body?: number
-  /** How long requests of a model that is to go may still run; then they are cut. Default 300 000. Minimum 1. `LLMUX_ERR_DRAIN_TIMEOUT` */
+  /** How long requests of a model that is to go may still run; then they are frozen, or cut where they cannot be. Default 300 000. Minimum 1. `LLMUX_ERR_DRAIN_TIMEOUT` */
   drain?: number
   /** How long a request may wait for its model. Default 600 000. Minimum 1. `LLMUX_ERR_QUEUE_TIMEOUT` */
   queue?: number
@@ -124,6 +131,8 @@ export interface ModelOptions {
    * Default `true`.
    */
   sleepMode?: boolean | 'simulated'
+  /** What becomes of its requests in flight when it has to go. Default: the top-level `freeze`; `false` with `--data-parallel-size` above 1 in `args`. */
+  freeze?: Freeze
   /** The GPUs the engine lives on, by index. Default `[0]`. */
   gpus?: number[]
   /** The share of each of its GPUs that the engine takes while awake: above 0, at most 1. Default 1. */
@@ -184,6 +193,11 @@ export interface LlmuxOptions {
    * sent before the engine's answer. Default `false`. Minimum 100.
    */
   heartbeat?: number | false
+  /**
+   * What becomes of a model's requests in flight when it has to go: `true` lets the policy freeze them, `'late'` freezes them
+   * where they would be cut, `false` waits for them and cuts them. Needs vLLM 0.17 (0.28 at sleep level 2), see docs/freezing.md. Default `true`.
+   */
+  freeze?: Freeze
   /** Whether a request whose engine died before its first byte is sent again, once, to the restarted engine. Default `true`. */
   replay?: boolean
   /**
@@ -210,7 +224,7 @@ export interface ResolvedModel extends Required<Omit<ModelOptions, 'port' | 'max
 }
 
 /** The plugin's options with every default filled in. */
-export interface ResolvedOptions extends Required<Omit<LlmuxOptions, 'models' | 'closeWithGrace' | 'gpuMemoryCommand' | 'defaultModel' | 'fallbackUpstream' | 'timeouts' | 'policy' | 'command' | 'mayCauseSwitch' | 'learnedFile'>> {
+export interface ResolvedOptions extends Required<Omit<LlmuxOptions, 'models' | 'closeWithGrace' | 'gpuMemoryCommand' | 'defaultModel' | 'fallbackUpstream' | 'timeouts' | 'policy' | 'command' | 'mayCauseSwitch' | 'learnedFile' | 'freeze'>> {
   models: ResolvedModel[]
   /** Every name, alias and adapter, and the id of the engine that serves it. */
   names: Map<string, string>

@@ -31,6 +31,9 @@ export interface EngineProcess {
   flushed (): Promise<void>
 }
 
+/** What becomes of requests in flight: they are waited for, or kept and gone on with when the engine is woken. As vLLM calls it. */
+export type SleepMode = 'wait' | 'keep'
+
 /**
  * How engines are started, probed, put to sleep, woken, stopped and addressed. Limits of time are the caller's: it aborts
  * the signal, and whoever is called gives up at once. A rejection says in words what went wrong.
@@ -50,7 +53,9 @@ export interface Driver {
   probe (model: ResolvedModel, signal: AbortSignal): Promise<boolean>
   /** Whether the engine's core answers, which `/health` does not tell. Never rejects. */
   responds (model: ResolvedModel, signal: AbortSignal): Promise<boolean>
-  sleep (model: ResolvedModel, level: 1 | 2, signal: AbortSignal): Promise<void>
+  /** The version that the engine says it is, `0.32.0`; undefined if it does not say. Never rejects. */
+  version (model: ResolvedModel, signal: AbortSignal): Promise<string | undefined>
+  sleep (model: ResolvedModel, level: 1 | 2, mode: SleepMode, signal: AbortSignal): Promise<void>
   /** Takes the memory back: all of it, or what the tag names. */
   wake (model: ResolvedModel, tag: 'weights' | 'kv_cache' | undefined, signal: AbortSignal): Promise<void>
   reload (model: ResolvedModel, signal: AbortSignal): Promise<void>

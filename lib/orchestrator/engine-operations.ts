@@ -1,17 +1,19 @@
 import type { Clock } from '../clock.ts'
-import { HealthTimeoutError, SleepError, StopError, StopTimeoutError, WakeError } from '../errors.ts'
+import { ProcessDiedError, SleepError, StopError, StopTimeoutError, WakeError } from '../errors.ts'
 import type { ResolvedModel, SleepLevel } from '../options/types.ts'
 import type { WakeSteps } from '../events.ts'
 import type { Driver } from './driver.ts'
 import { EngineMemory } from './engine-memory.ts'
 import type { EngineStatus } from './engine-status.ts'
 import { EngineSteps } from './engine-steps.ts'
+import { KeptRequests } from './keeping.ts'
 import { Life } from './life.ts'
 import type { MemoryWatch } from './memory/memory-watch.ts'
 import type { StartProgress } from './progress/start-progress.ts'
 import type { StartBackoff } from './start-backoff.ts'
+import { says } from './says.ts'
 import { StepTimer } from './step-timer.ts'
-import { pause, withTimeLimit } from './time-limit.ts'
+import { pause } from './time-limit.ts'
 
 export interface OperationsContext {
   model: ResolvedModel
@@ -22,6 +24,8 @@ export interface OperationsContext {
   progress: StartProgress
   /** Undefined where nobody can look at GPU memory. */
   memory: MemoryWatch | undefined
+  /** It held requests that were frozen, and holds them no more. */
+  onLost: (id: string, error: Error) => void
   /** The leader of the group ended. */
   onExit: (life: Life) => void
   /** Not even SIGKILL ended the group. */
@@ -38,6 +42,7 @@ const exitPause = 50
 export class EngineOperations {
   /** There is one exactly while there are processes. */
   life: Life | undefined
+  readonly kept: KeptRequests
   readonly #context: OperationsContext
   readonly #memory: EngineMemory
   readonly #timer: StepTimer
@@ -45,6 +50,7 @@ export class EngineOperations {
 
   constructor (context: OperationsContext) {
     this.#context = context
+    this.kept = new KeptRequests(error => context.onLost(context.model.id, error))
     this.#memory = new EngineMemory(context)
     this.#timer = new StepTimer(context.clock)
   }
@@ -76,35 +82,38 @@ export class EngineOperations {
     }
   }
 
-  async sleep (level: SleepLevel, epoch: AbortSignal): Promise<void> {
+  /** With `frozen` requests in flight, which it keeps. */
+  async sleep (level: SleepLevel, epoch: AbortSignal, frozen = 0): Promise<void> {
     const { life } = this
     if (life === undefined) return
     if (level === 3 || epoch.aborted || life.stuck) return await this.stop('sleep requested at level 3')
     const { status } = this.#context
     if (status.state === 'asleep') return
-    status.change('sleeping', 'sleep requested', { level, pid: life.pid })
+    const details = { level, pid: life.pid, ...(frozen > 0 && { frozen }) }
+    status.change('sleeping', 'sleep requested', details)
     try {
-      await this.#steps(epoch).sleep(level)
+      await this.#steps(epoch).sleep(level, this.kept.hold(frozen))
+      status.change('asleep', 'sleep requested', details)
     } catch (error) {
-      return await this.#failSleep(error as Error, epoch)
+      await this.#failSleep(error as Error, epoch)
     }
-    status.change('asleep', 'sleep requested', { level, pid: life.pid })
   }
 
   async stop (reason: string): Promise<void> {
-    const { status } = this.#context
+    const { model, status } = this.#context
     if (this.life === undefined) return
     status.change('stopping', reason, { pid: this.life.pid })
+    this.kept.lose(new ProcessDiedError(model.id, reason))
     await this.end(this.life)
     status.change('stopped', reason)
   }
 
   async healthy (): Promise<boolean> {
-    return await this.#probe((model, signal) => this.#context.driver.probe(model, signal))
+    return await says(this.#context, this.life!.dead, 'probe')
   }
 
   async responds (): Promise<boolean> {
-    return await this.#probe((model, signal) => this.#context.driver.responds(model, signal))
+    return await says(this.#context, this.life!.dead, 'responds')
   }
 
   /** @throws {StopError} if not even SIGKILL ends the group */
@@ -126,18 +135,8 @@ export class EngineOperations {
   /** Its process group is gone. */
   forget (): void {
     this.life = undefined
+    this.kept.forget()
     this.#memory.release()
-  }
-
-  async #probe (call: (model: ResolvedModel, signal: AbortSignal) => Promise<boolean>): Promise<boolean> {
-    const { model, model: { timeouts: { health } }, clock } = this.#context
-    const timeout = () => new HealthTimeoutError(model.id, health)
-    try {
-      return await withTimeLimit({ clock, limit: health, timeout, signals: [this.life!.dead] }, signal => call(model, signal))
-    } catch {
-      // Too late, or dead meanwhile: either way the answer is no.
-      return false
-    }
   }
 
   async #start (epoch: AbortSignal): Promise<void> {
@@ -151,11 +150,13 @@ export class EngineOperations {
       await this.#steps(epoch).start()
     }))
     await this.#warmUp(epoch)
+    await this.kept.learn(model, () => this.#steps(epoch).version(), error => status.warn(error))
   }
 
   #arrive (how: 'woken' | 'started'): void {
     const { status, backoff } = this.#context
     const life = this.life!
+    this.kept.resume()
     backoff.succeeded()
     status.change('awake', how, { pid: life.pid, memory: this.#memory.took, steps: this.steps })
     if (how === 'started') this.#memory.measure(() => this.life === life)
@@ -200,8 +201,7 @@ export class EngineOperations {
 
   /** A start came to nothing. */
   async #giveUp (error: Error, epoch: AbortSignal): Promise<Error> {
-    // What cannot be ended has been told of, and is looked after.
-    if (error instanceof StopError) return error
+    if (error instanceof StopError) return error // told of, and looked after
     const { status, backoff } = this.#context
     const cause = await this.#bury(error, epoch)
     if (epoch.aborted) {
@@ -231,6 +231,7 @@ export class EngineOperations {
     if (!epoch.aborted && (error instanceof WakeError || error instanceof SleepError)) await pause(clock, exitPause, life.dead)
     const cause: Error = life.dead.aborted ? life.dead.reason : error
     status.change('stopping', cause.message, { pid: life.pid, error: cause })
+    this.kept.lose(cause)
     await this.end(life)
     return await life.complete(cause)
   }

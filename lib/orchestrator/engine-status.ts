@@ -9,6 +9,7 @@ export interface StatusContext {
 
 export interface Details {
   level?: 1 | 2 | undefined
+  frozen?: number | undefined
   pid?: number | undefined
   memory?: number | undefined
   steps?: WakeSteps | undefined
@@ -47,7 +48,7 @@ export class EngineStatus {
   }
 
   /** Takes up a state; the function returned tells those who listen. */
-  enter (to: EngineState, reason: string, { level, pid, memory, steps, error }: Details = {}): () => void {
+  enter (to: EngineState, reason: string, { level, frozen, pid, memory, steps, error }: Details = {}): () => void {
     const { id, clock, events } = this.#context
     const time = clock.now()
     const change: EngineChange = {
@@ -58,6 +59,7 @@ export class EngineStatus {
       reason,
       duration: time - this.#since,
       ...(level !== undefined && { level }),
+      ...(frozen !== undefined && { frozen }),
       ...(pid !== undefined && { pid }),
       ...(memory !== undefined && { memory }),
       ...(steps !== undefined && { steps }),

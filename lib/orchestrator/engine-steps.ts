@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { HealthTimeoutError, ProcessDiedError, ReloadTimeoutError, ResetPrefixCacheTimeoutError, SleepTimeoutError, StartTimeoutError, WakeError, WakeTimeoutError } from '../errors.ts'
 import type { ModelTimeouts, ResolvedModel } from '../options/types.ts'
-import type { Driver } from './driver.ts'
+import type { Driver, SleepMode } from './driver.ts'
 import { quote } from './life.ts'
 import type { StepTimer } from './step-timer.ts'
 import { pause, withTimeLimit } from './time-limit.ts'
@@ -41,6 +41,18 @@ export class EngineSteps {
     })
   }
 
+  /** What the engine says it is; undefined if it does not say, or not in time. */
+  async version (): Promise<string | undefined> {
+    const { model, model: { id, timeouts }, driver, signals } = this.#context
+    const timeout = () => new HealthTimeoutError(id, timeouts.health)
+    try {
+      return await this.#limited('health', timeout, signal => driver.version(model, signal))
+    } catch {
+      for (const signal of signals) signal.throwIfAborted()
+      return undefined // too late: it has not said
+    }
+  }
+
   /** From the level it sleeps at. After level 2 there are no weights: without the reload it would generate garbage, and not say so. */
   async wake (level: 1 | 2): Promise<void> {
     const { model, model: { id, timeouts }, driver, timer } = this.#context
@@ -59,9 +71,9 @@ export class EngineSteps {
     if (!generates) warn(new WakeError(id, 'no warm-up: the model does not answer /v1/completions'))
   }
 
-  async sleep (level: 1 | 2): Promise<void> {
+  async sleep (level: 1 | 2, mode: SleepMode): Promise<void> {
     const { model, model: { id, timeouts }, driver } = this.#context
-    await this.#controlled('sleep', () => new SleepTimeoutError(id, timeouts.sleep), signal => driver.sleep(model, level, signal))
+    await this.#controlled('sleep', () => new SleepTimeoutError(id, timeouts.sleep), signal => driver.sleep(model, level, mode, signal))
   }
 
   async #wake (tag: 'weights' | 'kv_cache' | undefined): Promise<void> {

@@ -5,6 +5,7 @@ import type { ResolvedModel, SleepLevel } from '../options/types.ts'
 import type { Driver, Endpoint } from './driver.ts'
 import { EngineOperations } from './engine-operations.ts'
 import { EngineStatus } from './engine-status.ts'
+import { mayFreeze } from './keeping.ts'
 import { quote } from './life.ts'
 import type { Life } from './life.ts'
 import type { MemoryWatch } from './memory/memory-watch.ts'
@@ -32,10 +33,18 @@ export interface WakeOptions {
   request?: string | undefined
 }
 
+export interface SleepOptions extends Pick<WakeOptions, 'request'> {
+  /** Requests in flight, which it keeps. Default 0. */
+  frozen?: number | undefined
+}
+
 /** How long to wait before looking again at a group that cannot be ended. Milliseconds. */
 const stuckPause = 1_000
 
 const runningStates: readonly EngineState[] = ['starting', 'awake', 'sleeping', 'asleep', 'waking']
+
+/** In these it may hold requests, and answers `/health`. */
+const servingStates: readonly EngineState[] = ['awake', 'sleeping', 'asleep', 'waking']
 
 /** One engine and its life. What is asked of it is done in turn; only a stop interrupts what is under way. */
 export class Engine {
@@ -80,6 +89,11 @@ export class Engine {
   /** Whether it has processes that cannot be ended. */
   get stuck (): boolean {
     return this.#operations.life?.stuck === true
+  }
+
+  /** Whether it can be put to sleep with requests in flight. */
+  get keeps (): boolean {
+    return this.#operations.kept.possible && mayFreeze(this.model)
   }
 
   get endpoint (): Endpoint {
@@ -137,12 +151,12 @@ export class Engine {
     return wake
   }
 
-  sleep (level: SleepLevel = this.model.sleepLevel, request?: string): Promise<void> {
+  sleep (level: SleepLevel = this.model.sleepLevel, { frozen, request }: SleepOptions = {}): Promise<void> {
     this.#sharedWake = undefined
     const { signal } = this.#epoch
     // Without the flag vLLM plays along, and frees nothing.
     const real = this.model.sleepMode === false ? 3 : level
-    return this.#for(request, () => this.#operations.sleep(real, signal))
+    return this.#for(request, () => this.#operations.sleep(real, signal, frozen))
   }
 
   stop (reason = 'stop requested', error: Error = new WakeError(this.model.id, 'it was stopped meanwhile')): Promise<void> {
@@ -166,15 +180,16 @@ export class Engine {
   /** Whether an engine that seems dead lives. If it does not, it is treated as dead, which it may be long before its process ends. */
   async examine (reason: string): Promise<boolean> {
     const { life } = this.#operations
-    if (this.state !== 'awake' || life === undefined) return false
+    if (!servingStates.includes(this.state) || life === undefined) return false
     const healthy = await this.#health.ask(() => this.#operations.healthy())
     if (!healthy) this.#die(life, new ProcessDiedError(this.model.id, `${reason}, and it is not healthy${quote(life.lines(20))}`))
     return healthy && !life.dead.aborted
   }
 
-  /** Whether the core of an awake engine answers within one probe's time. */
+  /** Whether the core of an awake engine answers within one probe's time. One that sleeps is not asked: it leaves its requests without an answer because it is to. */
   async responds (): Promise<boolean> {
-    return this.state === 'awake' && await this.#operations.responds()
+    if (this.state === 'awake') return await this.#operations.responds()
+    return servingStates.includes(this.state)
   }
 
   /** In its turn, and told of as that request's. */

@@ -4,7 +4,7 @@ import type { EngineState, LlmuxEvents, WakeSteps } from '../events.ts'
 import type { ResolvedModel, SleepLevel } from '../options/types.ts'
 import type { Driver, Endpoint } from './driver.ts'
 import { Engine } from './engine.ts'
-import type { WakeOptions } from './engine.ts'
+import type { SleepOptions, WakeOptions } from './engine.ts'
 import type { ReadMemory } from './memory/memory-command.ts'
 import { MemoryWatch, type MemorySeen } from './memory/memory-watch.ts'
 
@@ -100,12 +100,13 @@ export class Orchestrator {
 
   /**
    * Resolves when the memory is released, also when that took ending the process group because the sleep failed: a
-   * `warning` event says so then. Does nothing if the engine sleeps or does not run. Level 3 ends the group.
+   * `warning` event says so then. Does nothing if the engine sleeps or does not run. Level 3 ends the group. With
+   * `frozen` requests in flight the engine keeps them; `onLost` is called when it cannot, and at its end.
    *
    * @throws {StopError}
    */
-  async sleep (id: string, level?: SleepLevel, { request }: Pick<WakeOptions, 'request'> = {}): Promise<void> {
-    await this.#engine(id).sleep(level, request)
+  async sleep (id: string, level?: SleepLevel, options: SleepOptions = {}): Promise<void> {
+    await this.#engine(id).sleep(level, options)
   }
 
   /**
@@ -146,6 +147,11 @@ export class Orchestrator {
     const { state, model } = this.#engine(id)
     if (state === 'awake' || state === 'sleeping') return model.sleepLevel === 3
     return state !== 'asleep' && state !== 'waking'
+  }
+
+  /** Whether it can be put to sleep with requests in flight, which it keeps: its version and its options allow it. */
+  keepsRequests (id: string): boolean {
+    return this.#engine(id).keeps
   }
 
   /** Whether the engine still holds its GPU although it was to go: its processes cannot be ended. */

@@ -4,6 +4,11 @@ export interface Costs {
   switch: number | Readonly<Record<string, Readonly<Record<string, number>>>>
   /** A model's first start, in place of its switch; alike for all or by model. Default: as any switch. */
   start?: number | Readonly<Record<string, number>>
+  /**
+   * For each request that an engine was frozen with: until it has computed the request's tokens again, after the wake and
+   * one after the other. Default 0.
+   */
+  thaw?: number
 }
 
 /** What one switch costs; `from` is undefined if nobody had to go, `cold` says that the engine was never started before. */

@@ -9,12 +9,14 @@ export class SimulatedEngines implements EnginePort {
   readonly #clock: Clock
   readonly #costs: Costs
   readonly #started: Set<string>
+  readonly #freezes: boolean
   /** Awake from the beginning, and not woken yet. */
   #first: string | undefined
   #last: string | undefined
 
   /** `awake` is so from the beginning: its first wake costs nothing. */
-  constructor (clock: Clock, costs: Costs, awake: string) {
+  constructor (clock: Clock, costs: Costs, awake: string, freezes: boolean) {
+    this.#freezes = freezes
     this.#clock = clock
     this.#costs = costs
     this.#started = new Set([awake])
@@ -39,6 +41,10 @@ export class SimulatedEngines implements EnginePort {
 
   cold (id: string): boolean {
     return this.#costs.start !== undefined && !this.#started.has(id)
+  }
+
+  freezes (): boolean {
+    return this.#freezes
   }
 
   blocked (): boolean {

@@ -1,7 +1,8 @@
 import { LlmuxEvents } from '../events.ts'
 import type { TransitionChange } from '../events.ts'
-import type { PolicyOption } from '../options/types.ts'
+import type { Freeze, PolicyOption } from '../options/types.ts'
 import { createPolicy } from '../switcher/policy/index.ts'
+import type { Lease } from '../switcher/lease.ts'
 import type { SwitchedModel } from '../switcher/slot.ts'
 import { Switcher } from '../switcher/switcher.ts'
 import { SimulationError } from '../errors.ts'
@@ -21,6 +22,8 @@ export interface SimulationOptions {
   costs: Costs
   /** Requests that an engine works on at once. Default 32. Minimum 1. */
   maxConcurrency?: number
+  /** As the plugin's option `freeze`. Default `false`. */
+  freeze?: Freeze
   /** Who is awake when it begins. Default: the model of the first request. */
   awake?: string
   /** Where models live that share a GPU or have one of their own. Default: each takes the whole of GPU 0. */
@@ -75,7 +78,7 @@ class Simulation {
     events.on('transition', change => this.#moved(change))
     events.on('warning', ({ error }) => this.#fail(error))
     this.#switcher = new Switcher(models.map(id => switched(id, options)), {
-      engines: new SimulatedEngines(this.#clock, costs, this.#awake),
+      engines: new SimulatedEngines(this.#clock, costs, this.#awake, options.freeze !== undefined && options.freeze !== false),
       clock: this.#clock,
       events,
       policy: createPolicy(policy),
@@ -128,14 +131,36 @@ class Simulation {
       granted: lease => {
         const now = this.#clock.now()
         this.#timeline?.waiting(model, now, -1)
-        if (time >= (this.#options.countFrom ?? 0)) this.#waits.push({ model, wait: now - time })
-        this.#clock.setTimeout(() => {
-          this.#served++
-          lease.release()
-        }, service)
+        this.#serve(lease, { time, model, service }, now - time)
       },
       refused: error => this.#fail(error)
     })
+  }
+
+  /** Its time in the engine stands still while the engine sleeps. */
+  #serve (lease: Lease, { time, model, service }: Arrival, wait: number): void {
+    const { countFrom = 0, costs: { thaw = 0 } } = this.#options
+    const done = () => {
+      this.#served++
+      if (time >= countFrom) this.#waits.push({ model, wait, end: this.#clock.now() - time, service })
+      lease.release()
+    }
+    let left = service
+    let since = this.#clock.now()
+    let timer = this.#clock.setTimeout(done, left)
+    lease.whenFrozen(frozen => {
+      const now = this.#clock.now()
+      this.#clock.clearTimeout(timer)
+      // Not below nought, as sums of fractions may be.
+      if (frozen) left = Math.max(0, left - (now - since))
+      else timer = this.#clock.setTimeout(done, left += thaw === 0 ? 0 : thaw * this.#frozen(model))
+      since = now
+    })
+  }
+
+  /** How many an engine works on that is awake again after a freeze. */
+  #frozen (model: string): number {
+    return this.#switcher.status().models.find(({ id }) => id === model)!.inFlight
   }
 
   /** Noted only: the switcher goes on whatever those it calls throw. */
@@ -155,7 +180,7 @@ class Simulation {
   }
 }
 
-function switched (id: string, { maxConcurrency = 32, placement }: SimulationOptions): SwitchedModel {
+function switched (id: string, { maxConcurrency = 32, placement, freeze = false }: SimulationOptions): SwitchedModel {
   // Nobody is turned away: what is compared is how long people wait.
-  return { id, gpus: [0], gpuShare: 1, ...placement?.[id], maxConcurrency, timeouts: { queue: Infinity, drain: Infinity, passive: Infinity } }
+  return { id, gpus: [0], gpuShare: 1, ...placement?.[id], maxConcurrency, freeze, timeouts: { queue: Infinity, drain: Infinity, passive: Infinity } }
 }

@@ -1,13 +1,15 @@
 import type { SimulationResult } from './simulate.ts'
 
 /** What a table has of a result: seconds with a digit or two, shares in per cent. */
-export function row ({ mean, p50, p95, p99, max, switches, switching, worstMean, jain }: SimulationResult): Record<string, string> {
+export function row ({ mean, p50, p95, p99, max, end, slowdown, switches, switching, worstMean, jain }: SimulationResult): Record<string, string> {
   return {
     mean: seconds(mean),
     p50: seconds(p50),
     p95: seconds(p95),
     p99: seconds(p99),
     max: seconds(max),
+    end: seconds(end.mean),
+    slowdown: slowdown.mean.toFixed(2),
     switches: String(switches),
     switching: `${(switching * 100).toFixed(1)} %`,
     'worst mean': seconds(worstMean),

@@ -30,10 +30,12 @@ export interface RequestDetails {
   priority?: number | undefined
   /** Whether a model may be woken for it. Default true. */
   mayCauseSwitch?: boolean | undefined
+  /** Whether its engine may be put to sleep in the midst of it. Default true. */
+  freezable?: boolean | undefined
 }
 
 /** Who is told of in events. */
-type Asker = Pick<Waiter, 'id' | 'request'>
+type Asker = Pick<Waiter, 'id' | 'request' | 'freezable'>
 
 /** What only some of the events tell. */
 type Details = Pick<RequestChange, 'input' | 'output'> & { error?: Error | undefined }
@@ -60,7 +62,7 @@ export class Admission {
    * Returns what to call when the client has left; after the answer it does nothing. With an `obstacle` there is no point
    * in waiting.
    */
-  request (slot: Slot, bytes: number, answer: Answer, { comeback, obstacle, request, mayCauseSwitch = true, priority: asked }: RequestDetails): () => void {
+  request (slot: Slot, bytes: number, answer: Answer, { comeback, obstacle, request, freezable, mayCauseSwitch = true, priority: asked }: RequestDetails): () => void {
     const priority = level(asked)
     const id = ++lastId
     const now = this.#context.clock.now()
@@ -69,7 +71,7 @@ export class Admission {
     if (comeback === undefined && mayCauseSwitch) slot.figures.arrivals.add(now)
     const closed = this.#context.closed()
     if (obstacle === undefined && closed === undefined && slot.admits && slot.queue.size === 0 && !(suspect && slot.suspect !== undefined)) {
-      call(answer.granted, this.#lease(slot, { id, request }, 'arrived', now, suspect, { input: bytes }))
+      call(answer.granted, this.#lease(slot, { id, request, freezable }, 'arrived', now, suspect, { input: bytes }))
       this.#changed()
       return () => {}
     }
@@ -79,7 +81,7 @@ export class Admission {
       this.#emit(slot, { id, request }, 'arrived', 'refused', now, error.message, { error, input: bytes })
       return refuse(answer, error)
     }
-    const waiter = this.room.enter(slot, { id, bytes, request, priority, mayCauseSwitch, comeback, since: comeback?.since ?? now, ...answer }, (waiter, error) => this.refuse(slot, waiter, error))
+    const waiter = this.room.enter(slot, { id, bytes, request, freezable, priority, mayCauseSwitch, comeback, since: comeback?.since ?? now, ...answer }, (waiter, error) => this.refuse(slot, waiter, error))
     this.#emit(slot, waiter, 'arrived', 'queued', now, closed ?? (slot.awake ? 'the model is busy' : 'the model is not awake'), { input: bytes })
     this.#context.onChange()
     // Only now, when what is to be done about it has been decided.
@@ -94,6 +96,26 @@ export class Admission {
     for (let waiter = next(); waiter !== undefined; waiter = next()) {
       this.room.leave(slot, waiter)
       call(waiter.granted, this.#lease(slot, waiter, 'queued', waiter.queued, waiter.comeback?.suspect ?? false))
+    }
+  }
+
+  /** Its engine is about to sleep with their requests in it. */
+  freeze (slot: Slot): void {
+    const now = this.#context.clock.now()
+    slot.frozenSince = now
+    // Whoever is told may end others.
+    for (const lease of [...slot.leases]) {
+      if (!lease.ended) lease.freeze(now, since => this.#emit(slot, lease, 'granted', 'frozen', since, 'another model goes first'))
+    }
+  }
+
+  /** Its engine is awake again, and goes on with them. */
+  thaw (slot: Slot): void {
+    if (slot.frozenSince === undefined) return
+    const now = this.#context.clock.now()
+    slot.frozenSince = undefined
+    for (const lease of [...slot.leases]) {
+      if (lease.frozen && !lease.ended) lease.thaw(now, since => this.#emit(slot, lease, 'frozen', 'granted', since, 'the model is awake'))
     }
   }
 
@@ -118,23 +140,25 @@ export class Admission {
     this.#context.onChange()
   }
 
-  #lease (slot: Slot, { id, request }: Asker, from: RequestState, since: number, suspect: boolean, more?: Details): Lease {
-    const lease = new Lease(id, slot.id, this.#context.clock.now(), (lease, how) => this.#ended(slot, { id, request }, lease, how))
-    lease.request = request
+  #lease (slot: Slot, asker: Asker, from: RequestState, since: number, suspect: boolean, more?: Details): Lease {
+    const { id, request, freezable } = asker
+    const onEnd = (lease: Lease, how: LeaseEnd) => this.#ended(slot, lease, how)
+    const lease = new Lease({ id, request, freezable, model: slot.id, since: this.#context.clock.now(), onEnd })
     slot.leases.add(lease)
     if (suspect) slot.suspect = lease
-    this.#emit(slot, { id, request }, from, 'granted', since, 'the model is awake', more)
+    this.#emit(slot, asker, from, 'granted', since, 'the model is awake', more)
     return lease
   }
 
-  #ended (slot: Slot, asker: Asker, lease: Lease, how: LeaseEnd): void {
+  #ended (slot: Slot, lease: Lease, how: LeaseEnd): void {
     slot.leases.delete(lease)
+    slot.stalled.delete(lease)
     const now = this.#context.clock.now()
     slot.usedAt = now
     // A lease that was cut or lost says nothing of how long it would have taken.
-    if (how === 'released') slot.figures.serviceTime.add(now - lease.since)
+    if (how === 'released' && !lease.frozen) slot.figures.serviceTime.add(lease.served(now))
     if (slot.suspect === lease) slot.suspect = undefined
-    this.#emit(slot, asker, 'granted', how, lease.since, lease.error?.message ?? 'done', { error: lease.error, output: lease.output })
+    this.#emit(slot, lease, lease.frozen ? 'frozen' : 'granted', how, lease.changedAt, lease.error?.message ?? 'done', { error: lease.error, output: lease.output })
     this.#context.onChange()
   }
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Admission } from './admission.ts'
 import type { Board } from './board.ts'
+import { cutLeases } from './drain.ts'
 import type { EvictedInVain } from './evicted-in-vain.ts'
 import type { Idle } from './idle.ts'
 import type { Learned } from './learned/learned.ts'
@@ -34,10 +35,11 @@ export class Aftermath {
   }
 
   settle (transition: Transition, { error, woken, order }: TransitionEnd): void {
-    const { board, clock, learned, orders } = this.#context
+    const { admission, board, clock, learned, orders } = this.#context
     board.transitions.delete(transition)
     if (woken) {
       transition.plan.wake!.woken(clock.now())
+      admission.thaw(transition.plan.wake!)
       learned.switched(transition.outcome)
     }
     if (error !== undefined) this.#failed(transition, error)
@@ -51,7 +53,9 @@ export class Aftermath {
     if (wake === undefined) return
     evictedInVain.delete(wake)
     idle.failed(wake)
-    admission.refuseAll(wake, board.obstacle(wake) ?? error)
+    const reason = board.obstacle(wake) ?? error
+    admission.refuseAll(wake, reason)
+    cutLeases(wake, reason, lease => lease.frozen)
     for (const order of orders) {
       if (order.kind === 'wake' && order.slot === wake) orders.fail(order, error)
     }

@@ -60,12 +60,22 @@ export class Board {
   /** The models that are waited for in vain: nothing that moves on their GPUs can clear the way. */
   get stranded (): Slot[] {
     if (this.#blockers().size === 0) return []
-    return this.slots.filter(slot => slot.queue.size > 0 && this.obstacle(slot) !== undefined && !this.busy(slot))
+    return this.slots.filter(slot => (slot.queue.size > 0 || slot.frozen > 0) && this.obstacle(slot) !== undefined && !this.busy(slot))
   }
 
   /** Whether its next time awake begins with a start. */
   cold (slot: Slot): boolean {
     return this.#engines.cold(slot.id)
+  }
+
+  /** Whether requests of it may be frozen, and can be. */
+  freezes ({ id, model }: Slot): boolean {
+    return model.freeze !== false && model.sleepLevel !== 3 && this.#engines.freezes(id)
+  }
+
+  /** Whether somebody waits for a model to be woken. */
+  get wanted (): boolean {
+    return this.slots.some(slot => slot.wanted > 0)
   }
 
   /** Whether its processes cannot be ended. */
@@ -93,6 +103,7 @@ export class Board {
     return this.slots.map(slot => slot.view(now, {
       held: (!free && held(slot)) || reconsidered?.touches(slot) === false,
       cold: this.cold(slot),
+      freezes: slot.model.freeze !== 'late' && this.freezes(slot),
       onGpu: slot.awake || moving.has(slot) || this.blocked(slot)
     }))
   }

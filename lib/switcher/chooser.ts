@@ -6,7 +6,7 @@ import type { Learned } from './learned/learned.ts'
 import { ask } from './policy/ask.ts'
 import type { Decision, ModelView, Policy } from './policy/policy.ts'
 import type { Slot } from './slot.ts'
-import type { Plan } from './transition.ts'
+import type { Plan } from './plan.ts'
 
 export interface ChooserContext {
   board: Board
@@ -20,10 +20,13 @@ export interface ChooserContext {
   onDue: () => void
 }
 
+/** Who is frozen has no time limit that would end its wait: the policy is asked again after so long at the latest. Milliseconds. */
+const frozenPause = 1_000
+
 /** Asks the policy whom to wake, and whom to evict for it. */
 export class Chooser {
   readonly #context: ChooserContext
-  #lookAgain: Timer
+  #timer: Timer
 
   constructor (context: ChooserContext) {
     this.#context = context
@@ -35,7 +38,7 @@ export class Chooser {
     if (!views.some(view => view.waiting > 0 && view.awakeSince === undefined && !view.held)) return undefined
     const decision = this.#ask(views)
     const plan = this.#plan(decision)
-    if (plan === undefined) this.#lookAgainAt(decision.lookAgainAt)
+    if (plan === undefined) this.#lookAgain(decision.lookAgainAt, views.some(({ frozen }) => frozen > 0))
     return plan
   }
 
@@ -55,7 +58,7 @@ export class Chooser {
 
   /** What it wanted to be asked again for is over. */
   forget (): void {
-    this.#context.clock.clearTimeout(this.#lookAgain)
+    this.#context.clock.clearTimeout(this.#timer)
   }
 
   #ask (models: ModelView[]): Decision {
@@ -64,17 +67,20 @@ export class Chooser {
     return ask(policy, { now, models: controls.hold(models), costs: learned.costs }, error => events.emit('warning', { time: now, model: undefined, error }))
   }
 
-  #plan ({ wake, evict }: Decision): Plan | undefined {
+  #plan ({ wake, evict, freezeAt }: Decision): Plan | undefined {
     if (wake === undefined) return undefined
     const { board } = this.#context
     const slot = board.slot(wake)
-    return { wake: slot, evict: evict.map(id => board.slot(id)), reason: 'a request waits for it', request: slot.queue.next(true)?.request, unconditional: false }
+    const reason = slot.queue.active > 0 ? 'a request waits for it' : 'requests of it are frozen'
+    return { wake: slot, evict: evict.map(id => board.slot(id)), freezeAt, reason, request: slot.queue.next(true)?.request, unconditional: false }
   }
 
-  #lookAgainAt (time: number | undefined): void {
-    if (time === undefined) return
+  #lookAgain (asked: number | undefined, frozen: boolean): void {
     const { clock, onDue } = this.#context
+    const now = clock.now()
+    const time = Math.min(asked ?? Infinity, frozen ? now + frozenPause : Infinity)
+    if (time === Infinity) return
     // Never at this very moment, or a policy that is not content with it would stop the time.
-    this.#lookAgain = clock.setTimeout(onDue, Math.max(1, time - clock.now()))
+    this.#timer = clock.setTimeout(onDue, Math.max(1, time - now))
   }
 }

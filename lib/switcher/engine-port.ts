@@ -12,6 +12,12 @@ export interface EngineErrand {
   request?: string | undefined
 }
 
+/** How a model is put to sleep, and for whom. */
+export interface SleepErrand extends EngineErrand {
+  /** Requests in flight, which the engine is to keep, and to go on with when it is woken. Default 0: nothing is in flight. */
+  frozen?: number | undefined
+}
+
 /** What the switcher asks of the floor below. A simulator answers in its place. */
 export interface EnginePort {
   /**
@@ -22,7 +28,9 @@ export interface EnginePort {
   /** Start or wake. */
   wake (id: string, done: Done, errand?: EngineErrand): void
   /** Put to sleep, at the model's own level if none is named. An error means that the GPU is still held. */
-  sleep (id: string, level: SleepLevel | undefined, done: Done, errand?: EngineErrand): void
+  sleep (id: string, level: SleepLevel | undefined, done: Done, errand?: SleepErrand): void
+  /** Whether it can be put to sleep with requests in flight: it runs, and knows how to keep them. */
+  freezes (id: string): boolean
   /** Whether its next time awake begins with a start: it does not run, or is awake and would be stopped rather than put to sleep. */
   cold (id: string): boolean
   /** Whether it holds its GPU although it was to go: processes that cannot be ended. */

@@ -1,7 +1,7 @@
 import type { Board } from './board.ts'
 import { fits } from './placement.ts'
 import type { Slot } from './slot.ts'
-import type { Plan } from './transition.ts'
+import type { Plan } from './plan.ts'
 
 /** Those who were put to sleep for a model that then could not be brought up. They are given their place again. */
 export class EvictedInVain {

@@ -3,7 +3,7 @@ import type { Board } from './board.ts'
 import type { Controls } from './controls.ts'
 import { mustGo, shareGpu } from './placement.ts'
 import type { Slot } from './slot.ts'
-import type { Plan } from './transition.ts'
+import type { Plan } from './plan.ts'
 
 export interface IdleContext {
   board: Board
@@ -89,12 +89,12 @@ export class Idle {
     const evict = mustGo(views.find(view => view.id === slot.id)!, views)?.map(id => board.slot(id))
     if (evict === undefined || evict.some(other => other.busy || other.kept)) return undefined
     const at = Math.max(slot.returnAt, ...evict.map(other => other.usedAt! + (other.model.idleTimeout || returnPause)))
-    const wanted = () => slot.queue.size > 0 || !(this.#othersWait(slot) || evict.some(other => other.busy))
+    const wanted = () => slot.queue.size > 0 || slot.frozen > 0 || !(this.#othersWait(slot) || evict.some(other => other.busy))
     return { at, plan: { wake: slot, evict, reason: 'it is kept awake', unconditional: false, wanted } }
   }
 
   #othersWait (slot: Slot): boolean {
-    return this.#context.board.slots.some(other => other !== slot && other.queue.size > 0 && shareGpu(other.model, slot.model))
+    return this.#context.board.slots.some(other => other !== slot && (other.queue.size > 0 || other.frozen > 0) && shareGpu(other.model, slot.model))
   }
 }
 

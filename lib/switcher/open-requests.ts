@@ -36,6 +36,8 @@ export interface HeldRequest {
   since: number
   /** Bytes of the engine's answer so far. */
   output: number
+  /** Whether its engine sleeps: it goes on when that is woken. */
+  frozen: boolean
 }
 
 export interface RequestList {
@@ -96,5 +98,5 @@ function waitingFor (slot: Slot, most: number, context: OutlookContext): Waiting
 
 function heldBy ({ id: model, leases }: Slot, most: number): HeldRequest[] {
   // A set keeps the order in which its members came.
-  return [...leases].slice(0, most).map(({ id, request, since, output }) => ({ id, request, model, since, output }))
+  return [...leases].slice(0, most).map(({ id, request, since, output, frozen }) => ({ id, request, model, since, output, frozen }))
 }

@@ -61,7 +61,7 @@ function crowdOf ({ queue, leases, figures, model }: Slot, arrival: number, now:
     request: figures.serviceTime.value,
     waiting: queue.active,
     maxConcurrency: model.maxConcurrency,
-    ages: [...leases].map(({ since }) => now - since),
+    ages: [...leases].map(lease => lease.served(now)),
     drain: model.timeouts.drain
   }
 }
@@ -81,10 +81,10 @@ function underWay ({ drainedAt, plan: { wake, evict } }: Transition, crowd: (slo
 }
 
 /** Whoever has waited longest goes first; a policy may have it otherwise, and then the estimate is not quite right. */
-function isAhead ({ queue }: Slot, slot: Slot): boolean {
-  return queue.active > 0 && queue.oldest! < (slot.queue.oldest ?? Infinity)
+function isAhead (other: Slot, slot: Slot): boolean {
+  return other.wanted > 0 && other.oldest! < (slot.oldest ?? Infinity)
 }
 
 function byOldest (a: Slot, b: Slot): number {
-  return a.queue.oldest! - b.queue.oldest!
+  return a.oldest! - b.oldest!
 }

@@ -42,6 +42,8 @@ export interface Waiter extends Answer {
   readonly priority: number
   /** Whether a model may be woken for it. If not, it is let in only while its model is awake anyway. */
   readonly mayCauseSwitch: boolean
+  /** Whether its engine may be put to sleep in the midst of it, once it is let in. Default true. */
+  readonly freezable?: boolean | undefined
   /** Ends its wait. */
   readonly timer: Timer
   /** Undefined for all that come for the first time. */

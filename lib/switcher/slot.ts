@@ -7,7 +7,7 @@ import { Queue } from './queue.ts'
 
 /** What the switcher must know of a model. */
 export interface SwitchedModel extends Pick<ResolvedModel, 'id' | 'gpus' | 'gpuShare' | 'maxConcurrency'>,
-  Partial<Pick<ResolvedModel, 'maxQueue' | 'sleepLevel' | 'idleTimeout' | 'idleStopTimeout' | 'keepAwake'>> {
+  Partial<Pick<ResolvedModel, 'freeze' | 'maxQueue' | 'sleepLevel' | 'idleTimeout' | 'idleStopTimeout' | 'keepAwake'>> {
   timeouts: Pick<ResolvedModel['timeouts'], 'queue' | 'drain' | 'passive'>
 }
 
@@ -17,6 +17,8 @@ export class Slot {
   model: SwitchedModel
   readonly queue = new Queue()
   readonly leases = new Set<Lease>()
+  /** Those whose clients do not read, and which others need not wait for. */
+  readonly stalled = new Set<Lease>()
   /** What has been measured of it. */
   readonly figures: ModelFigures
   readonly #waiters = new Waiters(this.queue)
@@ -28,6 +30,10 @@ export class Slot {
   disabled = false
   /** No new leases: it waits for those it has granted, to go. */
   draining = false
+  /** It waits no longer: those that are left are to be frozen. */
+  freezing = false
+  /** Since when it sleeps with its leases frozen, in milliseconds since the epoch; undefined if it does not. */
+  frozenSince: number | undefined
   /** When it was woken or last used, in milliseconds since the epoch; undefined while it has no processes. */
   usedAt: number | undefined
   /** It is to come back when nobody else wants its place. */
@@ -53,6 +59,27 @@ export class Slot {
     return this.leases.size > 0 || this.queue.size > 0
   }
 
+  /** Leases whose engine sleeps. */
+  get frozen (): number {
+    return this.frozenSince === undefined ? 0 : this.leases.size
+  }
+
+  /** Leases that its engine works on. */
+  get inFlight (): number {
+    return this.frozenSince === undefined ? this.leases.size - this.stalled.size : 0
+  }
+
+  /** Those for whom it is to be woken: waiters, and those who were frozen. */
+  get wanted (): number {
+    return this.queue.active + this.frozen
+  }
+
+  /** When the first of them came, as its priority counts, or was frozen. */
+  get oldest (): number | undefined {
+    const { queue: { oldest }, frozenSince } = this
+    return this.frozen === 0 ? oldest : Math.min(frozenSince!, oldest ?? Infinity)
+  }
+
   /** Whether a lease can be granted at this very moment. */
   get admits (): boolean {
     return this.awake && !this.draining && this.leases.size < this.model.maxConcurrency
@@ -63,20 +90,32 @@ export class Slot {
     this.kept = this.model.keepAwake ?? false
   }
 
-  view (now: number, { held, onGpu, cold }: Pick<ModelView, 'held' | 'onGpu' | 'cold'>): ModelView {
-    const { id, awakeSince, leases, queue, figures, draining, model: { maxConcurrency, timeouts, gpus, gpuShare } } = this
+  /** What has outlasted the mean is expected to take as long again: times in engines have long tails. */
+  #departureRate (now: number): number {
+    if (!this.awake) return 0
+    const mean = this.figures.serviceTime.value
+    let rate = 0
+    for (const lease of this.leases) rate += 1 / Math.max(mean, lease.served(now))
+    return rate
+  }
+
+  view (now: number, { held, onGpu, cold, freezes }: Pick<ModelView, 'held' | 'onGpu' | 'cold' | 'freezes'>): ModelView {
+    const { id, awakeSince, frozen, frozenSince, queue, figures, draining, model: { maxConcurrency, timeouts, gpus, gpuShare } } = this
     return {
       id,
       awakeSince,
-      inFlight: leases.size,
+      inFlight: this.inFlight,
       maxConcurrency,
-      waiting: queue.active,
+      waiting: this.wanted,
+      frozen,
+      frozenSince: frozen === 0 ? undefined : frozenSince,
       passive: queue.passive,
-      oldest: queue.oldest,
-      age: queue.age(now),
+      oldest: this.oldest,
+      age: queue.age(now) + (frozen === 0 ? 0 : frozen * (now - frozenSince!)),
       queue: this.#waiters,
       averageWaiting: figures.waiting.at(now),
       serviceTime: figures.serviceTime.value,
+      departureRate: this.#departureRate(now),
       drainTime: figures.drainTime.value,
       arrivalRate: figures.arrivals.at(now),
       draining,
@@ -85,7 +124,8 @@ export class Slot {
       gpuShare,
       held,
       onGpu,
-      cold
+      cold,
+      freezes
     }
   }
 }

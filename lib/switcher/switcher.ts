@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import { ClosingError, ModelNotFoundError } from '../errors.ts'
 import type { LlmuxEvents } from '../events.ts'
 import type { SleepLevel } from '../options/types.ts'
-import { Admission, refuse } from './admission.ts'
+import { Admission, refuse, type RequestDetails } from './admission.ts'
 import { Aftermath } from './aftermath.ts'
 import { Board } from './board.ts'
 import { Chooser } from './chooser.ts'
@@ -12,20 +12,18 @@ import { cutLeases } from './drain.ts'
 import type { EnginePort } from './engine-port.ts'
 import { EvictedInVain } from './evicted-in-vain.ts'
 import { Idle } from './idle.ts'
-import { Orders } from './orders.ts'
-import type { Order, OrderAnswer } from './orders.ts'
-import type { RequestDetails } from './admission.ts'
+import { Orders, type Order, type OrderAnswer } from './orders.ts'
+import type { Lease } from './lease.ts'
 import { Learned } from './learned/learned.ts'
 import { OpenRequests } from './open-requests.ts'
-import { outlook } from './outlook.ts'
-import type { Outlook } from './outlook.ts'
+import { outlook, type Outlook } from './outlook.ts'
 import type { Policy } from './policy/policy.ts'
 import type { Answer, Waiter } from './queue.ts'
 import { Review } from './review.ts'
 import { Roster } from './roster.ts'
-import type { SwitchedModel } from './slot.ts'
+import type { Slot, SwitchedModel } from './slot.ts'
 import { Transition } from './transition.ts'
-import type { Plan } from './transition.ts'
+import type { Plan } from './plan.ts'
 import { verdictOn } from './verdict.ts'
 import type { WaitingLimits } from './waiting-room.ts'
 
@@ -69,7 +67,7 @@ export class Switcher {
     this.learned = options.learned ?? new Learned()
     const board = this.#board = new Board(models, { ...options, learned: this.learned })
     const onChange = () => this.#decisions.changed()
-    this.controls = new Controls({ ...options, board, onChange, refuse: (slot, error) => this.#admission.refuseAll(slot, error) })
+    this.controls = new Controls({ ...options, board, onChange, refuse: (slot, error) => this.#refuse(slot, error) })
     this.roster = new Roster({ ...options, board, controls: this.controls, orders: this.#orders, onChange, onGone: slot => this.#evictedInVain.delete(slot) })
     const parts = { ...options, board, learned: this.learned, controls: this.controls, onDue: onChange }
     this.#chooser = new Chooser(parts)
@@ -116,7 +114,7 @@ export class Switcher {
   lost (id: string, error: Error): void {
     const slot = this.#board.slot(id)
     this.#decisions.atOnce(() => {
-      slot.awakeSince = undefined
+      slot.awakeSince = slot.frozenSince = undefined
       for (const transition of this.#board.transitions) transition.lose(slot)
       for (const lease of [...slot.leases]) lease.lose(error)
       slot.usedAt = undefined
@@ -132,10 +130,10 @@ export class Switcher {
     this.roster.close()
     this.#decisions.atOnce(() => {
       for (const order of this.#orders) this.#orders.fail(order, error)
-      for (const slot of this.#board.slots) this.#admission.refuseAll(slot, error)
+      for (const slot of this.#board.slots) this.#refuse(slot, error)
       for (const transition of this.#board.transitions) {
         if (transition.open) transition.undo('the server is closing')
-        else transition.abandon()
+        else transition.abandon(error)
       }
     })
   }
@@ -145,9 +143,23 @@ export class Switcher {
     this.#decisions.atOnce(() => this.#board.slots.forEach(slot => cutLeases(slot, error)))
   }
 
-  /** Whether anybody waits for another model. */
-  contended (id: string): boolean {
-    return this.#admission.room.active > (this.#board.find(id)?.queue.active ?? 0)
+  /**
+   * The client of a lease has not read for too long. Returns whether it is to be cut: not while nobody waits for another
+   * model, nor where it can be frozen, so that nobody has to wait for it.
+   */
+  stalled (lease: Lease): boolean {
+    const slot = this.#board.find(lease.model)
+    const contended = this.#board.slots.some(other => other !== slot && other.wanted > 0)
+    if (slot === undefined || lease.frozen || !slot.leases.has(lease) || !contended) return false
+    if (!lease.freezable || !this.#board.freezes(slot)) return true
+    slot.stalled.add(lease)
+    this.#decisions.changed()
+    return false
+  }
+
+  /** The client of a lease reads again. */
+  readAgain (lease: Lease): void {
+    this.#board.find(lease.model)?.stalled.delete(lease)
   }
 
   /** What one who waits for a model has to expect, undefined if it waits no longer; without a waiter, one who would come now. */
@@ -183,11 +195,17 @@ export class Switcher {
 
   #admit (): void {
     this.#board.slots.forEach(slot => { if (slot.queue.size > 0) this.#admission.admit(slot) })
-    this.#board.stranded.forEach(slot => this.#admission.refuseAll(slot, this.#board.obstacle(slot)!))
+    this.#board.stranded.forEach(slot => this.#refuse(slot, this.#board.obstacle(slot)!))
+  }
+
+  /** All who wait for it to be woken: those in its queue, and those who are frozen. */
+  #refuse (slot: Slot, error: Error): void {
+    this.#admission.refuseAll(slot, error)
+    cutLeases(slot, error, lease => lease.frozen)
   }
 
   #obey (order: Order): void {
-    const verdict = verdictOn(order, this.#board)
+    const verdict = verdictOn(order, { board: this.#board, now: this.#options.clock.now() })
     if (verdict === 'later') return
     if (verdict === 'done') return this.#orders.done(order)
     if (verdict instanceof Error) return this.#orders.fail(order, verdict)
@@ -196,12 +214,13 @@ export class Switcher {
       this.#evictedInVain.delete(order.slot)
       order.slot.kept = false
     }
-    this.#begin(verdict, order)
+    // Woken to end: only when it has ended is the order carried out.
+    this.#begin(verdict, order.kind === 'sleep' && verdict.wake !== undefined ? undefined : order)
   }
 
   #followPolicy (): void {
     this.#chooser.forget()
-    if (this.#admission.room.active === 0 || this.#closed || this.controls.paused !== undefined) return
+    if (!this.#board.wanted || this.#closed || this.controls.paused !== undefined) return
     const plan = this.#chooser.next(this.#orders.besides())
     if (plan === undefined) return
     this.#begin(plan)
@@ -220,6 +239,8 @@ export class Switcher {
     const transition = new Transition(plan, {
       ...this.#options,
       obstacle: slot => this.#board.obstacle(slot),
+      freezes: slot => this.#board.freezes(slot),
+      freeze: slot => this.#admission.freeze(slot),
       onDraining: () => this.#decisions.changed(),
       onEnd: (error, woken) => this.#decisions.atOnce(() => this.#aftermath.settle(transition, { error, woken, order }))
     })

@@ -1,27 +1,11 @@
 import type { Clock } from '../clock.ts'
 import type { LlmuxEvents, TransitionChange, TransitionPhase, WakeSteps } from '../events.ts'
-import type { SleepLevel } from '../options/types.ts'
-import { Drain } from './drain.ts'
+import { cutLeases, Drain } from './drain.ts'
 import type { EngineErrand, EnginePort } from './engine-port.ts'
 import type { Switch } from './learned/switch-costs.ts'
 import { shareGpu } from './placement.ts'
+import type { Plan } from './plan.ts'
 import type { Slot } from './slot.ts'
-
-/** What a transition is to do. */
-export interface Plan {
-  wake: Slot | undefined
-  evict: Slot[]
-  /** Why, in words. */
-  reason: string
-  /** The id of the host's request that it is for, as far as it is for one. */
-  request?: string | undefined
-  /** It is carried out even if nobody waits: asked for by hand, or to bring back what was put to sleep in vain. */
-  unconditional: boolean
-  /** Whether there is still a reason for it. By default: as long as somebody waits for whom it is to wake. */
-  wanted?: () => boolean
-  /** The level for those who go, if not their own. */
-  level?: SleepLevel | undefined
-}
 
 export interface TransitionContext {
   engines: EnginePort
@@ -29,13 +13,17 @@ export interface TransitionContext {
   events: LlmuxEvents
   /** Why a model cannot be woken now; undefined if nothing is known to be in its way. */
   obstacle: (slot: Slot) => Error | undefined
-  /** The drain has begun. */
+  /** Whether requests of a model can be frozen. */
+  freezes: (slot: Slot) => boolean
+  /** Those in flight are to be frozen now. */
+  freeze: (slot: Slot) => void
+  /** The drain has begun, or some need not be waited for any longer. */
   onDraining: () => void
   /** It is over; with an error if the model could not be woken, or one that had to go is not gone. */
   onEnd: (error: Error | undefined, woken: boolean) => void
 }
 
-type End = Pick<TransitionChange, 'outcome' | 'steps' | 'error'>
+type End = Pick<TransitionChange, 'outcome' | 'frozen' | 'steps' | 'error'>
 
 /**
  * One transition of one set of GPUs: drain, put to sleep, wake or start. Until the drain is over it may be pointed at
@@ -48,6 +36,8 @@ export class Transition {
   readonly evicted: Slot[] = []
   readonly phases: Partial<Record<TransitionPhase, number>> = {}
   readonly since: number
+  /** Requests that it has frozen. */
+  frozen = 0
   /** When those who must go had no request left, in milliseconds since the epoch. */
   drainedAt: number | undefined
   readonly #context: TransitionContext
@@ -62,7 +52,9 @@ export class Transition {
   constructor (plan: Plan, context: TransitionContext) {
     this.plan = plan
     this.#context = context
-    this.#drain = new Drain(context.clock)
+    // At a deeper level than its own it is not known to keep anything.
+    const freezes = (slot: Slot) => (this.plan.level ?? 1) <= (slot.model.sleepLevel ?? 1) && context.freezes(slot)
+    this.#drain = new Drain({ clock: context.clock, freezes, onFreezing: context.onDraining })
     this.since = this.#phaseSince = context.clock.now()
   }
 
@@ -89,12 +81,12 @@ export class Transition {
   /** Whether anybody still wants what it is for. */
   get wanted (): boolean {
     const { wake, unconditional, wanted } = this.plan
-    return unconditional || (wanted === undefined ? wake!.queue.active > 0 : wanted())
+    return unconditional || (wanted === undefined ? wake!.wanted > 0 : wanted())
   }
 
-  /** Whether those who must go have no request left. */
+  /** Whether those who must go have no request left that must be waited for. */
   get drained (): boolean {
-    return this.phase === 'draining' && this.plan.evict.every(slot => slot.leases.size === 0)
+    return this.phase === 'draining' && this.plan.evict.every(slot => this.#drain.over(slot))
   }
 
   start (): void {
@@ -129,8 +121,9 @@ export class Transition {
     this.#end(error)
   }
 
-  /** What has begun is brought to its end, but nobody is woken who is not waited for. */
-  abandon (): void {
+  /** What has begun is brought to its end, but nobody is woken who is not waited for; who would be frozen is told so at once. */
+  abandon (error: Error): void {
+    if (this.phase === 'evicting') this.plan.evict.forEach(slot => cutLeases(slot, error))
     this.plan = { ...this.plan, unconditional: false, wanted: () => false }
   }
 
@@ -139,7 +132,8 @@ export class Transition {
     this.#enter('evicting')
     this.drainedAt = this.#phaseSince
     const { draining } = this.phases
-    this.plan.evict.filter(slot => slot.awake).forEach(slot => slot.figures.drainTime.add(draining!))
+    // Who is frozen does not say how long it takes to drain.
+    this.plan.evict.filter(slot => slot.awake && slot.leases.size === 0).forEach(slot => slot.figures.drainTime.add(draining!))
     this.#evict([...this.plan.evict])
   }
 
@@ -161,7 +155,7 @@ export class Transition {
 
   #startDrain (): void {
     // Before anybody hears of it: whoever does may undo it.
-    this.plan.evict.forEach(slot => this.#drain.start(slot))
+    this.plan.evict.forEach(slot => this.#drain.start(slot, this.plan.freezeAt))
     this.#enter('draining')
     this.#context.onDraining()
   }
@@ -173,12 +167,15 @@ export class Transition {
     // Not awake from before the call on, so that nothing is sent to a model on its way to sleep.
     slot.awakeSince = undefined
     this.#drain.stop(slot)
+    if (slot.leases.size > 0 && slot.frozenSince === undefined) this.#context.freeze(slot)
+    const { frozen } = slot
+    this.frozen += frozen
     this.#context.engines.sleep(slot.id, this.plan.level, error => {
       if (error !== undefined) return this.#end(error)
       if (awake) this.evicted.push(slot)
       if ((this.plan.level ?? slot.model.sleepLevel) === 3) slot.usedAt = undefined
       this.#evict(remaining)
-    }, this.#errand)
+    }, { ...this.#errand, frozen })
   }
 
   #arrive (): void {
@@ -216,7 +213,7 @@ export class Transition {
     const woken = error === undefined && this.phase === 'waking'
     const gone = this.phase === 'evicting' && this.plan.wake === undefined
     const outcome = error !== undefined ? 'failed' : woken || gone ? 'done' : 'undone'
-    this.#enter('idle', { outcome, ...(this.#steps && { steps: this.#steps }), ...(error && { error }) })
+    this.#enter('idle', { outcome, ...(this.frozen > 0 && { frozen: this.frozen }), ...(this.#steps && { steps: this.#steps }), ...(error && { error }) })
     this.#context.onEnd(error, woken)
   }
 

@@ -1,17 +1,22 @@
 import type { Board } from './board.ts'
 import type { Order } from './orders.ts'
 import { mustGo } from './placement.ts'
-import type { Plan } from './transition.ts'
+import type { Plan } from './plan.ts'
 
 /** What an order comes to as things stand: it is done, fails, asks for a transition, or has to wait. */
-export function verdictOn ({ kind, slot, level, request }: Order, board: Board): Plan | Error | 'done' | 'later' {
+export function verdictOn ({ kind, slot, level, request }: Order, { board, now }: { board: Board, now: number }): Plan | Error | 'done' | 'later' {
   if (kind === 'wake' && slot.awake && !slot.draining) return 'done'
   if (board.busy(slot)) return 'later'
   const plan = { reason: 'it was asked for', request, unconditional: true, level }
-  if (kind === 'sleep') return { ...plan, wake: undefined, evict: [slot] }
+  // Drained: who would be frozen wants it back at once.
+  if (kind === 'sleep' && slot.frozen === 0) return { ...plan, wake: undefined, evict: [slot] }
+  if (kind === 'sleep' && (level ?? slot.model.sleepLevel) !== 3) return 'done'
   const obstacle = board.obstacle(slot)
   if (obstacle !== undefined) return obstacle
   const views = board.views()
   const evict = mustGo(views.find(view => view.id === slot.id)!, views)?.map(id => board.slot(id))
-  return evict === undefined ? 'later' : { ...plan, wake: slot, evict }
+  if (evict === undefined) return 'later'
+  const wake = { ...plan, level: undefined, wake: slot, evict, freezeAt: now }
+  // An engine that is to end is woken before, as long as it has requests that are to be answered.
+  return kind === 'wake' ? wake : { ...wake, unconditional: false, wanted: () => slot.frozen > 0 }
 }

@@ -81,6 +81,11 @@ export class Job {
     if (this.nextAt === Infinity) this.nextAt = now + this.#pace.promptMs + (this.#g.stream ? 0 : this.#g.count * this.#pace.tokenMs)
   }
 
+  /** After a pause of so many ms: its KV cache is gone, and prompt and tokens so far are computed again. @param {number} now @param {number} pause */
+  goOnAt (now, pause) {
+    if (this.nextAt !== Infinity) this.nextAt = Math.max(this.nextAt + pause, now + this.#pace.promptMs)
+  }
+
   /** Everything that is due now. @param {number} now @returns {boolean} whether the job is over */
   advance (now) {
     if (this.#ended) return true

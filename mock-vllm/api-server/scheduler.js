@@ -13,6 +13,8 @@ export class Scheduler {
   #waiting = new Set()
   /** @type {'no' | 'new' | 'all'} as vLLM's PauseState */
   #paused = 'no'
+  /** ms on the clock of `performance.now()` */
+  #pausedAt = 0
   /** @type {NodeJS.Timeout | undefined} */
   #timer
   #stepScheduled = false
@@ -79,10 +81,13 @@ export class Scheduler {
 
   /** @param {'new' | 'all'} how */
   pause (how) {
+    if (how === 'all' && this.#paused !== 'all') this.#pausedAt = performance.now()
     this.#paused = how
   }
 
   resume () {
+    const now = performance.now()
+    if (this.#paused === 'all') this.#running.forEach(job => job.goOnAt(now, now - this.#pausedAt))
     this.#paused = 'no'
     this.#fill()
   }

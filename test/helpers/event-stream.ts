@@ -8,7 +8,8 @@ export interface StreamEvent {
 }
 
 export function parseEvents (text: string): StreamEvent[] {
-  return text.split('\n\n').filter((block) => block.trim() !== '').map((block) => {
+  // Comments are no events.
+  return text.split('\n\n').filter((block) => block.trim() !== '' && !block.startsWith(':')).map((block) => {
     const lines = block.split('\n')
     const field = (name: string) => lines.filter((line) => line.startsWith(`${name}:`)).map((line) => line.slice(name.length + 1).trimStart())
     return { event: field('event')[0], data: field('data').join('\n') }

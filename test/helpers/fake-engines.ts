@@ -21,6 +21,8 @@ export interface EngineCall {
 
 export interface FakeEnginesOptions {
   clock: Clock
+  /** Whether they go on after a sleep with the requests that they had. Default false. */
+  keeping?: boolean
   /** With it calls complete by themselves after that time; without it they wait for `complete`. */
   durations?: Durations
   /** Told of an engine that died awake or asleep, as the orchestrator tells the switcher. */
@@ -40,6 +42,8 @@ export class FakeEngines implements EnginePort {
   readonly awake = new Set<string>()
   /** The engines whose next time awake would be a start. */
   readonly stopped = new Set<string>()
+  /** Whether they go on after a sleep with the requests that they had. */
+  keeping: boolean
   /** The engines whose processes cannot be ended. */
   readonly stuck = new Set<string>()
   onLost: (id: string, error: Error) => void
@@ -51,6 +55,7 @@ export class FakeEngines implements EnginePort {
   constructor (options: FakeEnginesOptions) {
     this.#options = options
     this.onLost = options.onLost ?? (() => {})
+    this.keeping = options.keeping ?? false
   }
 
   prepare (id: string, done: Done): void {
@@ -67,6 +72,10 @@ export class FakeEngines implements EnginePort {
 
   cold (id: string): boolean {
     return this.stopped.has(id)
+  }
+
+  freezes (): boolean {
+    return this.keeping
   }
 
   blocked (id: string): boolean {

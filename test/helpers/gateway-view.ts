@@ -11,7 +11,7 @@ export interface SeenRequest {
   body: Buffer
 }
 
-const ours = /^\/(health|is_sleeping|sleep|wake_up|collective_rpc|reset_prefix_cache|mock\/)/
+const ours = /^\/(health|version|is_sleeping|sleep|wake_up|collective_rpc|reset_prefix_cache|mock\/)/
 
 /** The requests of clients that reached a model's engine in its present life, oldest first. Makes the model awake. */
 export async function requestsSeenBy ({ app }: Pick<TestGateway, 'app'>, model: string): Promise<SeenRequest[]> {
@@ -51,7 +51,7 @@ export function statusOf ({ app }: Pick<TestGateway, 'app'>, name: string) {
 export async function nobodyServed ({ app }: Pick<TestGateway, 'app'>): Promise<void> {
   await until('nobody waits and nobody is served', () => {
     const { waiting, waitingBytes, models } = app.llmux.status()
-    return waiting === 0 && waitingBytes === 0 && models.every(model => model.inFlight === 0 && model.waiting === 0)
+    return waiting === 0 && waitingBytes === 0 && models.every(model => model.inFlight === 0 && model.waiting === 0 && model.frozen === 0)
   })
 }
 

@@ -35,6 +35,8 @@ export interface RigOptions {
   minActive?: number
   limits?: Partial<WaitingLimits>
   durations?: Durations
+  /** Whether the engines go on after a sleep with the requests that they had. Default false. */
+  keeping?: boolean
 }
 
 export function model (id: string, { queue = 600_000, drain = 300_000, passive = 60_000, ...rest }: NonNullable<RigOptions['models']>[string] = {}): SwitchedModel {
@@ -51,8 +53,8 @@ export class Rig {
   readonly transitions: TransitionChange[] = []
   readonly warnings: Warning[] = []
 
-  constructor ({ models = { a: {}, b: {}, c: {} }, minActive = 0, policy = fifo({ type: 'fifo', minActive }), limits, durations }: RigOptions = {}) {
-    this.engines = new FakeEngines({ clock: this.clock, ...(durations && { durations }) })
+  constructor ({ models = { a: {}, b: {}, c: {} }, minActive = 0, policy = fifo({ type: 'fifo', minActive }), limits, durations, keeping = false }: RigOptions = {}) {
+    this.engines = new FakeEngines({ clock: this.clock, keeping, ...(durations && { durations }) })
     this.events.on('request', change => this.requests.push(change))
     this.events.on('transition', change => this.transitions.push(change))
     this.events.on('warning', warning => this.warnings.push(warning))
@@ -67,7 +69,7 @@ export class Rig {
   }
 
   /** A request that keeps its lease until the test releases it. `onAnswer` is called in the midst of the answer. */
-  ask (id: string, { bytes = 0, onAnswer, ...details }: { bytes?: number, onAnswer?: (asked: Asked) => void } & Pick<RequestDetails, 'priority' | 'mayCauseSwitch'> = {}): Asked {
+  ask (id: string, { bytes = 0, onAnswer, ...details }: { bytes?: number, onAnswer?: (asked: Asked) => void } & Pick<RequestDetails, 'priority' | 'mayCauseSwitch' | 'freezable'> = {}): Asked {
     const answers: Asked['answers'] = []
     const asked: Asked = { model: id, answers, lease: undefined, error: undefined, get waiting () { return answers.length === 0 }, leave: () => {} }
     asked.leave = this.switcher.request(id, bytes, {

@@ -192,7 +192,7 @@ t.test('504: a request that waits too long', async t => {
 })
 
 t.test('504: a request that does not end when its model has to go', async t => {
-  const gateway = await start(t, { models: { a: { timeouts: { drain: 300 } }, b: {} }, mock: { 'token-ms': 5 } })
+  const gateway = await start(t, { freeze: false, models: { a: { timeouts: { drain: 300 } }, b: {} }, mock: { 'token-ms': 5 } })
   const holder = await hold(gateway, 'a')
   const whole = gateway.chat('a', 'x', { max_tokens: 1_000_000 })
   await until('both run', () => statusOf(gateway, 'a').inFlight === 2)

@@ -95,7 +95,7 @@ t.test('who waits for a lease may give up, and leaves no trace', async t => {
 })
 
 t.test('a lease that is not given back in time is taken away, and says so', async t => {
-  const gateway = await start(t, { models: { a: { timeouts: { drain: 200 } }, b: {} }, mock: { 'token-ms': 5 } })
+  const gateway = await start(t, { freeze: false, models: { a: { timeouts: { drain: 200 } }, b: {} }, mock: { 'token-ms': 5 } })
   const lease = await gateway.app.llmux.acquire('a')
   const answer = await lease.fetch('/v1/completions', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"model":"a","prompt":"x","stream":true,"max_tokens":100000}' })
   const reading = answer.text().catch(error => error)
@@ -118,7 +118,7 @@ t.test('switchTo starts or wakes a model, and evicts what must go', async t => {
   await llmux.switchTo('a')
   t.same(statesOf(gateway), { a: 'awake', b: 'asleep' })
   t.equal(gateway.gpu.records().filter(({ event }) => event === 'started').length, 2, 'nobody was started twice')
-  const lease = await llmux.acquire('a')
+  const lease = await llmux.acquire('a', { freezable: false })
   const switching = llmux.switchTo('b')
   await until('it waits for the lease', () => llmux.status().transitions[0]?.phase === 'draining')
   lease.release()

@@ -263,7 +263,7 @@ t.test('one that leaves as its engine works ends that work', async t => {
 })
 
 t.test('a stream that has waited is cut like any other', async t => {
-  const gateway = await start(t, { timeouts: { drain: 200 } })
+  const gateway = await start(t, { freeze: false, timeouts: { drain: 200 } })
   const holder = await hold(gateway)
   const reader = await open(gateway, 'b', endless)
   await holder.done

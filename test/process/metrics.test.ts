@@ -88,6 +88,7 @@ t.test('a scrape after a known series of requests', async t => {
     'llmux_queue_oldest_seconds{model=b}': 0,
     'llmux_requests_in_flight{model=a}': 0,
     'llmux_requests_in_flight{model=b}': 0,
+    ...Object.fromEntries(['a', 'b'].flatMap(model => ['requests_frozen', 'request_freezes_total', 'request_thaws_total', 'request_frozen_seconds_total'].map(name => [`llmux_${name}{model=${model}}`, 0]))),
     'llmux_switches_total{from=,outcome=done,to=a}': 1,
     'llmux_switches_total{from=a,outcome=done,to=b}': 1,
     'llmux_switches_total{from=,outcome=done,to=b}': 2,

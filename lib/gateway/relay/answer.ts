@@ -19,6 +19,8 @@ export interface Source {
 export interface AnswerBody {
   /** Returns whether there is room for more. */
   add (chunk: Buffer): boolean
+  /** Tells the client something between two events of an event stream, which parsers skip. */
+  comment? (text: () => string): void
   /** That was all of it. */
   end (): void
   /** It is broken, and must not look complete; `lastEvent` says why, if it is an event stream. */

@@ -40,7 +40,7 @@ export class EventScanner {
 }
 
 /** As nearly all chunks do: then there is nothing to be looked for. */
-function endsEvent (bytes: Buffer): boolean {
+export function endsEvent (bytes: Buffer): boolean {
   const { length } = bytes
   if (bytes[length - 1] !== lineFeed) return false
   return bytes[length - 2] === lineFeed || (bytes[length - 2] === carriageReturn && bytes[length - 3] === lineFeed)

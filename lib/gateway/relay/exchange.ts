@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici'
 import { EngineDiedError, LlmuxError, UpstreamError } from '../../errors.ts'
 import { unquote } from '../../orchestrator/life.ts'
+import { isEventStream } from './answer.ts'
 import type { AnswerBody, AnswerSink, Head } from './answer.ts'
 import { Attempt } from './attempt.ts'
 import type { AttemptListener, Failure } from './attempt.ts'
@@ -31,13 +32,7 @@ export class Exchange implements AttemptListener {
   }
 
   send (): void {
-    const { abortReason, target: { origin, dispatcher } } = this.#passage
-    if (abortReason !== undefined) return this.#goesTo.fail(abortReason)
-    this.#attempts++
-    this.#passage.record.sending()
-    this.#passage.link?.silent()
-    const { path, method, headers, body } = this.#request
-    dispatcher.dispatch({ origin, path, method, headers, body }, new Attempt(this))
+    this.#passage.awake(() => this.#dispatch())
   }
 
   started (controller: Dispatcher.DispatchController): void {
@@ -47,11 +42,13 @@ export class Exchange implements AttemptListener {
   begin (head: Head, controller: Dispatcher.DispatchController): AnswerBody {
     const passage = this.#passage
     this.#answered()
-    return this.#goesTo.begin(head, {
+    const body = this.#goesTo.begin(head, {
       passed: bytes => passage.passed(bytes),
       resume: () => { if (controller.paused) controller.resume() },
       abandoned: reason => passage.abort(reason)
     })
+    passage.answer = { body, eventStream: isEventStream(head) }
+    return body
   }
 
   whole (head: Head, body: Buffer): void {
@@ -89,6 +86,16 @@ export class Exchange implements AttemptListener {
 
   done (): void {
     this.#passage.end()
+  }
+
+  #dispatch (): void {
+    const { abortReason, target: { origin, dispatcher } } = this.#passage
+    if (abortReason !== undefined) return this.#goesTo.fail(abortReason)
+    this.#attempts++
+    this.#passage.record.sending()
+    this.#passage.link?.silent()
+    const { path, method, headers, body } = this.#request
+    dispatcher.dispatch({ origin, path, method, headers, body }, new Attempt(this))
   }
 
   #answered (): void {

@@ -5,13 +5,16 @@ import type { LlmuxError } from '../../errors.ts'
 import type { Endpoint } from '../../orchestrator/driver.ts'
 import type { Lease } from '../../switcher/lease.ts'
 import type { Answer } from '../../switcher/queue.ts'
-import type { AnswerSink } from './answer.ts'
+import type { AnswerBody, AnswerSink } from './answer.ts'
 
-/** How long a client may read nothing, in milliseconds, and whether anybody minds. */
+/** How long a client may read nothing, in milliseconds. */
 export interface StallLimit {
   clock: Clock
   limit: number
-  othersWait: () => boolean
+  /** Its client has not read for so long: whether it is to be cut. */
+  expired: () => boolean
+  /** It reads again, or is gone. */
+  over: () => void
 }
 
 /** What a request on its way to an engine may ask of the floors below. */
@@ -29,6 +32,8 @@ export interface EngineLink {
   /** Called when the request is sent, until `heard`: an engine that stays silent is probed. */
   silent (): void
   heard (): void
+  /** Called when its engine is put to sleep in the midst of it, and when that is over. */
+  frozen (frozen: boolean): void
   /** How long its client may read nothing while others wait for the GPU. */
   readonly stall: StallLimit
   /** Asks an engine that seems dead whether it lives. If it does not, it is treated as dead from then on. */
@@ -63,10 +68,13 @@ export class Passage {
   readonly response: ServerResponse
   readonly link: EngineLink | undefined
   readonly record: PassageRecord
+  /** What its answer has begun to go into, if it has begun. */
+  answer: { body: AnswerBody, eventStream: boolean } | undefined
   #target: Endpoint
   #lease: Lease | undefined
   #controller: Dispatcher.DispatchController | undefined
   #stopWaiting: ((error: Error) => void) | undefined
+  #thawed: (() => void) | undefined
   #abortReason: Error | undefined
   #ended = false
 
@@ -90,6 +98,16 @@ export class Passage {
   /** Why it was broken from our side; undefined if it was not. */
   get abortReason (): Error | undefined {
     return this.#abortReason
+  }
+
+  /** Calls back once its engine is awake: nothing is sent to one that sleeps. */
+  awake (callback: () => void): void {
+    if (this.#lease?.frozen !== true) return callback()
+    const go = () => {
+      this.#stopWaiting = this.#thawed = undefined
+      callback()
+    }
+    this.#thawed = this.#stopWaiting = go
   }
 
   /** The request is on its way, and can be broken off from now on. */
@@ -150,5 +168,9 @@ export class Passage {
   #hold (lease: Lease): void {
     this.#lease = lease
     lease.whenCut(error => this.abort(error))
+    lease.whenFrozen(frozen => {
+      this.link!.frozen(frozen)
+      if (!frozen) this.#thawed?.()
+    })
   }
 }

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import type { Timer } from '../../clock.ts'
 import { StalledError } from '../../errors.ts'
 import type { AnswerBody, Source } from './answer.ts'
+import { endsEvent } from './event-scanner.ts'
 import { ClientLeftError } from './passage.ts'
 import type { StallLimit } from './passage.ts'
 
@@ -22,6 +23,8 @@ export interface ResponseBodyOptions extends Source {
 export class ResponseBody extends Readable implements AnswerBody {
   readonly #options: ResponseBodyOptions
   #piped = false
+  /** Whether the last event is whole, in an event stream. */
+  #betweenEvents = true
   #stallTimer: Timer | undefined
 
   constructor (options: ResponseBodyOptions) {
@@ -35,9 +38,15 @@ export class ResponseBody extends Readable implements AnswerBody {
   /** Returns whether there is room for more. */
   add (chunk: Buffer): boolean {
     this.#options.passed(chunk.length)
+    this.#betweenEvents = endsEvent(chunk)
     const room = this.push(chunk)
     if (!room && this.#stallTimer === undefined) this.#watchReader()
     return room
+  }
+
+  /** It is none of the engine's bytes. A client that has not read the last one need not be sent another. */
+  comment (text: () => string): void {
+    if (this.#betweenEvents && this.readableLength === 0) this.push(`: ${text()}\n\n`)
   }
 
   end (): void {
@@ -74,16 +83,18 @@ export class ResponseBody extends Readable implements AnswerBody {
   #watchReader (): void {
     const { stall, abandoned } = this.#options
     if (stall === undefined) return
-    const { clock, limit, othersWait } = stall
+    const { clock, limit, expired } = stall
     this.#stallTimer = clock.setTimeout(() => {
-      if (othersWait()) abandoned(new StalledError(limit))
+      if (expired()) abandoned(new StalledError(limit))
       else this.#watchReader()
     }, limit)
   }
 
   #stopWatching (): void {
     if (this.#stallTimer === undefined) return
-    this.#options.stall!.clock.clearTimeout(this.#stallTimer)
+    const { clock, over } = this.#options.stall!
+    clock.clearTimeout(this.#stallTimer)
     this.#stallTimer = undefined
+    over()
   }
 }

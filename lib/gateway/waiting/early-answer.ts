@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify'
-import type { Clock, Timer } from '../../clock.ts'
+import type { Clock } from '../../clock.ts'
 import { LlmuxError } from '../../errors.ts'
 import { isEventStream } from '../relay/answer.ts'
 import type { AnswerBody, AnswerSink, Head, Source } from '../relay/answer.ts'
@@ -7,6 +7,7 @@ import { errorEvent } from '../relay/error-event.ts'
 import type { StallLimit } from '../relay/passage.ts'
 import { ResponseBody } from '../relay/response-body.ts'
 import { unbuffered } from '../relay/response-headers.ts'
+import { Heartbeat } from './heartbeat.ts'
 import { Refusal, refusalError } from './refusal.ts'
 
 export interface EarlyAnswerOptions {
@@ -30,8 +31,8 @@ export interface EarlyAnswerOptions {
 export class EarlyAnswer implements AnswerSink {
   readonly #options: EarlyAnswerOptions
   readonly #body: ResponseBody
+  readonly #heartbeat: Heartbeat
   #source: Source | undefined
-  #timer: Timer | undefined
 
   constructor (reply: FastifyReply, options: EarlyAnswerOptions) {
     this.#options = options
@@ -41,16 +42,17 @@ export class EarlyAnswer implements AnswerSink {
       passed: bytes => this.#source?.passed(bytes),
       resume: () => this.#source?.resume(),
       abandoned: reason => {
-        this.#stop()
+        this.#heartbeat.stop()
         this.#source?.abandoned(reason)
       }
     })
-    this.#beat()
+    this.#heartbeat = new Heartbeat({ ...options, beat: () => this.#body.comment(options.comment) })
+    this.#heartbeat.start()
     reply.code(200).headers({ 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache', ...unbuffered }).send(this.#body)
   }
 
   begin (head: Head, source: Source): AnswerBody {
-    this.#stop()
+    this.#heartbeat.stop()
     this.#source = source
     if (head.statusCode === 200 && isEventStream(head)) return this.#body
     return new Refusal(text => this.fail(refusalError(this.#options.model, head, text)), error => this.fail(error))
@@ -62,21 +64,10 @@ export class EarlyAnswer implements AnswerSink {
 
   /** Breaks the connection, as everywhere: a client that does not look at events must not take it for whole. */
   fail (error: Error): void {
-    this.#stop()
+    this.#heartbeat.stop()
     if (error instanceof LlmuxError) {
       this.#options.failed(error)
       this.#body.break(error, errorEvent(this.#options.path, error))
     } else this.#body.destroy(error)
-  }
-
-  #beat (): void {
-    const { clock, interval, comment } = this.#options
-    // A client that has not read the last comment need not be sent another.
-    if (this.#body.readableLength === 0) this.#body.add(Buffer.from(`: ${comment()}\n\n`))
-    this.#timer = clock.setTimeout(() => this.#beat(), interval)
-  }
-
-  #stop (): void {
-    if (this.#timer !== undefined) this.#options.clock.clearTimeout(this.#timer)
   }
 }

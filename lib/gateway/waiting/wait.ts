@@ -1,9 +1,11 @@
 import type { FastifyReply } from 'fastify'
+import type { AnswerBody } from '../relay/answer.ts'
 import type { Outlook } from '../../switcher/outlook.ts'
 import type { Waiter } from '../../switcher/queue.ts'
 import type { Switcher } from '../../switcher/switcher.ts'
 import { EarlyAnswer } from './early-answer.ts'
 import type { EarlyAnswerOptions } from './early-answer.ts'
+import { Heartbeat } from './heartbeat.ts'
 import { wholeSeconds } from './seconds.ts'
 
 export const positionHeader = 'x-llmux-queue-position'
@@ -15,12 +17,15 @@ export interface WaitOptions extends Omit<EarlyAnswerOptions, 'comment' | 'inter
   heartbeat: number | false
 }
 
-/** What the client of a request that has to wait is told: in headers, and on an event stream as it waits. */
+/** What the client of a request that has to wait, or is frozen, is told: in headers, and on an event stream as it waits. */
 export class Wait {
   readonly #reply: FastifyReply
   readonly #options: WaitOptions
   #outlook: () => Outlook | undefined = () => undefined
   #early: EarlyAnswer | undefined
+  #paused = false
+  /** On the event stream that has begun. */
+  #heartbeat: Heartbeat | undefined
 
   constructor (reply: FastifyReply, options: WaitOptions) {
     this.#reply = reply
@@ -41,11 +46,39 @@ export class Wait {
     if (this.#early !== undefined || now === undefined) return
     // Of several waits the first one counts: it is the one that the client can do something about.
     if (!this.#reply.hasHeader(positionHeader)) this.#reply.headers({ [positionHeader]: now.position, [estimateHeader]: wholeSeconds(now.wait) })
-    if (options.heartbeat === false) return
-    this.#early = new EarlyAnswer(this.#reply, { ...options, interval: options.heartbeat, comment: () => comment(this.#outlook()) })
+    this.#beginEarly()
   }
-}
 
-function comment (outlook: Outlook | undefined): string {
-  return outlook === undefined ? 'with the engine' : `waiting, position ${outlook.position}, about ${wholeSeconds(outlook.wait)} s`
+  /** Its engine sleeps. `answer`: the event stream that it had begun. */
+  paused (answer: AnswerBody | undefined): void {
+    const { clock, heartbeat } = this.#options
+    this.#paused = true
+    if (heartbeat === false) return
+    if (answer === undefined) {
+      if (this.#early === undefined) this.#beginEarly()
+      return
+    }
+    this.#heartbeat = new Heartbeat({ clock, interval: heartbeat, beat: () => answer.comment?.(() => this.#comment()) })
+    this.#heartbeat.start()
+  }
+
+  /** Its engine is awake again, or it waits for it no longer. */
+  resumed (): void {
+    this.#paused = false
+    this.#heartbeat?.stop()
+  }
+
+  #beginEarly (): void {
+    const options = this.#options
+    if (options.heartbeat === false) return
+    this.#early = new EarlyAnswer(this.#reply, { ...options, interval: options.heartbeat, comment: () => this.#comment() })
+  }
+
+  #comment (): string {
+    const { switcher, model } = this.#options
+    // It comes back with whoever would come now.
+    if (this.#paused) return `paused, about ${wholeSeconds(switcher.outlook(model)?.wait ?? 0)} s`
+    const outlook = this.#outlook()
+    return outlook === undefined ? 'with the engine' : `waiting, position ${outlook.position}, about ${wholeSeconds(outlook.wait)} s`
+  }
 }

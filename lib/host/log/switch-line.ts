@@ -9,10 +9,11 @@ const notable = 0.02
 
 /** A switch that is over in one line: who for whom, how long, made up of what, and why. */
 export function switchLine (change: TransitionChange): string {
-  const { outcome, reason, phases, error } = change
+  const { outcome, frozen, reason, phases, error } = change
   const total = Object.values(phases).reduce((sum, phase) => sum + phase, 0)
   const took = seconds(total)
   const parts = breakdown(change).flatMap(([word, ms = 0]) => ms > total * notable ? [`${word} ${seconds(ms)}`] : [])
+  if (frozen !== undefined) parts.push(`${frozen} paused`)
   const detail = parts.length === 0 ? '' : ` (${parts.join(', ')})`
   if (error !== undefined) return `${deed(change)} FAILED after ${took}${detail}: ${described(error).text}`
   if (outcome === 'undone') return `${deed(change)} given up after ${took}${detail}: ${reason}`
@@ -28,8 +29,9 @@ function deed ({ wake, evict, steps }: TransitionChange): string {
 
 type Part = readonly [string, number | undefined]
 
-function breakdown ({ phases, steps = {} }: TransitionChange): Part[] {
-  const before = Object.entries(phaseWords).map(([phase, word]) => [word, phases[phase as TransitionPhase]] as const)
+function breakdown ({ phases, frozen, steps = {} }: TransitionChange): Part[] {
+  const words = frozen === undefined ? phaseWords : { ...phaseWords, evicting: 'freeze' }
+  const before = Object.entries(words).map(([phase, word]) => [word, phases[phase as TransitionPhase]] as const)
   const waking = phases.waking === undefined ? [] : wakingParts(phases.waking, steps)
   return [...before, ...waking]
 }

@@ -10,6 +10,8 @@ interface Arrival {
   /** Milliseconds since the first one. */
   time: number
   input: number
+  /** Milliseconds in the engine so far. */
+  served: number
 }
 
 /**
@@ -21,12 +23,13 @@ export function recordArrivals (events: LlmuxEvents, write: (line: string) => vo
   const arrivals = new Map<number, Arrival>()
   let begin: number | undefined
   events.on('request', ({ id, time, from, to, duration, model, input = 0, output = 0 }) => {
-    if (from === 'arrived') arrivals.set(id, { time: time - (begin ??= time), input })
-    if (to === 'granted' || to === 'queued') return
+    if (from === 'arrived') arrivals.set(id, { time: time - (begin ??= time), input, served: 0 })
     const arrival = arrivals.get(id)
+    if (arrival !== undefined && from === 'granted') arrival.served += duration
+    if (to === 'granted' || to === 'queued' || to === 'frozen') return
     arrivals.delete(id)
     if (arrival === undefined || to !== 'released') return
-    write([seconds(offset + arrival.time), field(model), seconds(duration), arrival.input, output].join(','))
+    write([seconds(offset + arrival.time), field(model), seconds(arrival.served), arrival.input, output].join(','))
   })
 }
 

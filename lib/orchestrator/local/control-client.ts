@@ -1,5 +1,6 @@
 import { Pool, type Dispatcher } from 'undici'
 import { SleepError, WakeError } from '../../errors.ts'
+import type { SleepMode } from '../driver.ts'
 
 export interface ControlTarget {
   /** The model, as errors and the engine itself know it. */
@@ -77,9 +78,21 @@ export class ControlClient {
     }
   }
 
-  /** `mode=wait`, because nothing should be running any more: what is, is not cut as if it were complete. */
-  async sleep (level: 1 | 2, signal: AbortSignal): Promise<void> {
-    await this.#post(SleepError, { path: `/sleep?level=${level}&mode=wait`, signal })
+  /** What `/version` says; undefined without an answer that has one. */
+  async version (signal: AbortSignal): Promise<string | undefined> {
+    try {
+      const { body } = await this.#request('GET', { path: '/version', signal })
+      const { version } = await body.json() as { version?: unknown }
+      return typeof version === 'string' ? version : undefined
+    } catch {
+      // Another engine, or one that has just died: either way it has not said.
+      return undefined
+    }
+  }
+
+  /** `wait` where nothing should be running any more: what is, is not cut as if it were complete. */
+  async sleep (level: 1 | 2, mode: SleepMode, signal: AbortSignal): Promise<void> {
+    await this.#post(SleepError, { path: `/sleep?level=${level}&mode=${mode}`, signal })
   }
 
   async wake (tag: string | undefined, signal: AbortSignal): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import { NotStartableError, SpawnError } from '../../errors.ts'
 import type { ResolvedModel } from '../../options/types.ts'
-import type { Driver, Endpoint, EngineProcess, ProcessExit } from '../driver.ts'
+import type { Driver, Endpoint, EngineProcess, ProcessExit, SleepMode } from '../driver.ts'
 import type { Ledger } from '../orphans/ledger.ts'
 import { engineArgv, engineEnv, type Address } from './command.ts'
 import { Connection } from './connection.ts'
@@ -84,8 +84,12 @@ export class LocalDriver implements Driver {
     return await this.#connection(model).control.responds(signal)
   }
 
-  async sleep (model: ResolvedModel, level: 1 | 2, signal: AbortSignal): Promise<void> {
-    await this.#connection(model).control.sleep(level, signal)
+  async version (model: ResolvedModel, signal: AbortSignal): Promise<string | undefined> {
+    return await this.#connection(model).control.version(signal)
+  }
+
+  async sleep (model: ResolvedModel, level: 1 | 2, mode: SleepMode, signal: AbortSignal): Promise<void> {
+    await this.#connection(model).control.sleep(level, mode, signal)
   }
 
   async wake (model: ResolvedModel, tag: 'weights' | 'kv_cache' | undefined, signal: AbortSignal): Promise<void> {

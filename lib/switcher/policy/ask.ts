@@ -19,8 +19,9 @@ export function ask (policy: Policy, snapshot: Snapshot, report: (error: Error) 
 }
 
 /** What is wrong with a decision, in words; undefined if it can be carried out. */
-function nonsense ({ wake, evict, lookAgainAt }: Decision, { models }: Snapshot): string | undefined {
+function nonsense ({ wake, evict, freezeAt, lookAgainAt }: Decision, { models }: Snapshot): string | undefined {
   if (lookAgainAt !== undefined && !(lookAgainAt >= 0)) return `${lookAgainAt} is no time to look again at`
+  if (freezeAt !== undefined && !(freezeAt >= 0)) return `${freezeAt} is no time to freeze at`
   if (wake === undefined) return undefined
   const target = models.find(model => model.id === wake)
   if (target === undefined) return `there is no model ${wake}`

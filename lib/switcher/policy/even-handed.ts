@@ -1,5 +1,6 @@
 import type { EvenHandedOptions } from '../../options/types.ts'
 import { shareGpu } from '../placement.ts'
+import type { Leaving } from './leaving.ts'
 import { decide, largest, possibleMoves } from './moves.ts'
 import type { Move } from './moves.ts'
 import type { Policy, Snapshot } from './policy.ts'
@@ -8,9 +9,19 @@ import { servingTime } from './serving-time.ts'
 /** Rates fade while nothing happens, and with them what leaving inflicts: looked at again after so many milliseconds at most. */
 const longestForecast = 1_000
 
+/** Who may be frozen stays at least so many times what it costs to leave and to come back. Found on recorded traffic, as the next two. */
+const leastVisit = 0.5
+
+/** Who may be frozen need not be left until all are served: a visit counts as at most so many times the two switches. */
+const longestVisit = 2
+
+/** Freezing pays when so many times as many wait as would be served meanwhile. */
+const gain = 3
+
 /**
  * Leave when what the others have waited is worth what those of the awake models will wait, and the moment is good: they
- * are idle, or more wait than usual. In any case when a request is overdue. docs/policies.md has the formulas.
+ * are idle, or more wait than usual; or they can be frozen, and fewer are served in the time away than wait for others. In
+ * any case when a request is overdue. docs/policies.md has the formulas.
  */
 export function evenHanded ({ beta, maxWait }: Required<EvenHandedOptions>): Policy {
   return snapshot => {
@@ -19,7 +30,8 @@ export function evenHanded ({ beta, maxWait }: Required<EvenHandedOptions>): Pol
     return decide(snapshot, moves, {
       overdueAt: move => overdueAt(move, maxWait),
       dueAt: move => targets.includes(move) ? dueAt(move, snapshot, beta) : Infinity,
-      score
+      score,
+      freezeAt: ({ leaving }) => leaving.models.some(({ freezes }) => freezes) ? snapshot.now : undefined
     })
   }
 }
@@ -46,23 +58,41 @@ function bestOfEachGpu (moves: readonly Move[]): Move[] {
 
 /** When leaving is worth it, or how things stand is to be looked at again; `Infinity` while the moment is not good. */
 function dueAt (move: Move, snapshot: Snapshot, beta: number): number {
-  const away = timeAway(move)
+  const { leaving, cost, costBack } = move
   const crowd = crowdAround(move, snapshot)
-  if (!isGoodMoment(move, away, crowd)) return Infinity
-  // They will have waited for the switch as well, and each of them adds a millisecond to the sum in a millisecond.
-  const worthAt = snapshot.now + (beta * inflicted(move, away) - crowd.age) / crowd.waiting - move.cost
-  return Math.min(worthAt, snapshot.now + longestForecast)
+  if (leaving.freezes && leaving.inFlight > 0) {
+    const away = visit(move)
+    // Those that are frozen are no reason to freeze others: two long answers would only take turns.
+    const pays = crowd.waiting - crowd.frozen > gain * away * departing(leaving)
+    const from = pays ? leaving.awakeSince + leastVisit * (cost + costBack) : Infinity
+    return Math.min(Math.max(worthAt(move, snapshot.now, { crowd, away, beta }), from), snapshot.now + longestForecast)
+  }
+  const away = drainTime(leaving) + visit(move)
+  if (!isGoodMoment(leaving, away, crowd)) return Infinity
+  return Math.min(worthAt(move, snapshot.now, { crowd, away, beta }), snapshot.now + longestForecast)
 }
 
-/** How long those who go are away if they leave now: y. Whoever comes has those to serve that it takes at once. */
-function timeAway ({ model, leaving, cost, costBack }: Move): number {
-  const drain = largest(leaving.models, other => servingTime(other, other.inFlight))
-  return drain + cost + servingTime(model, Math.min(model.waiting, model.maxConcurrency)) + costBack
+/** When what the others have waited is worth being away for so long. */
+function worthAt ({ leaving, cost }: Move, now: number, { crowd, away, beta }: { crowd: Crowd, away: number, beta: number }): number {
+  const frozen = leaving.freezes ? leaving.inFlight : 0
+  // They will have waited for the switch as well, and each of them adds a millisecond to the sum in a millisecond.
+  return now + (beta * (inflicted(leaving, away) + frozen * away) - crowd.age) / crowd.waiting - cost
+}
+
+/** How long those who go still have to serve those whom they serve. */
+function drainTime ({ models }: Leaving): number {
+  return largest(models, model => servingTime(model, model.inFlight))
+}
+
+/** Switch, visit, switch back. Whoever comes has those to serve that it takes at once, unless it can be left before. */
+function visit ({ model, cost, costBack }: Move): number {
+  const serving = servingTime(model, Math.min(model.waiting, model.maxConcurrency))
+  return cost + (model.freezes ? Math.min(serving, longestVisit * (cost + costBack)) : serving) + costBack
 }
 
 /** What those will wait who want the models that go, or wait for room there. */
-function inflicted ({ leaving }: Move, away: number): number {
-  return leaving.models.reduce((sum, { arrivalRate, waiting }) => sum + arrivalRate * away ** 2 / 2 + waiting * away, 0)
+function inflicted ({ models }: Leaving, away: number): number {
+  return models.reduce((sum, { arrivalRate, waiting }) => sum + arrivalRate * away ** 2 / 2 + waiting * away, 0)
 }
 
 /** The models that the GPUs of a move are shared by. */
@@ -70,28 +100,36 @@ interface Crowd {
   /** How many wait for those that are not awake, and how long all together. */
   waiting: number
   age: number
+  /** Those of them that are frozen. */
+  frozen: number
   /** How many more than usual wait for any of them. */
   excess: number
 }
 
 function crowdAround ({ leaving }: Move, { models }: Snapshot): Crowd {
-  const crowd = { waiting: 0, age: 0, excess: 0 }
+  const crowd = { waiting: 0, frozen: 0, age: 0, excess: 0 }
   for (const model of models) {
     if (!shareGpu(leaving, model)) continue
     crowd.excess += model.waiting - model.averageWaiting
     if (model.awakeSince !== undefined) continue
     crowd.waiting += model.waiting
     crowd.age += model.age
+    crowd.frozen += model.frozen
   }
   return crowd
 }
 
 /** Whether waiting for a better moment does not pay: nobody is to be drained, or more wait than usual. */
-function isGoodMoment ({ leaving }: Move, away: number, { excess }: Crowd): boolean {
+function isGoodMoment (leaving: Leaving, away: number, { excess }: Crowd): boolean {
   if (leaving.inFlight === 0) return true
   const ebbing = leaving.models.reduce((sum, { inFlight, maxConcurrency, serviceTime, arrivalRate }) =>
     sum + (Math.min(inFlight, maxConcurrency) + 1) / serviceTime - arrivalRate, 0)
   return excess > away * ebbing
+}
+
+/** How many more are served in a millisecond than come. */
+function departing ({ models }: Leaving): number {
+  return models.reduce((sum, { departureRate, arrivalRate }) => sum + departureRate - arrivalRate, 0)
 }
 
 /** A wait that would be too long by the time it ends is ended, once the awake models are idle or have had their share. */

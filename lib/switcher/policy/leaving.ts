@@ -10,6 +10,8 @@ export interface Leaving {
   inFlight: number
   /** When the last of them woke. */
   awakeSince: number
+  /** Whether all of them may be put to sleep with requests in flight. */
+  freezes: boolean
   /** Whether one of them has begun to drain. */
   draining: boolean
   /** When the first came of those who wait for room at one that does not drain; `Infinity` if nobody does. */
@@ -44,10 +46,11 @@ function samePlace (a: ModelView, b: ModelView): boolean {
 }
 
 function summary (models: readonly ModelView[]): Leaving {
-  const leaving = { models, gpus: models.flatMap(({ gpus }) => gpus), inFlight: 0, awakeSince: 0, draining: false, oldest: Infinity, serviceTime: 0 }
-  for (const { inFlight, awakeSince, draining, oldest, serviceTime } of models) {
+  const leaving = { models, gpus: models.flatMap(({ gpus }) => gpus), inFlight: 0, awakeSince: 0, freezes: true, draining: false, oldest: Infinity, serviceTime: 0 }
+  for (const { inFlight, awakeSince, freezes, draining, oldest, serviceTime } of models) {
     leaving.inFlight += inFlight
     leaving.awakeSince = Math.max(leaving.awakeSince, awakeSince!)
+    leaving.freezes &&= freezes
     leaving.draining ||= draining
     if (!draining) leaving.oldest = Math.min(leaving.oldest, oldest ?? Infinity)
     leaving.serviceTime = Math.max(leaving.serviceTime, serviceTime)

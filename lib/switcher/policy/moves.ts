@@ -22,17 +22,19 @@ export interface Rules {
   dueAt: (move: Move) => number
   /** The largest goes first of those that are due. */
   score: (move: Move) => number
+  /** From when on requests in flight are frozen if one leaves for it now; undefined: at the drain's limit. */
+  freezeAt?: (move: Move) => number | undefined
 }
 
 /** Wakes whoever finds room; leaves for those who are overdue, oldest first; then for the best of those that are due. */
-export function decide ({ now }: Snapshot, moves: readonly Move[], { overdueAt, dueAt, score }: Rules): Decision {
+export function decide ({ now }: Snapshot, moves: readonly Move[], { overdueAt, dueAt, score, freezeAt = () => undefined }: Rules): Decision {
   let best: Move | undefined
   let highest = -Infinity
   let lookAgainAt = Infinity
   for (const move of moves) {
     const { leaving } = move
     const overdue = leaving.models.length === 0 ? now : overdueAt(move)
-    if (overdue <= now) return wake(move)
+    if (overdue <= now) return wake(move, freezeAt(move))
     // A drain that has begun is brought to its end, for whoever is the best when it ends.
     const due = leaving.draining ? now : dueAt(move)
     if (due > now) {
@@ -45,7 +47,7 @@ export function decide ({ now }: Snapshot, moves: readonly Move[], { overdueAt, 
       highest = own
     }
   }
-  return best === undefined ? stay(lookAgainAt === Infinity ? undefined : lookAgainAt) : wake(best)
+  return best === undefined ? stay(lookAgainAt === Infinity ? undefined : lookAgainAt) : wake(best, freezeAt(best))
 }
 
 /**
@@ -92,6 +94,6 @@ function moveTo (snapshot: Snapshot, model: ModelView, leaving: Leaving): Move {
   return { model, leaving, cost, costBack }
 }
 
-function wake ({ model, leaving }: Move): Decision {
-  return { wake: model.id, evict: leaving.models.map(({ id }) => id), lookAgainAt: undefined }
+function wake ({ model, leaving }: Move, freezeAt: number | undefined): Decision {
+  return { wake: model.id, evict: leaving.models.map(({ id }) => id), freezeAt, lookAgainAt: undefined }
 }

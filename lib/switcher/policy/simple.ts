@@ -2,7 +2,10 @@ import type { SimpleOptions } from '../../options/types.ts'
 import { decide, possibleMoves } from './moves.ts'
 import type { Policy } from './policy.ts'
 
-/** Leave when the awake model is idle, or many more wait than it works on; in any case when a request is overdue. The longest queue goes first. */
+/**
+ * Leave when the awake model is idle, or many more wait than it works on; in any case when a request is overdue. The longest
+ * queue goes first. Requests in flight are left for as long as the switch takes: to freeze them costs no less.
+ */
 export function simple ({ perRequest, perSecond, maxWait }: Required<SimpleOptions>): Policy {
   return snapshot => decide(snapshot, possibleMoves(snapshot, maxWait), {
     overdueAt: ({ model }) => model.oldest! + maxWait,
@@ -10,6 +13,7 @@ export function simple ({ perRequest, perSecond, maxWait }: Required<SimpleOptio
       const many = perRequest * inFlight + perSecond * cost / 1_000
       return inFlight === 0 || model.waiting > many ? snapshot.now : Infinity
     },
-    score: ({ model }) => model.waiting
+    score: ({ model }) => model.waiting,
+    freezeAt: ({ cost }) => snapshot.now + cost
   })
 }

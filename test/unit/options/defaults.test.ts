@@ -36,6 +36,7 @@ describe('with only a model\'s name given', () => {
       port: undefined,
       sleepLevel: 1,
       sleepMode: true,
+      freeze: true,
       gpus: [0],
       gpuShare: 1,
       idleTimeout: 0,

@@ -84,6 +84,7 @@ const modelCases: Record<string, Case> = {
   port: { good: [1, 8_000, 65_535], bad: [[0, '', 'must be a whole number from 1 to 65535, not 0'], [65_536, '', 'must be a whole number from 1 to 65535, not 65536'], ['8000', '', 'must be a whole number from 1 to 65535, not "8000"']] },
   sleepLevel: { good: [1, 2, 3], bad: [[0, '', 'must be 1, 2, or 3, not 0'], [4, '', 'must be 1, 2, or 3, not 4'], ['1', '', 'must be 1, 2, or 3, not "1"']] },
   sleepMode: { good: [true, 'simulated'], bad: [['real', '', 'must be true, false, or "simulated", not "real"'], [1, '', 'must be true, false, or "simulated", not 1']] },
+  freeze: { good: [true, false, 'late'], bad: [['early', '', 'must be true, false, or "late", not "early"']] },
   gpus: {
     good: [[0], [1, 0]],
     bad: [
@@ -102,6 +103,7 @@ const modelCases: Record<string, Case> = {
 
 const topCases: Record<string, Case> = {
   command: modelCases['command'] as Case,
+  freeze: modelCases['freeze'] as Case,
   timeouts: {
     good: [...(modelCases['timeouts'] as Case).good, { body: 1, grace: 1 }],
     bad: [...(modelCases['timeouts'] as Case).bad, [{ body: 0 }, '.body', `${millisecond}, not 0`], [{ grace: 0 }, '.grace', `${millisecond}, not 0`]]

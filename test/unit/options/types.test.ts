@@ -31,6 +31,7 @@ test('every option of the type can be written, and the schema knows it', () => {
     port: 8000,
     sleepLevel: 2,
     sleepMode: true,
+    freeze: 'late',
     gpus: [0],
     gpuShare: 1
   }
@@ -40,6 +41,7 @@ test('every option of the type can be written, and the schema knows it', () => {
     prefix: '/llm',
     policy: { type: 'fifo', minActive: 1 },
     priority: true,
+    freeze: false,
     mayCauseSwitch: () => true,
     learnedFile: 'learned.json',
     record: { arrivals: 'arrivals.csv', decisions: 'decisions.jsonl' },

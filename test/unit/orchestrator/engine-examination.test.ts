@@ -75,14 +75,14 @@ describe('examining an engine that seems dead', () => {
     expect(warnings).toMatchObject([{ error: { code: 'LLMUX_ERR_PROCESS_DIED', message: expect.stringContaining('it broke off an answer') } }])
   })
 
-  it('says no of one that is not awake, without asking it', async () => {
+  it('asks one that sleeps, which may hold requests, and says no of one that does not run without asking', async () => {
     const { orchestrator, driver, lost } = await setUpAwake()
     await orchestrator.sleep('a')
+    expect(await orchestrator.examine('a', 'it broke off an answer')).toBe(true)
+    await orchestrator.stop('a')
     driver.calls.length = 0
     expect(await orchestrator.examine('a', 'it is silent')).toBe(false)
-    await orchestrator.stop('a')
-    expect(await orchestrator.examine('a', 'it is silent')).toBe(false)
-    expect(driver.calls).toEqual(['a disconnect'])
+    expect(driver.calls).toEqual([])
     expect(lost).toEqual([])
   })
 })
@@ -108,9 +108,13 @@ describe('asking whether the core of an engine answers', () => {
     expect(answer.value).toBe(true)
   })
 
-  it('is not done with one that is not awake', async () => {
+  it('is not done with one that sleeps, which is silent because it is to, nor with one that does not run', async () => {
     const { orchestrator, driver } = await setUpAwake()
     await orchestrator.sleep('a')
+    driver.calls.length = 0
+    expect(await orchestrator.responds('a')).toBe(true)
+    expect(driver.calls).toEqual([])
+    await orchestrator.stop('a')
     driver.calls.length = 0
     expect(await orchestrator.responds('a')).toBe(false)
     expect(driver.calls).toEqual([])

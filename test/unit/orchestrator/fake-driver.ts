@@ -1,6 +1,6 @@
 import type { Clock } from '../../../lib/clock.ts'
 import type { ResolvedModel } from '../../../lib/options/types.ts'
-import type { Driver, Endpoint, EngineProcess, ProcessExit } from '../../../lib/orchestrator/driver.ts'
+import type { Driver, Endpoint, EngineProcess, ProcessExit, SleepMode } from '../../../lib/orchestrator/driver.ts'
 
 /** What it takes to end a group. */
 export type Stamina = 'ends on SIGTERM' | 'ends on SIGKILL' | 'never ends'
@@ -95,8 +95,10 @@ export const fails = (error: Error): Call => () => Promise.reject(error)
 export class FakeDriver implements Driver {
   readonly calls: string[] = []
   readonly processes: FakeProcess[] = []
-  readonly does: Partial<Record<'prepare' | 'spawn' | 'probe' | 'responds' | 'sleep' | 'wake' | 'wake weights' | 'wake kv_cache' | 'reload' | 'resetPrefixCache' | 'warmUp', Call>> = {}
+  readonly does: Partial<Record<'prepare' | 'spawn' | 'probe' | 'responds' | 'version' | 'sleep' | 'wake' | 'wake weights' | 'wake kv_cache' | 'reload' | 'resetPrefixCache' | 'warmUp', Call>> = {}
   stamina: Stamina = 'ends on SIGTERM'
+  /** What `/version` says of its engines. */
+  engineVersion: string | undefined = '0.32.0'
   closed = false
   readonly #clock: Clock
 
@@ -145,8 +147,13 @@ export class FakeDriver implements Driver {
     return await this.#call(model, 'probe', signal) !== false
   }
 
-  async sleep (model: ResolvedModel, level: 1 | 2, signal: AbortSignal): Promise<void> {
-    await this.#call(model, 'sleep', signal, ` ${level}`)
+  async version (model: ResolvedModel, signal: AbortSignal): Promise<string | undefined> {
+    await this.#call(model, 'version', signal)
+    return this.engineVersion
+  }
+
+  async sleep (model: ResolvedModel, level: 1 | 2, mode: SleepMode, signal: AbortSignal): Promise<void> {
+    await this.#call(model, 'sleep', signal, ` ${level}${mode === 'keep' ? ' keep' : ''}`)
   }
 
   async wake (model: ResolvedModel, tag: 'weights' | 'kv_cache' | undefined, signal: AbortSignal): Promise<void> {

@@ -58,6 +58,7 @@ export function makeModel (id: string, changes: Changes = {}): ResolvedModel {
     port: undefined,
     sleepLevel: 1,
     sleepMode: true,
+    freeze: false,
     gpus: [0],
     gpuShare: 1,
     ...changes,

@@ -7,7 +7,7 @@ import { SimulatedEngines } from '../../../lib/simulator/engines.ts'
 /** How long each wake takes; a model in brackets is put to sleep before. */
 function durations (costs: Costs, steps: readonly (readonly [string | undefined, string])[]): number[] {
   const clock = new SimulatedClock(0)
-  const engines = new SimulatedEngines(clock, costs, 'a')
+  const engines = new SimulatedEngines(clock, costs, 'a', false)
   return steps.map(([from, to]) => {
     const begin = clock.now()
     if (from !== undefined) engines.sleep(from, undefined, () => {})
@@ -30,9 +30,9 @@ test('where nobody goes, the least of what the model costs', () => {
 
 test('an engine is cold until its first start, if that has a cost of its own', () => {
   const clock = new SimulatedClock(0)
-  const engines = new SimulatedEngines(clock, { switch: 1, start: 2 }, 'a')
+  const engines = new SimulatedEngines(clock, { switch: 1, start: 2 }, 'a', false)
   expect([engines.cold('a'), engines.cold('b')]).toEqual([false, true])
   engines.wake('b', () => {})
   expect(engines.cold('b')).toBe(false)
-  expect(new SimulatedEngines(clock, { switch: 1 }, 'a').cold('b')).toBe(false)
+  expect(new SimulatedEngines(clock, { switch: 1 }, 'a', false).cold('b')).toBe(false)
 })

@@ -91,3 +91,13 @@ describe('it fails, rather than tell a wrong result', () => {
     expect(() => simulate({ arrivals: requests('a0:1 b1:1'), policy: 'fifo', costs: { switch: { a: {}, b: { a: 1 } } } })).toThrow(/no cost of a switch from a to b/)
   })
 })
+
+test('a request that is frozen goes on where it was, after what its thaw costs, and the others do not wait for it', () => {
+  const arrivals = [[0, 'a', 1_000], [2_000, 'b', 1_000], [4_000, 'a', 60_000], [10_000, 'b', 1_000]].map(([time, model, service]) => ({ time: time as number, model: model as string, service: service as number }))
+  const run = (freeze: boolean, thaw = 0) => simulate({ arrivals, policy: 'even-handed', costs: { switch: 100, thaw }, freeze, awake: 'a', countFrom: 4_000 }).models
+  expect(run(false)['b']).toMatchObject({ requests: 1, mean: 4_100 + 60_000 + 100 - 10_000 })
+  const frozen = run(true)
+  expect(frozen['b']!.mean).toBeLessThan(2_000)
+  expect(frozen['a']!.end.mean).toBe(100 + 60_000 + 100 + 1_000 + 100)
+  expect(run(true, 500)['a']!.end.mean, 'the tokens so far are computed again').toBe(frozen['a']!.end.mean + 500)
+})

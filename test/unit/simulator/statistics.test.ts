@@ -1,9 +1,14 @@
 import { expect, test } from 'vitest'
 import { geometricMean, jain, quantile, waitStatistics } from '../../../lib/simulator/statistics.ts'
 
+/** The spread of one value. */
+const same = (value: number) => ({ mean: value, p50: value, p95: value, p99: value, max: value })
+
 test('the statistics of four waits of two models, as computed by hand', () => {
-  const waits = [['a', 0], ['b', 30], ['a', 10], ['a', 20]].map(([model, wait]) => ({ model: model as string, wait: wait as number }))
+  const waits = ([['a', 0], ['b', 30], ['a', 10], ['a', 20]] as const).map(([model, wait]) => ({ model, wait, end: wait + 10, service: 10 }))
   expect(waitStatistics(waits)).toEqual({
+    end: { mean: 25, p50: 20, p95: 40, p99: 40, max: 40 },
+    slowdown: { mean: 2.5, p50: 2, p95: 4, p99: 4, max: 4 },
     requests: 4,
     mean: 15,
     p50: 10,
@@ -13,7 +18,19 @@ test('the statistics of four waits of two models, as computed by hand', () => {
     worstMean: 30,
     // (10 + 30)² / (2 · (100 + 900))
     jain: 0.8,
-    models: { a: { requests: 3, mean: 10, max: 20 }, b: { requests: 1, mean: 30, max: 30 } }
+    models: {
+      a: {
+        requests: 3,
+        mean: 10,
+        p50: 10,
+        p95: 20,
+        p99: 20,
+        max: 20,
+        end: { mean: 20, p50: 20, p95: 30, p99: 30, max: 30 },
+        slowdown: { mean: 2, p50: 2, p95: 3, p99: 3, max: 3 }
+      },
+      b: { requests: 1, ...same(30), end: same(40), slowdown: same(4) }
+    }
   })
 })
 

@@ -9,16 +9,21 @@ import { model } from '../../helpers/switcher-rig.ts'
 let clock: FakeClock
 let drain: Drain
 let slot: Slot
+let freezes: boolean
+/** Times somebody need not be waited for any longer. */
+let due: number
 
 beforeEach(() => {
   clock = new FakeClock()
-  drain = new Drain(clock)
+  freezes = false
+  due = 0
+  drain = new Drain({ clock, freezes: () => freezes, onFreezing: () => { due++ } })
   slot = new Slot(model('a', { drain: 1_000 }))
   slot.awakeSince = clock.now()
 })
 
-function lease (): Lease {
-  const lease = new Lease(1, slot.id, clock.now(), ended => { slot.leases.delete(ended) })
+function lease (freezable?: boolean): Lease {
+  const lease = new Lease({ id: 1, model: slot.id, since: clock.now(), freezable, onEnd: ended => { slot.leases.delete(ended) } })
   slot.leases.add(lease)
   return lease
 }
@@ -95,4 +100,54 @@ test('cutLeases takes all leases there are, with one error', () => {
   const error = new Error('closing')
   cutLeases(slot, error)
   expect(running.every(lease => lease.error === error)).toBe(true)
+})
+
+describe('a drain of a model that can be frozen', () => {
+  beforeEach(() => { freezes = true })
+
+  test('is over at once if that is when to freeze', () => {
+    lease()
+    drain.start(slot, clock.now())
+    expect([drain.over(slot), slot.freezing]).toEqual([true, true])
+  })
+
+  test('is over at the time given, and says so', () => {
+    lease()
+    drain.start(slot, clock.now() + 300)
+    clock.advance(299)
+    expect([drain.over(slot), due]).toEqual([false, 0])
+    clock.advance(1)
+    expect([drain.over(slot), due]).toEqual([true, 1])
+  })
+
+  test('is over at the limit otherwise, and nobody is cut', () => {
+    const running = lease()
+    drain.start(slot)
+    clock.advance(1_000)
+    expect([drain.over(slot), running.ended, due]).toEqual([true, false, 1])
+  })
+
+  test('waits for those who must not be frozen, and cuts them alone', () => {
+    const [running, other] = [lease(), lease(false)]
+    drain.start(slot, clock.now())
+    expect(drain.over(slot)).toBe(false)
+    clock.advance(1_000)
+    expect([running.ended, other.ended, drain.over(slot)]).toEqual([false, true, true])
+  })
+
+  test('need not wait for a client that does not read', () => {
+    slot.stalled.add(lease())
+    drain.start(slot)
+    expect(drain.over(slot)).toBe(true)
+    freezes = false
+    expect(drain.over(slot), 'unless nothing can be frozen').toBe(false)
+  })
+
+  test('that is stopped freezes nobody later', () => {
+    lease()
+    drain.start(slot, clock.now() + 300)
+    drain.stop(slot)
+    clock.advance(1_000)
+    expect([slot.freezing, due, clock.pending]).toEqual([false, 0, 0])
+  })
 })

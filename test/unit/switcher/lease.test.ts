@@ -4,9 +4,14 @@ import type { LeaseEnd } from '../../../lib/switcher/lease.ts'
 
 function granted () {
   const ends: LeaseEnd[] = []
-  const lease = new Lease(7, 'a', 1_000, (ended, how) => {
-    expect(ended).toBe(lease)
-    ends.push(how)
+  const lease = new Lease({
+    id: 7,
+    model: 'a',
+    since: 1_000,
+    onEnd: (ended, how) => {
+      expect(ended).toBe(lease)
+      ends.push(how)
+    }
   })
   return { lease, ends }
 }
@@ -69,7 +74,7 @@ describe('its signal', () => {
 
   test('is aborted before anybody hears of the end', () => {
     const order: string[] = []
-    const lease = new Lease(1, 'a', 0, () => order.push('ended'))
+    const lease = new Lease({ id: 1, model: 'a', since: 0, onEnd: () => order.push('ended') })
     lease.signal.addEventListener('abort', () => {
       order.push('aborted')
       // Whoever lets go says so, which changes nothing any more.

@@ -67,16 +67,16 @@ describe('priorities', () => {
 describe('a request that may not cause a switch', () => {
   const setUp = () => {
     const rig = new Rig({ models: { a: { maxConcurrency: 1 }, b: { passive: 30_000 } }, durations: { prepare: 0, sleep: 10, wake: 10 } })
-    rig.ask('a')
+    const running = rig.ask('a')
     rig.clock.advance(10)
-    return rig
+    return { rig, running }
   }
 
   test('wakes nobody, and is refused when its time is over, with a code of its own', () => {
-    const rig = setUp()
+    const { rig, running } = setUp()
     const asked = rig.ask('b', { mayCauseSwitch: false })
     expect(rig.view('b')).toMatchObject({ waiting: 0, passive: 1, oldest: undefined, arrivalRate: 0 })
-    expect(rig.switcher.contended('a')).toBe(false)
+    expect(rig.switcher.stalled(running.lease!), 'nobody whom a lease of a is in the way of').toBe(false)
     rig.clock.advance(29_999)
     expect(asked.waiting).toBe(true)
     rig.clock.advance(1)

@@ -5,7 +5,7 @@ import type { TransitionChange } from '../../../lib/events.ts'
 import { Lease } from '../../../lib/switcher/lease.ts'
 import { Slot } from '../../../lib/switcher/slot.ts'
 import { Transition } from '../../../lib/switcher/transition.ts'
-import type { Plan } from '../../../lib/switcher/transition.ts'
+import type { Plan } from '../../../lib/switcher/plan.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { FakeEngines } from '../../helpers/fake-engines.ts'
 import { model } from '../../helpers/switcher-rig.ts'
@@ -13,13 +13,15 @@ import { model } from '../../helpers/switcher-rig.ts'
 const onDraining = vi.fn()
 const onEnd = vi.fn()
 const obstacle = vi.fn<(slot: Slot) => Error | undefined>()
+const freezes = vi.fn<(slot: Slot) => boolean>()
+const freeze = vi.fn<(slot: Slot) => void>()
 let clock: FakeClock
 let engines: FakeEngines
 let changes: TransitionChange[]
 let a: Slot, b: Slot, c: Slot
 
 beforeEach(() => {
-  for (const mock of [onDraining, onEnd, obstacle]) mock.mockReset()
+  for (const mock of [onDraining, onEnd, obstacle, freezes, freeze]) mock.mockReset()
   clock = new FakeClock()
   engines = new FakeEngines({ clock })
   changes = []
@@ -32,7 +34,7 @@ beforeEach(() => {
 function begin (plan: Partial<Plan> = {}): Transition {
   const events = new LlmuxEvents()
   events.on('transition', change => changes.push(change))
-  const transition = new Transition({ wake: b, evict: [a], reason: 'test', unconditional: true, ...plan }, { engines, clock, events, obstacle, onDraining, onEnd })
+  const transition = new Transition({ wake: b, evict: [a], reason: 'test', unconditional: true, ...plan }, { engines, clock, events, obstacle, freezes, freeze, onDraining, onEnd })
   transition.start()
   return transition
 }
@@ -40,7 +42,7 @@ function begin (plan: Partial<Plan> = {}): Transition {
 const phases = () => changes.map(({ from, to }) => `${from} → ${to}`)
 
 function hold (slot: Slot): Lease {
-  const lease = new Lease(1, slot.id, clock.now(), lease => { slot.leases.delete(lease) })
+  const lease = new Lease({ id: 1, model: slot.id, since: clock.now(), onEnd: lease => { slot.leases.delete(lease) } })
   slot.leases.add(lease)
   return lease
 }
@@ -228,7 +230,7 @@ describe('a transition comes to an early end', () => {
     const transition = begin()
     engines.complete('prepare', 'b')
     transition.commit()
-    transition.abandon()
+    transition.abandon(new Error('closing'))
     engines.complete('sleep', 'a')
     expect(engines.pending).toEqual([])
   })
@@ -319,7 +321,7 @@ describe('an engine that dies while it is being woken', () => {
 
   test('is made sure to sleep if nobody wants it any more', () => {
     const { transition, wake } = waking()
-    transition.abandon()
+    transition.abandon(new Error('closing'))
     engines.report(wake)
     expect(engines.pending).toEqual(['sleep b'])
     engines.complete('sleep', 'b')
@@ -328,7 +330,7 @@ describe('an engine that dies while it is being woken', () => {
 
   test('and cannot be made to sleep is an error', () => {
     const { transition, wake } = waking()
-    transition.abandon()
+    transition.abandon(new Error('closing'))
     engines.report(wake)
     const error = new StopError('b', 'still there')
     engines.complete('sleep', 'b', error)
@@ -358,7 +360,7 @@ describe('an engine that dies while it is being woken', () => {
 
 test('whoever hears of the drain can undo it: the model is not left draining', () => {
   const events = new LlmuxEvents()
-  const transition: Transition = new Transition({ wake: b, evict: [a], reason: 'test', unconditional: true }, { engines, clock, events, obstacle, onDraining, onEnd })
+  const transition: Transition = new Transition({ wake: b, evict: [a], reason: 'test', unconditional: true }, { engines, clock, events, obstacle, freezes, freeze, onDraining, onEnd })
   events.on('transition', ({ to }) => { if (to === 'draining') transition.undo('never mind') })
   transition.start()
   engines.complete('prepare', 'b')

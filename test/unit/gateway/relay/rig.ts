@@ -81,6 +81,7 @@ export function rig ({ replay = true, path = '/v1/chat/completions', fallback = 
   const renewals: Renewal[] = []
   const examined: string[] = []
   const ends: string[] = []
+  const pauses: boolean[] = []
   let verdict: (alive: boolean) => void = () => { throw new Error('nobody has asked') }
   let waiting = false
   const silent = { size: 0 }
@@ -89,7 +90,7 @@ export function rig ({ replay = true, path = '/v1/chat/completions', fallback = 
     apiKey: undefined,
     dispatcher: { dispatch: (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler) => { sendings.push(new Sending(options, handler)); return true } } as unknown as Dispatcher
   }
-  const newLease = () => new Lease(1, 'm', clock.now(), (_lease, how) => { ends.push(how) })
+  const newLease = () => new Lease({ id: 1, model: 'm', since: clock.now(), onEnd: (_lease, how) => { ends.push(how) } })
   const link: EngineLink = {
     lease: newLease(),
     begun: () => undefined,
@@ -102,7 +103,8 @@ export function rig ({ replay = true, path = '/v1/chat/completions', fallback = 
     },
     silent: () => { silent.size = 1 },
     heard: () => { silent.size = 0 },
-    stall: { clock, limit: 1_000, othersWait: () => waiting },
+    frozen: frozen => { pauses.push(frozen) },
+    stall: { clock, limit: 1_000, expired: () => waiting, over: () => {} },
     examine: reason => {
       examined.push(reason)
       return new Promise(resolve => { verdict = resolve })
@@ -126,6 +128,7 @@ export function rig ({ replay = true, path = '/v1/chat/completions', fallback = 
     renewals,
     examined,
     ends,
+    pauses,
     silent,
     answers,
     recorded,

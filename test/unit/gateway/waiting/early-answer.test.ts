@@ -30,7 +30,7 @@ function begin ({ path = '/v1/chat/completions', hooked = false } = {}) {
   let place = 3
   const failures: Error[] = []
   const early = new EarlyAnswer(reply as unknown as FastifyReply, {
-    model: 'm', path, clock, interval: 5_000, stall: { clock, limit: 60_000, othersWait: () => true }, comment: () => `place ${place--}`, failed: error => failures.push(error)
+    model: 'm', path, clock, interval: 5_000, stall: { clock, limit: 60_000, expired: () => true, over: () => {} }, comment: () => `place ${place--}`, failed: error => failures.push(error)
   })
   const engine = { resumed: 0, passed: 0, abandoned: [] as Error[] }
   const source = { passed: (bytes: number) => { engine.passed += bytes }, resume: () => { engine.resumed++ }, abandoned: (reason: Error) => { engine.abandoned.push(reason) } }

@@ -23,7 +23,7 @@ function rig (heartbeat: number | false = 1_000) {
     send: (body: PassThrough) => { sent.push(body) }
   }
   const wait = new Wait(reply as unknown as FastifyReply, {
-    model: 'm', path: '/v1/completions', clock, heartbeat, stall: { clock, limit: 1, othersWait: () => false }, failed: () => {}, switcher: { outlook: (_id: string, waiter?: Waiter) => outlooks.get(waiter!) }
+    model: 'm', path: '/v1/completions', clock, heartbeat, stall: { clock, limit: 1, expired: () => false, over: () => {} }, failed: () => {}, switcher: { outlook: (_id: string, waiter?: Waiter) => outlooks.get(waiter!) }
   })
   return { clock, headers, outlooks, sent, wait }
 }

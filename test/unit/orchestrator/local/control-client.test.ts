@@ -47,8 +47,8 @@ const never: Handler = () => {}
 describe('control calls', () => {
   it('go where vLLM has them', async () => {
     const { client, requests, lines, signal } = await setUp()
-    await client.sleep(1, signal)
-    await client.sleep(2, signal)
+    await client.sleep(1, 'wait', signal)
+    await client.sleep(2, 'wait', signal)
     await client.wake(undefined, signal)
     await client.wake('weights', signal)
     await client.reload(signal)
@@ -83,7 +83,7 @@ describe('control calls', () => {
 
   it('carry the key of the engine', async () => {
     const { client, requests, signal } = await setUp(undefined, { apiKey: 'secret' })
-    await client.sleep(1, signal)
+    await client.sleep(1, 'wait', signal)
     await client.health(signal)
     expect(requests.map(({ headers }) => headers.authorization)).toEqual(['Bearer secret', 'Bearer secret'])
   })
@@ -93,7 +93,7 @@ describe('control calls', () => {
     const probe = new AbortController()
     const hanging = client.health(probe.signal)
     await client.wake(undefined, signal)
-    await client.sleep(1, signal)
+    await client.sleep(1, 'wait', signal)
     expect(lines()).toHaveLength(3)
     probe.abort()
     expect(await hanging).toBe(false)
@@ -115,29 +115,29 @@ describe('control calls', () => {
 
   it('are made once more only once', async () => {
     const { client, lines, signal } = await setUp(request => request.socket.destroy())
-    await expect(client.sleep(1, signal)).rejects.toMatchObject({ code: 'LLMUX_ERR_SLEEP_FAILED', message: expect.stringMatching(/failed: .*closed/) })
+    await expect(client.sleep(1, 'wait', signal)).rejects.toMatchObject({ code: 'LLMUX_ERR_SLEEP_FAILED', message: expect.stringMatching(/failed: .*closed/) })
     expect(lines()).toHaveLength(2)
   })
 
   it('are not made once more when they were answered, or refused, or given up', async () => {
     const { client, lines, server, signal } = await setUp(answers(500))
-    await expect(client.sleep(1, signal)).rejects.toThrow()
+    await expect(client.sleep(1, 'wait', signal)).rejects.toThrow()
     expect(lines()).toHaveLength(1)
     server.close()
     server.closeAllConnections()
-    await expect(client.sleep(1, signal)).rejects.toThrow()
+    await expect(client.sleep(1, 'wait', signal)).rejects.toThrow()
     expect(lines()).toHaveLength(1)
   })
 
   it('go by the status, whatever the body of a success says', async () => {
     const { client, signal } = await setUp(answers(200, '{"error":"no"}'))
-    await client.sleep(1, signal)
+    await client.sleep(1, 'wait', signal)
     await client.wake(undefined, signal)
   })
 
   it('do not wait for the end of a success', async () => {
     const { client, signal } = await setUp((request, response) => response.write('{'))
-    await client.sleep(1, signal)
+    await client.sleep(1, 'wait', signal)
     expect(await client.health(signal)).toBe(true)
     expect(await client.warmUp(signal)).toBe(true)
   })
@@ -151,7 +151,7 @@ describe('control calls', () => {
   ] as const)('that fail say so: %s', async (step, code, call) => {
     const { client, signal, server } = await setUp(answers(500, ' {"error":"out of memory"}\n'))
     const steps = {
-      sleep: () => client.sleep(1, signal),
+      sleep: () => client.sleep(1, 'wait', signal),
       wake: () => client.wake(undefined, signal),
       reload: () => client.reload(signal),
       resetPrefixCache: () => client.resetPrefixCache(signal),
@@ -165,7 +165,7 @@ describe('control calls', () => {
 
   it.each([201, 204, 302, 400, 404, 503])('do not take %i for a success', async status => {
     const { client, signal } = await setUp(answers(status))
-    await expect(client.sleep(1, signal)).rejects.toThrow(new RegExp(`answered ${status}$`))
+    await expect(client.sleep(1, 'wait', signal)).rejects.toThrow(new RegExp(`answered ${status}$`))
     expect(await client.health(signal)).toBe(false)
   })
 
@@ -174,7 +174,7 @@ describe('control calls', () => {
       response.statusCode = 500
       response.write('x'.repeat(100_000))
     })
-    const error = await client.sleep(1, signal).catch(error => error)
+    const error = await client.sleep(1, 'wait', signal).catch(error => error)
     expect(error.message).toMatch(/answered 500: x{500}$/)
   })
 
@@ -184,7 +184,7 @@ describe('control calls', () => {
       response.write('out of ')
       setImmediate(() => response.end('memory'))
     })
-    await expect(client.sleep(1, signal)).rejects.toThrow(/answered 500: out of memory$/)
+    await expect(client.sleep(1, 'wait', signal)).rejects.toThrow(/answered 500: out of memory$/)
   })
 
   it('quote what came of an answer that was broken off', async () => {
@@ -198,7 +198,7 @@ describe('control calls', () => {
   it('are given up with the reason of the signal', async () => {
     const { client, lines } = await setUp(never)
     const controller = new AbortController()
-    const sleep = client.sleep(1, controller.signal).catch(error => error)
+    const sleep = client.sleep(1, 'wait', controller.signal).catch(error => error)
     await expect.poll(() => lines().length).toBe(1)
     const reason = new Error('too late')
     controller.abort(reason)
@@ -207,7 +207,7 @@ describe('control calls', () => {
 
   it('are not begun when it is too late', async () => {
     const { client, lines } = await setUp()
-    await expect(client.sleep(1, AbortSignal.abort(new Error('too late')))).rejects.toThrow('too late')
+    await expect(client.sleep(1, 'wait', AbortSignal.abort(new Error('too late')))).rejects.toThrow('too late')
     expect(lines()).toEqual([])
   })
 

@@ -46,6 +46,25 @@ const release = pick.map(index => new Step(`release(${index})`, world => {
   running[index % (running.length || 1)]?.lease?.release()
 }))
 
+/** A client leaves while its request is frozen. */
+const leaveFrozen = pick.map(index => new Step(`leaveFrozen(${index})`, world => {
+  const { frozen } = world.reference
+  frozen[index % (frozen.length || 1)]?.lease?.release()
+}))
+
+/** A client does not read, and others wait. */
+const stall = pick.map(index => new Step(`stall(${index})`, world => {
+  const { running } = world.reference
+  const lease = running[index % (running.length || 1)]?.lease
+  if (lease !== undefined && world.rig.switcher.stalled(lease)) lease.release()
+}))
+
+const readAgain = pick.map(index => new Step(`readAgain(${index})`, world => {
+  const { live } = world.reference
+  const lease = live[index % (live.length || 1)]?.lease
+  if (lease !== undefined) world.rig.switcher.readAgain(lease)
+}))
+
 /** An engine does what it was asked to. */
 const complete = pick.map(index => new Step(`complete(${index})`, world => {
   const { engines } = world.rig
@@ -107,7 +126,7 @@ const close = fc.constant(new Step('close()', world => {
 
 // What happens most in life happens most here; what ends everything comes rarely.
 const weights: [fc.Arbitrary<Step>, number][] = [
-  [ask, 12], [complete, 12], [release, 6], [pass, 5], [leave, 3], [finish, 3], [fail, 2], [die, 3], [comeBack, 4], [unstick, 1], [switchTo, 2], [sleep, 2], [cut, 1], [pin, 1], [pause, 1]
+  [ask, 12], [complete, 12], [release, 6], [pass, 5], [leave, 3], [finish, 3], [fail, 2], [die, 3], [comeBack, 4], [leaveFrozen, 2], [stall, 2], [readAgain, 1], [unstick, 1], [switchTo, 2], [sleep, 2], [cut, 1], [pin, 1], [pause, 1]
 ]
 
 export const commands = fc.commands([...weights.flatMap(([step, weight]) => Array<fc.Arbitrary<Step>>(weight * 4).fill(step)), close], { maxCommands: 60, size: 'max' })

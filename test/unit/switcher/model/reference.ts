@@ -8,6 +8,10 @@ export interface Entry {
   readonly model: string
   readonly bytes: number
   readonly comeback: Comeback | undefined
+  /** When it was frozen last. */
+  frozenAt: number
+  /** Whether it may be frozen. */
+  readonly freezable: boolean
   /** When it first came. */
   readonly since: number
   state: RequestState
@@ -31,8 +35,8 @@ export class Reference {
   closed = false
   #live: Entry[] = []
 
-  add (model: string, bytes: number, now: number, comeback?: Comeback): Entry {
-    const entry: Entry = { number: this.entries.length, model, bytes, comeback, since: comeback?.since ?? now, state: 'arrived', answers: [], lease: undefined, error: undefined, leave: () => {} }
+  add (model: string, bytes: number, now: number, { comeback, freezable = true }: { comeback?: Comeback | undefined, freezable?: boolean } = {}): Entry {
+    const entry: Entry = { number: this.entries.length, model, bytes, comeback, freezable, frozenAt: Infinity, since: comeback?.since ?? now, state: 'arrived', answers: [], lease: undefined, error: undefined, leave: () => {} }
     this.entries.push(entry)
     this.#live.push(entry)
     return entry
@@ -46,9 +50,13 @@ export class Reference {
     return this.live.filter(({ state }) => state === 'granted')
   }
 
+  get frozen (): Entry[] {
+    return this.live.filter(({ state }) => state === 'frozen')
+  }
+
   /** Those that have not come to their end, oldest first. */
   get live (): Entry[] {
-    this.#live = this.#live.filter(({ state }) => state === 'arrived' || state === 'queued' || state === 'granted')
+    this.#live = this.#live.filter(({ state }) => state === 'arrived' || state === 'queued' || state === 'granted' || state === 'frozen')
     return this.#live
   }
 
@@ -65,6 +73,10 @@ export class Reference {
 
   runningOn (model: string): Entry[] {
     return this.running.filter(entry => entry.model === model)
+  }
+
+  frozenOn (model: string): Entry[] {
+    return this.frozen.filter(entry => entry.model === model)
   }
 
   pendingOrders (kind: OrderEntry['kind'], model: string): OrderEntry[] {

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { RequestChange, TransitionChange } from '../../../../lib/events.ts'
+import { DrainTimeoutError } from '../../../../lib/errors.ts'
 import { fits, shareGpu } from '../../../../lib/switcher/placement.ts'
 import type { EngineCall } from '../../../helpers/fake-engines.ts'
 import type { Rig } from '../../../helpers/switcher-rig.ts'
@@ -59,12 +60,12 @@ export class Rules {
     must(!this.#reference.closed || clock.pending === 0, 'a closed switcher leaves no timer', clock.pending)
   }
 
-  checkCall ({ operation, id }: EngineCall): void {
+  checkCall ({ operation, id, level }: EngineCall): void {
     if (operation === 'prepare') return
     const { engines } = this.#rig
     const others = engines.open.filter(call => call.operation !== 'prepare' && shareGpu(this.model(call.id), this.model(id)))
     must(others.length === 0, 'one at a time on a GPU', `${operation} ${id}`, others)
-    if (operation === 'sleep') return must(this.#reference.runningOn(id).length === 0, 'nobody is put to sleep under requests', id)
+    if (operation === 'sleep') return this.#checkSleep(id, level)
     const beside = [...engines.onGpu].filter(other => other !== id)
     must(fits(this.#place(id), beside.map(other => this.#place(other))), 'who is awake or on the way fits the GPUs', id, beside)
     must(!this.#reference.closed, 'nobody is woken after close', id)
@@ -80,7 +81,12 @@ export class Rules {
     must(entry.model === change.model && entry.state === change.from, 'the events of a request are a chain', change, entry)
     must(change.duration === change.time - (last?.time ?? change.time), 'events tell how long it took', change, last?.time)
     must(!ends.includes(entry.state), 'nothing comes after the end', change)
-    if (change.to === 'granted') this.#checkGrant(entry)
+    if (change.to === 'granted' && change.from === 'queued') this.#checkGrant(entry)
+    if (change.to === 'frozen') entry.frozenAt = change.time
+    // Level 3 may have been asked for, and keeps nothing.
+    const stops = this.#reference.pendingOrders('sleep', entry.model).length > 0
+    const spared = this.#setup.keeping && this.model(entry.model).freeze !== false && entry.freezable && !stops
+    must(!spared || !(change.error instanceof DrainTimeoutError), 'nobody is cut to make room who can be frozen', change)
     entry.state = change.to
     this.#entries.set(change.id, { entry, time: change.time })
   }
@@ -105,12 +111,23 @@ export class Rules {
     return this.#setup.models[this.#ids.indexOf(id)]!
   }
 
+  #checkSleep (id: string, level: number | undefined): void {
+    must(this.#reference.runningOn(id).length === 0, 'nobody is put to sleep under requests that are not frozen', id)
+    const frozen = this.#reference.frozenOn(id)
+    must(frozen.length === 0 || (this.#setup.keeping && this.model(id).freeze !== false && level !== 3), 'only those are frozen who can be', id, level)
+    must(frozen.every(({ freezable }) => freezable), 'who must not be frozen is not', frozen)
+  }
+
   #checkModel (view: ReturnType<Rig['view']>, waiting: Entry[]): void {
     const queue = waiting.filter(({ model }) => model === view.id)
     const running = this.#reference.runningOn(view.id)
-    must(view.waiting === queue.length && view.inFlight === running.length, 'counts are right', view, queue, running)
+    const frozen = this.#reference.frozenOn(view.id)
+    must(view.waiting === queue.length + frozen.length && view.frozen === frozen.length, 'counts are right', view, queue, frozen)
+    must(view.inFlight <= running.length, 'no more are in flight than were let in', view, running)
+    must(frozen.every(({ lease }) => lease?.frozen === true && !lease.ended), 'leases are frozen when it is told', frozen)
+    must(frozen.length === 0 || !this.#reference.closed, 'nobody stays frozen in a server that closes', frozen)
     const heads = [queue.find(({ comeback }) => comeback !== undefined), queue.find(({ comeback }) => comeback === undefined)]
-    const oldest = Math.min(...heads.flatMap(entry => entry?.since ?? []))
+    const oldest = Math.min(...heads.flatMap(entry => entry?.since ?? []), ...frozen.map(({ frozenAt }) => frozenAt))
     must((view.oldest ?? Infinity) === oldest, 'the oldest is known', view, queue)
     const now = this.#rig.clock.now()
     must(queue.every(({ since }) => since + this.model(view.id).queue > now), 'nobody waits longer than the limit', queue)
@@ -140,7 +157,10 @@ export class Rules {
       const others = this.#reference.waiting.filter(entry => entry.model !== id && shareGpu(this.model(entry.model), { gpus }))
       return must(this.model(id).keepAwake && others.length === 0, 'who is kept awake comes back when nobody else wants its place', id, others)
     }
-    const wanted = reason === 'it was asked for' ? this.#reference.pendingOrders('wake', id) : this.#reference.waitingFor(id)
+    const frozen = this.#reference.frozenOn(id)
+    // One that is to end has to answer first those that it keeps.
+    const ordered = [...this.#reference.pendingOrders('wake', id), ...(frozen.length > 0 ? this.#reference.pendingOrders('sleep', id) : [])]
+    const wanted = reason === 'it was asked for' ? ordered : [...this.#reference.waitingFor(id), ...frozen]
     must(wanted.length > 0, 'nobody is woken for nobody', id, reason)
   }
 

@@ -1,13 +1,16 @@
 import fc from 'fast-check'
 import { mustGo } from '../../../../lib/switcher/placement.ts'
+import type { Freeze } from '../../../../lib/options/types.ts'
 import { fifo } from '../../../../lib/switcher/policy/fifo.ts'
 import { stay } from '../../../../lib/switcher/policy/policy.ts'
-import type { Policy, Snapshot } from '../../../../lib/switcher/policy/policy.ts'
+import type { Decision, Policy, Snapshot } from '../../../../lib/switcher/policy/policy.ts'
 
 /** What stays the same during one run. */
 export interface Setup {
-  models: { gpus: number[], gpuShare: number, maxConcurrency: number, queue: number, drain: number, idleTimeout: number, idleStopTimeout: number, keepAwake: boolean }[]
-  policy: 'fifo' | 'minActive' | 'erratic'
+  models: { gpus: number[], gpuShare: number, maxConcurrency: number, queue: number, drain: number, idleTimeout: number, idleStopTimeout: number, keepAwake: boolean, freeze: Freeze }[]
+  policy: 'fifo' | 'minActive' | 'freezing' | 'erratic'
+  /** Whether engines go on after a sleep with the requests that they had. */
+  keeping: boolean
   limits: { maxQueue: number, maxQueueBytes: number }
   /** Whether those who listen to events, and those who are answered, call the switcher in the midst of it. */
   meddling: boolean
@@ -30,12 +33,14 @@ const idleness: fc.Arbitrary<Pick<Setup['models'][number], 'idleTimeout' | 'idle
 const model = fc.tuple(placement, idleness, fc.record({
   maxConcurrency: fc.constantFrom(1, 2, 256),
   queue: fc.constantFrom(100, 1_000, 10_000),
-  drain: fc.constantFrom(50, 500, 5_000)
+  drain: fc.constantFrom(50, 500, 5_000),
+  freeze: fc.constantFrom<Freeze[]>(true, true, 'late', false)
 })).map(([place, idle, rest]) => ({ ...place, ...idle, ...rest }))
 
 export const setups: fc.Arbitrary<Setup> = fc.record({
   models: fc.array(model, { minLength: 1, maxLength: 5 }),
-  policy: fc.constantFrom('fifo', 'fifo', 'minActive', 'erratic'),
+  policy: fc.constantFrom('fifo', 'fifo', 'minActive', 'freezing', 'freezing', 'erratic'),
+  keeping: fc.boolean(),
   limits: fc.constantFrom({ maxQueue: 1_000, maxQueueBytes: 1_000 }, { maxQueue: 3, maxQueueBytes: 20 }),
   meddling: fc.boolean()
 })
@@ -43,11 +48,12 @@ export const setups: fc.Arbitrary<Setup> = fc.record({
 export const policies: Record<Setup['policy'], Policy> = {
   fifo: fifo({ type: 'fifo', minActive: 0 }),
   minActive: fifo({ type: 'fifo', minActive: 200 }),
+  freezing: snapshot => ({ ...fifo({ type: 'fifo', minActive: 100 })(snapshot), freezeAt: snapshot.now + 20 * (snapshot.models[0]!.waiting % 2) }),
   erratic
 }
 
 /** Pure, as a policy must be, but without any sense: throws, names who is not there, stays, takes any candidate, evicts more than it must. */
-function erratic (snapshot: Snapshot) {
+function erratic (snapshot: Snapshot): Decision {
   const { now, models } = snapshot
   const dice = hash([now, ...models.flatMap(model => [model.waiting, model.inFlight, model.awakeSince ?? 0])])
   const candidates = models.filter(model => model.waiting > 0 && model.awakeSince === undefined && !model.held)
@@ -63,7 +69,7 @@ function erratic (snapshot: Snapshot) {
   }
   if (candidate === undefined || evict === undefined) return stay(now + 20)
   const more = models.filter(model => model.awakeSince !== undefined && !model.held && dice % 3 === 0).map(({ id }) => id)
-  return { wake: candidate.id, evict: [...new Set([...evict, ...more])], lookAgainAt: undefined }
+  return { wake: candidate.id, evict: [...new Set([...evict, ...more])], freezeAt: dice % 5 === 0 ? now : undefined, lookAgainAt: undefined }
 }
 
 function hash (numbers: number[]): number {

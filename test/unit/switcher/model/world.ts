@@ -26,7 +26,8 @@ export class World {
     this.rig = new Rig({
       models: Object.fromEntries(setup.models.map((model, index) => [this.#ids[index]!, model])),
       policy: policies[setup.policy],
-      limits: setup.limits
+      limits: setup.limits,
+      keeping: setup.keeping
     })
     this.#rules = new Rules(setup, this.rig, this.reference)
     this.rig.engines.onCall = call => this.#watch(() => this.#rules.checkCall(call))
@@ -42,7 +43,8 @@ export class World {
 
   ask (id: string, bytes: number, comeback?: Comeback): void {
     const { clock, switcher } = this.rig
-    const entry = this.reference.add(id, bytes, clock.now(), comeback)
+    const freezable = bytes !== 7
+    const entry = this.reference.add(id, bytes, clock.now(), { comeback, freezable })
     entry.leave = switcher.request(id, bytes, {
       granted: lease => {
         entry.answers.push('granted')
@@ -54,7 +56,7 @@ export class World {
         entry.error = error
         this.#meddle()
       }
-    }, { comeback })
+    }, { comeback, freezable })
   }
 
   /** A request whose engine died is sent again. */
@@ -127,19 +129,20 @@ export class World {
   #settled (): boolean {
     const { engines, switcher } = this.rig
     const { waiting, transitions } = switcher.status()
-    return waiting === 0 && transitions.length === 0 && engines.open.length === 0 && this.reference.running.length === 0
+    return waiting === 0 && transitions.length === 0 && engines.open.length === 0 && this.reference.running.length === 0 && this.reference.frozen.length === 0
   }
 
   /** Something happens in the midst of something else. */
   #meddle (): void {
     if (!this.#setup.meddling) return
     const turn = ++this.#meddlings
-    const { live, waiting, running } = this.reference
+    const { live, waiting, running, frozen } = this.reference
     // Not without end: what it does is heard by the same ears.
     if (turn % 3 !== 0 || live.length > 20) return
     if (turn % 5 === 0) waiting[turn % (waiting.length || 1)]?.leave()
     else if (turn % 7 === 0) this.ask(this.id(turn), 1)
     else if (turn % 11 === 0) this.order(turn % 2 === 0 ? 'wake' : 'sleep', this.id(turn))
+    else if (turn % 13 === 0) frozen[turn % (frozen.length || 1)]?.lease?.release()
     else running[turn % (running.length || 1)]?.lease?.release()
   }
 

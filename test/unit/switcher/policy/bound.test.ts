@@ -30,6 +30,14 @@ describe('the longest wait', () => {
     expect(longestWait({ policy: { type: 'fifo', minActive: 50_000 }, priorities: false }, snapshot(0, three))).toBe(50_000 + 40_000 + 2 * 90_000)
   })
 
+  test('where all can be frozen it contains no answer, only the time until they are', () => {
+    const frozen = three.map(model => ({ ...model, freezes: true }))
+    const wait = (type: keyof typeof policyDefaults) => longestWait({ policy: policyDefaults[type], priorities: false }, snapshot(0, frozen))
+    expect(wait('even-handed')).toBe(84_000 + 10_000 + 2 * 40_000)
+    expect(wait('simple')).toBe(120_000 + 20_000 + 2 * 50_000)
+    expect(wait('time-slice'), 'which never freezes before the drain limit').toBe(longestWait({ policy: policyDefaults['time-slice'], priorities: false }, snapshot(0, three)))
+  })
+
   test('with priorities is longer by what others can overtake', () => {
     expect(longestWait({ ...evenHanded, priorities: true }, snapshot(0, three))).toBe(264_000 + 50_000)
   })

@@ -200,3 +200,44 @@ describe('the time to serve a number of requests', () => {
     expect(servingTime({ serviceTime: 10, maxConcurrency: 2 }, 4)).toBeCloseTo(20 * 25 / 12)
   })
 })
+
+// There and back at 2 s, so that y = 2 s + min(4 s, 2 · 4 s) + 2 s = 8 s, and what leaving inflicts is 0.5 · b · y.
+describe('models that can be frozen', () => {
+  const costs = { wakes: { a: { b: 2_000 }, b: { a: 2_000 } } }
+  const busy = (more: Partial<ModelView> = {}) => awake({ freezes: true, inFlight: 1, departureRate: 1 / 60_000, ...more })
+  const decideFreezing = (awake: ModelView, ...others: ModelView[]) => decide([awake, ...others], costs)
+
+  test('are left with requests in flight, which are frozen at once', () => {
+    expect(decideFreezing(busy(), view('b', waiters(2_100)))).toMatchObject({ wake: 'b', evict: ['a'], freezeAt: now })
+    expect(decideFreezing(busy({ freezes: false }), view('b', waiters(2_100))).wake).toBeUndefined()
+  })
+
+  test('only when it is worth it: being frozen is waiting, too', () => {
+    const { wake, lookAgainAt } = decideFreezing(busy(), view('b', waiters(1_900)))
+    expect(wake).toBeUndefined()
+    expect(lookAgainAt).toBeCloseTo(now + 100)
+  })
+
+  test('not when they are about to be done anyway', () => {
+    // 3 · 8 s · 1/23 s is more than the one who waits.
+    expect(decideFreezing(busy({ departureRate: 1 / 23_000 }), view('b', waiters(20_000))).wake).toBeUndefined()
+    expect(decideFreezing(busy({ departureRate: 1 / 25_000 }), view('b', waiters(20_000))).wake).toBe('b')
+  })
+
+  test('not for those who are frozen themselves: two long answers do not take turns', () => {
+    expect(decideFreezing(busy(), view('b', { ...waiters(20_000), frozen: 1, frozenSince: now - 20_000 })).wake).toBeUndefined()
+    expect(decideFreezing(busy(), view('b', { ...waiters(20_000, 5_000), frozen: 1, frozenSince: now - 20_000 })).wake).toBe('b')
+    expect(decideFreezing(busy({ inFlight: 0 }), view('b', { ...waiters(20_000), frozen: 1, frozenSince: now - 20_000 })).wake).toBe('b')
+  })
+
+  test('not before they have been awake for half of the way there and back', () => {
+    expect(decideFreezing(busy({ awakeSince: now - 1_900 }), view('b', waiters(20_000)))).toMatchObject({ wake: undefined, lookAgainAt: now + 100 })
+    expect(decideFreezing(busy({ awakeSince: now - 2_000 }), view('b', waiters(20_000))).wake).toBe('b')
+  })
+
+  test('all of them, or they are drained', () => {
+    const half = { gpuShare: 0.5, inFlight: 1, departureRate: 1 / 60_000 }
+    const two = [awake({ ...half, freezes: true }), view('c', { ...half, awakeSince: now - 100_000, freezes: false })]
+    expect(policy(snapshot(now, [...two, view('b', waiters(20_000))], costs)).wake).toBeUndefined()
+  })
+})

@@ -34,8 +34,10 @@ test('what is told of them is that of all of them', () => {
   const busy = { inFlight: 2, serviceTime: 5_000, oldest: now - 20 }
   const [a, b] = [view('a', { awakeSince: now - 500, gpus: [0], ...busy }), view('b', { awakeSince: now - 300, gpus: [1], inFlight: 1, serviceTime: 7_000, oldest: now - 10 })]
   const of = (...models: ModelView[]) => new Leavings(models).for(view('c', { gpus: [0, 1] }))
-  expect(of(a, b)).toEqual({ models: [a, b], gpus: [0, 1], inFlight: 3, awakeSince: now - 300, draining: false, oldest: now - 20, serviceTime: 7_000 })
+  expect(of(a, b)).toEqual({ models: [a, b], gpus: [0, 1], inFlight: 3, awakeSince: now - 300, freezes: false, draining: false, oldest: now - 20, serviceTime: 7_000 })
   // Those who wait for one that drains have been decided upon.
+  expect(of({ ...a, freezes: true }, b)).toMatchObject({ freezes: false })
+  expect(of({ ...a, freezes: true }, { ...b, freezes: true })).toMatchObject({ freezes: true })
   expect(of({ ...a, draining: true }, b)).toMatchObject({ draining: true, oldest: now - 10 })
   expect(of({ ...a, oldest: undefined }, { ...b, oldest: undefined })).toMatchObject({ oldest: Infinity })
 })

@@ -50,6 +50,10 @@ describe('time-slice', () => {
 })
 
 describe('simple', () => {
+  test('requests in flight are frozen after as long as the switch takes', () => {
+    expect(decide('simple', [awake(), waiting('b', 16)]).freezeAt).toBe(now + 10_000)
+  })
+
   test('leaves an idle model', () => {
     expect(decide('simple', [awake({ inFlight: 0 }), waiting('b', 1)]).wake).toBe('b')
   })

@@ -1,0 +1,30 @@
+import type { Clock, Timer } from '../../clock.ts'
+
+export interface HeartbeatOptions {
+  clock: Clock
+  /** From one beat to the next. Milliseconds. */
+  interval: number
+  beat: () => void
+}
+
+/** Beats at once and then at each interval, from its start until it is stopped. */
+export class Heartbeat {
+  readonly #options: HeartbeatOptions
+  #timer: Timer | undefined
+
+  constructor (options: HeartbeatOptions) {
+    this.#options = options
+  }
+
+  start (): void {
+    const { clock, interval, beat } = this.#options
+    this.stop()
+    beat()
+    this.#timer = clock.setTimeout(() => this.start(), interval)
+  }
+
+  stop (): void {
+    this.#options.clock.clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+}

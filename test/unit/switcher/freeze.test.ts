@@ -1,0 +1,270 @@
+import { describe, expect, test } from 'vitest'
+import { ClosingError, DrainTimeoutError, StopError, WakeError } from '../../../lib/errors.ts'
+import type { Freeze } from '../../../lib/options/types.ts'
+import { fifo } from '../../../lib/switcher/policy/fifo.ts'
+import type { Policy } from '../../../lib/switcher/policy/policy.ts'
+import { Rig } from '../../helpers/switcher-rig.ts'
+
+/** `fifo` that has requests frozen `after` so many milliseconds, if that is given, and lets a model stay for a moment. */
+function freezing (after?: number): Policy {
+  const decide = fifo({ type: 'fifo', minActive: 10 })
+  return snapshot => ({ ...decide(snapshot), freezeAt: after === undefined ? undefined : snapshot.now + after })
+}
+
+interface SetupOptions {
+  after?: number | undefined
+  freeze?: Freeze
+  keeping?: boolean
+  freezable?: boolean
+  maxConcurrency?: number
+}
+
+/** Model a is awake with one request in flight, and somebody has just come for b. */
+function setUp ({ after, freeze = true, keeping = true, freezable = true, maxConcurrency = 256 }: SetupOptions = {}) {
+  const rig = new Rig({ models: { a: { freeze, drain: 1_000, maxConcurrency }, b: {} }, policy: freezing(after), keeping })
+  rig.awaken('b')
+  rig.clock.advance(10)
+  rig.awaken('a')
+  const running = rig.ask('a', { freezable })
+  rig.clock.advance(100)
+  const waiting = rig.ask('b')
+  rig.engines.complete('prepare', 'b')
+  return { rig, running, waiting, lease: running.lease! }
+}
+
+/** And has been served by b since: a is asleep, and its request frozen. */
+function setUpFrozen (options: SetupOptions = {}) {
+  const parts = setUp({ after: 0, ...options })
+  parts.rig.engines.complete('sleep', 'a')
+  parts.rig.engines.complete('wake', 'b')
+  return parts
+}
+
+const history = (rig: Rig, id: number) => rig.requests.filter(change => change.id === id).map(({ from, to }) => `${from} → ${to}`)
+
+describe('a switch that freezes', () => {
+  test('waits for nobody: the engine is put to sleep in the midst of a request', () => {
+    const { rig, running, waiting, lease } = setUp({ after: 0 })
+    const frozen: boolean[] = []
+    lease.whenFrozen(is => frozen.push(is))
+    expect(rig.engines.pending).toEqual(['sleep a'])
+    expect(rig.view('a')).toMatchObject({ frozen: 1, inFlight: 0, waiting: 1, frozenSince: rig.clock.now(), oldest: rig.clock.now() })
+    rig.engines.complete('sleep', 'a')
+    rig.engines.complete('wake', 'b')
+    expect(waiting.answers).toEqual(['granted'])
+    expect([lease.frozen, lease.ended, running.answers]).toEqual([true, false, ['granted']])
+  })
+
+  test('owes the frozen ones a return, and they go on where they were', () => {
+    const { rig, waiting, lease } = setUpFrozen()
+    const frozen: boolean[] = []
+    lease.whenFrozen(is => frozen.push(is))
+    rig.clock.advance(5_000)
+    waiting.lease!.release()
+    expect(rig.transitions.at(-1)).toMatchObject({ wake: 'a', reason: 'requests of it are frozen' })
+    rig.engines.completeAll()
+    expect(frozen).toEqual([false])
+    expect(rig.view('a')).toMatchObject({ frozen: 0, inFlight: 1, waiting: 0, frozenSince: undefined })
+    lease.release()
+    expect(history(rig, lease.id)).toEqual(['arrived → granted', 'granted → frozen', 'frozen → granted', 'granted → released'])
+    expect(rig.switcher.learned.model('a').serviceTime.value, 'the time in which its engine slept is none in the engine').toBe(50)
+  })
+
+  test('takes those who come meanwhile into the queue, and lets them in after the thaw', () => {
+    const { rig, waiting, lease } = setUpFrozen({ maxConcurrency: 2 })
+    const [second, third] = [rig.ask('a'), rig.ask('a')]
+    expect(rig.view('a')).toMatchObject({ waiting: 3, frozen: 1 })
+    rig.clock.advance(10)
+    waiting.lease!.release()
+    rig.engines.completeAll()
+    expect([lease.frozen, second.answers, third.answers]).toEqual([false, ['granted'], []])
+  })
+
+  test('tells in its end how many it has frozen', () => {
+    const { rig } = setUpFrozen()
+    expect(rig.transitions.find(({ to, wake, frozen }) => to === 'idle' && wake === 'b' && frozen !== undefined)).toMatchObject({ outcome: 'done', frozen: 1 })
+  })
+
+  test('freezes who is left after the time that the policy has given', () => {
+    const { rig, lease } = setUp({ after: 300 })
+    rig.clock.advance(299)
+    expect(rig.engines.pending).toEqual([])
+    rig.clock.advance(1)
+    expect(rig.engines.pending).toEqual(['sleep a'])
+    expect(lease.frozen).toBe(true)
+  })
+
+  test('freezes at the drain limit if the policy does not say when, and cuts nobody', () => {
+    const { rig, lease } = setUp()
+    rig.clock.advance(899)
+    expect(rig.engines.pending).toEqual([])
+    rig.clock.advance(101)
+    expect(rig.engines.pending).toEqual(['sleep a'])
+    expect([lease.frozen, lease.ended]).toEqual([true, false])
+  })
+
+  test('that is ordered freezes at once', () => {
+    const rig = new Rig({ models: { a: {}, b: {} }, keeping: true })
+    rig.awaken('a')
+    const { lease } = rig.ask('a')
+    const ordered = rig.switchTo('b')
+    rig.engines.complete('prepare', 'b')
+    expect(rig.engines.pending).toEqual(['sleep a'])
+    rig.engines.complete('sleep', 'a')
+    rig.engines.complete('wake', 'b')
+    expect([lease!.frozen, ordered.answers]).toEqual([true, ['done']])
+  })
+})
+
+describe('who is not frozen', () => {
+  test('with "late", nobody before the limit', () => {
+    const { rig, lease } = setUp({ after: 0, freeze: 'late' })
+    expect(rig.engines.pending).toEqual([])
+    expect(rig.view('a').freezes, 'a policy is not offered what it cannot have').toBe(false)
+    rig.clock.advance(1_000)
+    expect(rig.engines.pending).toEqual(['sleep a'])
+    expect(lease.frozen).toBe(true)
+  })
+
+  test.each([['with `freeze: false`', { freeze: false }], ['on an engine that cannot', { keeping: false }], ['who has asked not to be', { freezable: false }]] as const)('%s, who is left is cut at the limit', (_, options) => {
+    const { rig, lease } = setUp({ after: 0, ...options })
+    expect(rig.engines.pending).toEqual([])
+    rig.clock.advance(1_000)
+    expect(lease.error).toBeInstanceOf(DrainTimeoutError)
+    expect(rig.engines.pending).toEqual(['sleep a'])
+  })
+
+  test('one who must not be frozen is waited for, and then the others are', () => {
+    const { rig, lease } = setUp({ after: 0, freezable: false })
+    rig.switcher.stalled(lease)
+    expect(rig.engines.pending).toEqual([])
+    lease.release()
+    expect(rig.engines.pending).toEqual(['sleep a'])
+  })
+})
+
+describe('frozen requests', () => {
+  test('are lost when their engine dies, as any in flight', () => {
+    const { rig, lease } = setUpFrozen()
+    const frozen: boolean[] = []
+    lease.whenFrozen(is => frozen.push(is))
+    rig.engines.die('a')
+    expect(lease.error?.message).toBe('a died')
+    expect(frozen, 'what was not sent yet is sent, and fails as it does on any dead engine').toEqual([false])
+    expect(rig.view('a')).toMatchObject({ frozen: 0, waiting: 0, frozenSince: undefined })
+    expect(history(rig, lease.id).at(-1)).toBe('frozen → lost')
+  })
+
+  test('are cut with the reason when their engine does not wake', () => {
+    const { rig, waiting, lease } = setUpFrozen()
+    rig.clock.advance(10)
+    waiting.lease!.release()
+    rig.engines.complete('prepare', 'a')
+    rig.engines.complete('sleep', 'b')
+    const error = new WakeError('a', 'it will not')
+    rig.engines.complete('wake', 'a', error)
+    expect(lease.error).toBe(error)
+    expect(rig.view('a')).toMatchObject({ frozen: 0, waiting: 0 })
+  })
+
+  test('are told at once when the server closes', () => {
+    const { rig, lease } = setUpFrozen()
+    rig.switcher.close()
+    expect(lease.error).toBeInstanceOf(ClosingError)
+  })
+
+  test('are told at once when the server closes while they are being frozen', () => {
+    const { rig, lease } = setUp({ after: 0 })
+    rig.switcher.close()
+    expect(lease.error).toBeInstanceOf(ClosingError)
+  })
+
+  test('are told when processes that cannot be ended are in their way', () => {
+    const { rig, lease } = setUp({ after: 0 })
+    rig.engines.complete('sleep', 'a', new StopError('a', 'it stays'))
+    expect(lease.error).toMatchObject({ code: 'LLMUX_ERR_GPU_BLOCKED' })
+  })
+
+  test('whose clients leave are over, and the engine is simply asleep', () => {
+    const { rig, waiting, lease } = setUpFrozen()
+    lease.release()
+    expect(rig.view('a')).toMatchObject({ frozen: 0, waiting: 0, oldest: undefined })
+    waiting.lease!.release()
+    expect(rig.awake).toEqual(['b'])
+    expect(rig.switcher.status().transitions).toEqual([])
+  })
+
+  test('are not given up by an order to stop: the model is woken, answers, and is stopped then', () => {
+    const { rig, waiting, lease } = setUpFrozen()
+    const ordered = rig.sleep('a', 3)
+    waiting.lease!.release()
+    rig.engines.completeAll()
+    expect([lease.frozen, ordered.answers]).toEqual([false, []])
+    lease.release()
+    rig.engines.completeAll()
+    expect(ordered.answers).toEqual(['done'])
+    expect(rig.engines.history.at(-1)).toBe('sleep a 3')
+  })
+
+  test('are no obstacle to an order to sleep: the model does', () => {
+    const { rig, lease } = setUpFrozen()
+    expect(rig.sleep('a', 2).answers).toEqual(['done'])
+    expect(lease.frozen).toBe(true)
+  })
+
+  test('may be frozen again', () => {
+    const { rig, waiting, lease } = setUpFrozen()
+    rig.clock.advance(10)
+    waiting.lease!.release()
+    rig.engines.completeAll()
+    rig.clock.advance(40)
+    const other = rig.ask('b')
+    rig.engines.complete('prepare', 'b')
+    rig.engines.complete('sleep', 'a')
+    rig.engines.complete('wake', 'b')
+    expect([lease.frozen, other.answers]).toEqual([true, ['granted']])
+    rig.clock.advance(10)
+    other.lease!.release()
+    rig.engines.completeAll()
+    expect([lease.frozen, lease.served(rig.clock.now())]).toEqual([false, 140])
+  })
+})
+
+describe('a client that does not read', () => {
+  test('is not in the way of those who want another model, and not cut', () => {
+    const { rig, lease } = setUp()
+    expect(rig.switcher.stalled(lease)).toBe(false)
+    expect(rig.engines.pending).toEqual(['sleep a'])
+    expect([lease.frozen, lease.ended]).toEqual([true, false])
+  })
+
+  test('is waited for again once it reads', () => {
+    const { rig, waiting, lease } = setUp()
+    waiting.leave()
+    rig.ask('b')
+    rig.switcher.readAgain(lease)
+    rig.engines.complete('prepare', 'b')
+    expect(rig.engines.pending).toEqual([])
+  })
+
+  test.each([['with `freeze: false`', { freeze: false }], ['on an engine that cannot be frozen', { keeping: false }], ['that must not be frozen', { freezable: false }]] as const)('%s is to be cut', (_, options) => {
+    const { rig, lease } = setUp(options)
+    expect(rig.switcher.stalled(lease)).toBe(true)
+  })
+
+  test('is left alone while nobody waits for another model, or while it is frozen', () => {
+    const { rig, waiting, lease } = setUp({ freeze: false })
+    waiting.leave()
+    expect(rig.switcher.stalled(lease)).toBe(false)
+    const frozen = setUpFrozen()
+    expect(frozen.rig.switcher.stalled(frozen.lease)).toBe(false)
+  })
+})
+
+test('a model that is disabled is not woken for those that are frozen: they are told so, and the list knew them', () => {
+  const { rig, lease } = setUpFrozen()
+  expect(rig.switcher.requests.list(10).inFlight).toMatchObject([{ model: 'a', frozen: true }, { model: 'b', frozen: false }])
+  rig.switcher.controls.disable('a')
+  expect(lease.error).toMatchObject({ code: 'LLMUX_ERR_MODEL_DISABLED' })
+  expect(rig.view('a').frozen).toBe(0)
+})
