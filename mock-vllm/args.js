@@ -19,6 +19,7 @@ import { mockFlags } from './mock-flags.js'
  * @property {boolean} scaleOut whether the render routes are there
  * @property {number} keepAliveMs
  * @property {boolean} colors
+ * @property {boolean} resumesEarly lets requests go on before the last tag is back: 0.17 does, 0.26 does not
  * @property {boolean} isOld speaks as 0.17 did; where between there and 0.28 each change came is not known
  * @property {Record<string, string>} given every flag on the command line, for the log
  */
@@ -91,6 +92,7 @@ export function parseArgs (words, env) {
     model,
     servedNames,
     isOld: Number(mock.version.split('.')[1]) < 28,
+    resumesEarly: Number(mock.version.split('.')[1]) < 26,
     name: mock.name || (servedNames[0] ?? model),
     adapters: Object.fromEntries((flags.get('lora-modules') ?? []).map(adapter)),
     host: flags.get('host')?.[0] ?? '0.0.0.0',

@@ -195,7 +195,7 @@ export interface LlmuxOptions {
   heartbeat?: number | false
   /**
    * What becomes of a model's requests in flight when it has to go: `true` lets the policy freeze them, `'late'` freezes them
-   * where they would be cut, `false` waits for them and cuts them. Needs vLLM 0.17 (0.28 at sleep level 2), see docs/freezing.md. Default `true`.
+   * where they would be cut, `false` waits for them and cuts them. Needs vLLM 0.17 (0.26 at sleep level 2), see docs/freezing.md. Default `true`.
    */
   freeze?: Freeze
   /** Whether a request whose engine died before its first byte is sent again, once, to the restarted engine. Default `true`. */

@@ -5,9 +5,9 @@ import type { SleepMode } from './driver.ts'
 /**
  * The first minor version of 0.x that goes on after a sleep at this level. `mode=keep` came with vLLM 0.17, in
  * vllm-project/vllm#34528. From level 2 that one lets requests go on when the weights are allocated, before they are loaded:
- * garbage. 0.32 waits for the last tag; where between them that changed is not known.
+ * garbage. 0.26 and 0.32 wait for the last tag; where between them and 0.17 that changed is not known.
  */
-const firstVersion = { 1: 17, 2: 28 } as const
+const firstVersion = { 1: 17, 2: 26 } as const
 
 /** Whether an engine of this version goes on after a sleep with the requests that it had. */
 export function keepsRequests (version: string | undefined, level: 1 | 2): boolean {

@@ -36,7 +36,7 @@ export async function wakeUp (app, tags) {
     : await callEngine(app, { op: 'wake', ...(memoryTags && { tags: memoryTags }), ...(fault && { fault }) })
   if (!sleeping) app.state.level = 0
   // Older ones let the waiting loose before the last tag is back.
-  if (!sleeping || app.config.isOld) app.scheduler.resume()
+  if (!sleeping || app.config.resumesEarly) app.scheduler.resume()
   return !sleeping
 }
 
