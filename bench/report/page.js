@@ -1,5 +1,6 @@
 import { markdown } from 'fastify-llmux/simulator'
 import { ratio, ratioRows } from './compare.js'
+import { freezing, longs, overload } from './freezing.js'
 import { distances } from './references.js'
 import { againstOthers, beside, byFamily, lost, many } from './sections.js'
 import { tried } from './tried-text.js'
@@ -63,6 +64,24 @@ ${againstOthers(recordedCases)}
 
 \`matrix\`: what switches took on one L40, by the kind of the model (gpt-oss-20b to gemma-12b 38.5 s and back 3.6 s; with qwen3-4b 50 to 63 s; 10 s to one of its own kind); models are of
 these kinds in turn.
+
+## Freezing
+
+All tables but these are without [freezing](freezing.md). Here \`even-handed\` with \`freeze: true\` is compared with itself with \`freeze: false\`, on the second halves of
+the recorded traces: ratios, below 1 is better. *To the end* is from a request's arrival to its last byte, *slowdown* that time over what the request would take alone. A thaw
+costs nothing here; see *How far to trust it*.
+
+${freezing()}
+
+What it costs is the longest time to the end: the one long answer that used to keep everybody waiting is frozen again and again for the short ones.
+
+Answers of two minutes on average, 0.02 a second, beside a chat of 3 s on average, 0.2 a second, for four hours:
+
+${longs()}
+
+Overload: the first trace at its recorded speed, more than the GPU can do. *To serve all* is the time until the last answer, so that below 1 more tokens a second were served:
+
+${overload()}
 
 ## Made-up traffic
 
@@ -131,6 +150,8 @@ ${tried}
 - The switcher, the policies and what they learn are those of production. Engines are not: a request takes the same time however many run beside it, nothing fails, nobody gives up,
   and a switch always costs the same.
 - All policies begin without knowledge of costs, rates and times, and learn as in production.
+- With freezing, prompts and tokens so far are computed again after each thaw: some tenths of a second for each thousand tokens that were in flight. \`costs.thaw\` has the simulator
+  count it; in the tables above it is 0.
 - Nobody is turned away: \`maxQueue\` and \`timeouts.queue\` are off.
 - \`node bench/replay.js\` sends two minutes of a trace through the real gateway with mock engines, and compares.
 `

@@ -25,8 +25,10 @@ const models = {
   waits: { mock: ['--mock-start-ms', '700'] },
   'start-hangs': { faults: { start: 'hang' }, timeouts: { start: 500 } },
   'queue-timeout': { faults: { start: 'hang' }, timeouts: { queue: 300 } },
-  goes: { gpus: [100], mock: ['--mock-token-ms', '20'], timeouts: { drain: 300 } },
+  goes: { gpus: [100], mock: ['--mock-token-ms', '20'], freeze: false, timeouts: { drain: 300 } },
   comes: { gpus: [100] },
+  pauses: { gpus: [101], mock: ['--mock-token-ms', '20'] },
+  meanwhile: { gpus: [101] },
   occupier: { faults: { start: 'hang' } },
   'queue-full': {},
   busy: {},
@@ -84,6 +86,7 @@ function stageEvents (app) {
   app.addHook('preHandler', async request => {
     const { model } = request.llmux
     if (model === 'goes') whenGranted(app, 'goes', () => app.llmux.switchTo('comes'))
+    if (model === 'pauses') whenGranted(app, 'pauses', () => app.llmux.switchTo('meanwhile'))
     if (model === 'closing') setTimeout(() => app.close(), 300)
     if ((model === 'queue-full' || model === 'busy') && occupied === undefined) {
       occupied = new AbortController()

@@ -57,6 +57,8 @@ export const steps = [
   { name: '504 cut for another', op: 'chat', model: 'goes', maxTokens: 4_000, expect: { status: 504, code: 'LLMUX_ERR_DRAIN_TIMEOUT' } },
   // A stream that has begun: its error has a code in its last event, but no status.
   { name: 'stream, comments while it waits', op: 'stream', model: 'waits', expect: { answer: true } },
+  { name: 'stream, frozen in its midst', op: 'stream', model: 'pauses', maxTokens: 100, expect: { answer: true } },
+  { name: 'answer, frozen in its midst', op: 'chat', model: 'pauses', maxTokens: 100, expect: { answer: true } },
   { name: 'stream, waited too long', op: 'stream', model: 'queue-timeout', expect: { status: null, code: 'queue_timeout' } },
   { name: 'stream, engine dies', op: 'stream', model: 'breaks', maxTokens: 100, expect: { status: null, code: 'engine_died' } },
   { name: 'stream, cut for another', op: 'stream', model: 'goes', maxTokens: 4_000, expect: { status: null, code: 'drain_timeout' } },
