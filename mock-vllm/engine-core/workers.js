@@ -14,7 +14,8 @@ export function startWorkers (config, share, onDeath) {
     const worker = spawn(process.execPath, [program, count > 1 ? `VLLM::Worker_TP${rank}` : 'VLLM::Worker'], { env: {}, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     const pid = worker.pid ?? 0
     share?.addHolder(pid)
-    worker.on('exit', () => onDeath(pid))
+    // At a SIGTERM to the whole group a worker may be gone before its engine has seen the signal: an orderly exit gets a moment.
+    worker.on('exit', code => code === 0 ? setTimeout(onDeath, 100, pid) : onDeath(pid))
     return worker
   })
 }
