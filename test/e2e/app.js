@@ -79,6 +79,14 @@ export class App {
     return request(this.url + path, { method: 'POST', headers, body: JSON.stringify(body), dispatcher })
   }
 
+  /** By an operator's order. @param {string} name */
+  async switchTo (name) {
+    const operation = async (/** @type {string} */ path, /** @type {'GET' | 'POST'} */ method) =>
+      /** @type {any} */ (await (await request(`${this.url}/admin/${path}`, { method, headers: admin, dispatcher })).body.json())
+    const { id } = await operation(`models/${name}/switch`, 'POST')
+    await this.until(`${name} is awake`, async () => (await operation(`operations/${id}`, 'GET')).state !== 'running')
+  }
+
   /** Past the gateway, by the engine's own socket. @param {string} name @param {string} path @param {object} body */
   async direct (name, path, body) {
     const words = readArguments(await this.leader(name))

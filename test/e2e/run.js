@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { coreCrash, sigkill, sigterm } from './chapters/ends.js'
+import { frozenAnswers } from './chapters/freezing.js'
 import { clients, firstRequests } from './chapters/serving.js'
 import { backAndForth, midStream } from './chapters/switching.js'
 import { Report } from './report.js'
@@ -33,6 +34,7 @@ if (levels.includes('1')) {
     await chapter('first requests', firstRequests)
     await chapter('clients', clients)
     await chapter('a switch amid streams', midStream)
+    await chapter('answers frozen ten times', frozenAnswers)
     await chapter('ten switches', stage => backAndForth(stage, 10))
     await chapter('EngineCore crashes', coreCrash)
     await chapter('SIGTERM under load', sigterm)
@@ -41,6 +43,7 @@ if (levels.includes('1')) {
 if (levels.includes('2')) {
   await onLevel(setting, 2, async chapter => {
     await chapter('first requests', firstRequests)
+    await chapter('answers frozen ten times', frozenAnswers)
     await chapter('ten switches', stage => backAndForth(stage, 10))
     await chapter('SIGKILL under load', sigkill)
   })
