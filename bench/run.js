@@ -5,6 +5,7 @@ import { firstRequest } from './first-request.js'
 import { page } from './page.js'
 import { queue } from './queue.js'
 import { relay } from './relay.js'
+import { freezing } from './freeze.js'
 import { switching } from './switch.js'
 import { table } from './helpers/table.js'
 
@@ -17,7 +18,7 @@ import { table } from './helpers/table.js'
 /** @typedef {Record<string, string | number>} Row */
 
 /** @type {Record<string, (options: Options) => Promise<Row[]>>} */
-const measurements = { relay, switch: switching, 'first-request': firstRequest, queue, decision, page }
+const measurements = { relay, switch: switching, freeze: freezing, 'first-request': firstRequest, queue, decision, page }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
