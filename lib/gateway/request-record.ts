@@ -136,11 +136,16 @@ export class RequestRecord implements PassageRecord, LiveRequest {
   }
 
   get #outcome (): ResponseOutcome {
-    const { statusCode, headersSent, writableFinished } = this.#reply.raw
-    if (!writableFinished) return this.#error === undefined || !headersSent ? 'left' : 'cut'
+    const { statusCode, headersSent } = this.#reply.raw
+    if (!isWhole(this.#reply)) return this.#error === undefined || !headersSent ? 'left' : 'cut'
     if (statusCode >= 500) return 'server_error'
     if (statusCode >= 400) return 'client_error'
     // An event stream that had begun ends with an error event.
     return this.#error === undefined ? 'ok' : 'cut'
   }
+}
+
+/** Whether the client has been sent all of it. With `app.inject()` there is no connection that could finish it: there it is whole once it has ended. */
+function isWhole ({ raw }: FastifyReply): boolean {
+  return raw.writableFinished || (raw.writableEnded && '_lightMyRequest' in raw)
 }

@@ -292,3 +292,18 @@ t.test('a client that leaves during a hook of the server causes no switch', asyn
   t.same(changes, [])
   t.notOk(states.some(state => state.startsWith('b')), 'it never stood in the queue')
 })
+
+t.test('`app.inject()` is told of as a request over a connection is', async t => {
+  const gateway = await start(t)
+  const told: string[] = []
+  gateway.app.llmux.events.on('response', ({ status, outcome }) => told.push(`${status} ${outcome}`))
+  const url = '/v1/chat/completions'
+  const messages = [{ role: 'user', content: 'x' }]
+  const payloads = [{ model: 'a', messages, max_tokens: 2 }, { model: 'a', messages, ...streamed }, { model: 'nobody', messages }]
+  for (const payload of payloads) {
+    await gateway.app.inject({ method: 'POST', url, payload })
+    await (await gateway.post(url, payload)).text()
+  }
+  await until('all are told of', () => told.length === 6)
+  t.same(told, ['200 ok', '200 ok', '200 ok', '200 ok', '404 client_error', '404 client_error'])
+})
