@@ -67,6 +67,8 @@ export interface TransitionChange extends StateChange<TransitionPhase> {
   evict: string[]
   /** The model that is to be awake at its end; undefined if one is only to go. */
   wake?: string
+  /** How deep those who go are to sleep, if nobody is to be awake in their place; 3: their processes are ended. */
+  level?: 1 | 2 | 3
   /** Milliseconds of each phase that is over; on the change to `idle`, of all. */
   phases: Partial<Record<TransitionPhase, number>>
   /** Requests that were frozen for it, on the change to `idle`; left out if there were none. */

@@ -42,7 +42,9 @@ export function warnOfLongWaits (given: LlmuxOptions, options: FairnessOptions, 
 }
 
 function choosesLimits ({ policy, timeouts, models }: LlmuxOptions): boolean {
-  return [policy, timeouts, ...Object.values(models).map(model => model.timeouts)].some(chosen => chosen !== undefined)
+  // Of the time limits those that bound a wait: who sets another one has said nothing of it.
+  const limits = [timeouts, ...Object.values(models).map(model => model.timeouts)]
+  return policy !== undefined || limits.some(chosen => chosen?.queue !== undefined || chosen?.drain !== undefined)
 }
 
 function policyWait ({ policy, priority }: FairnessOptions, switcher: Switcher): number | undefined {

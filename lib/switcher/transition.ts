@@ -218,7 +218,7 @@ export class Transition {
   }
 
   #enter (phase: TransitionPhase, end?: End): void {
-    const { phase: from, plan: { wake, evict, reason, request } } = this
+    const { phase: from, plan: { wake, evict, level, reason, request } } = this
     const now = this.#context.clock.now()
     const duration = now - this.#phaseSince
     if (from !== 'idle') this.phases[from] = (this.phases[from] ?? 0) + duration
@@ -227,7 +227,7 @@ export class Transition {
     this.#context.events.emit('transition', {
       time: now,
       model: (wake ?? evict[0]!).id,
-      ...(wake && { wake: wake.id }),
+      ...(wake ? { wake: wake.id } : { level: level ?? evict[0]!.model.sleepLevel ?? 1 }),
       from,
       to: phase,
       reason,

@@ -20,17 +20,17 @@ export function switchLine (change: TransitionChange): string {
   return `${deed(change)} took ${took}${detail}: ${reason}`
 }
 
-function deed ({ wake, evict, steps }: TransitionChange): string {
+function deed ({ wake, evict, level, steps }: TransitionChange): string {
   const gone = evict.join(' and ')
-  if (wake === undefined) return `putting ${gone} to sleep`
+  if (wake === undefined) return level === 3 ? `stop of ${gone}` : `putting ${gone} to sleep`
   if (evict.length > 0) return `switch from ${gone} to ${wake}`
   return `${steps?.start === undefined ? 'wake' : 'start'} of ${wake}`
 }
 
 type Part = readonly [string, number | undefined]
 
-function breakdown ({ phases, frozen, steps = {} }: TransitionChange): Part[] {
-  const words = frozen === undefined ? phaseWords : { ...phaseWords, evicting: 'freeze' }
+function breakdown ({ phases, frozen, level, steps = {} }: TransitionChange): Part[] {
+  const words = { ...phaseWords, ...(frozen !== undefined && { evicting: 'freeze' }), ...(level === 3 && { evicting: 'stop' }) }
   const before = Object.entries(words).map(([phase, word]) => [word, phases[phase as TransitionPhase]] as const)
   const waking = phases.waking === undefined ? [] : wakingParts(phases.waking, steps)
   return [...before, ...waking]

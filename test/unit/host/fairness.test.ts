@@ -58,3 +58,7 @@ test('the status promises the smaller of the two', () => {
   const short = promised({ models, timeouts: { drain: 10_000, queue: 900_000 } })
   expect(short).toMatchObject({ queue: 900_000, promised: short.policy })
 })
+
+test('nor is one told who sets only limits that bound no wait', () => {
+  expect(linesOf({ models, timeouts: { memory: 10_000, stop: 5_000 } })).toEqual([])
+})
