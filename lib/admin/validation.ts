@@ -4,7 +4,7 @@ import { AdminRequestError, LlmuxError } from '../errors.ts'
 import { errorAnswer, errorBody } from '../gateway/error-answer.ts'
 
 // Nobody waits in a queue here.
-const answerError = errorAnswer(() => undefined)
+const answerError = errorAnswer({ exposeEngineOutput: true })
 
 /** Fastify's own Ajv coerces types and drops unknown keys; this one only looks. */
 const ajv = new Ajv({ strict: true, allErrors: false, coerceTypes: false, useDefaults: false, removeAdditional: false, allowUnionTypes: true })

@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { LlmuxError } from '../errors.ts'
+import { unquote } from '../orchestrator/life.ts'
 
 /** Seconds after which trying again makes sense at the earliest. */
 const leastRetryAfter: Record<string, number> = {
@@ -33,8 +34,15 @@ export interface ErrorBody {
   error: { message: string, type: string, param: string | null, code: string }
 }
 
-/** Answers errors of ours in OpenAI's shape; all others are the host's to answer. `waitOf`: how many seconds one would wait who came now, if that can be said. */
-export function errorAnswer (waitOf: (request: FastifyRequest) => number | undefined) {
+export interface AnswerOptions {
+  /** How many seconds one would wait who came now, if that can be said. */
+  waitOf?: (request: FastifyRequest) => number | undefined
+  /** Whether an engine's last lines are shown. Default false. */
+  exposeEngineOutput?: boolean
+}
+
+/** Answers errors of ours in OpenAI's shape; all others are the host's to answer. */
+export function errorAnswer ({ waitOf = () => undefined, exposeEngineOutput = false }: AnswerOptions = {}) {
   return (error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): void => {
     if (!(error instanceof LlmuxError)) throw error
     const { code, statusCode } = error
@@ -42,7 +50,7 @@ export function errorAnswer (waitOf: (request: FastifyRequest) => number | undef
     if (seconds !== undefined) reply.header('retry-after', Math.min(Math.max(1, Math.ceil(seconds)), longestRetryAfter))
     if (!worthATry(error) && (statusCode >= 500 || statusCode === 408)) reply.header('x-should-retry', 'false')
     if (bodyUnread.has(code)) reply.header('connection', 'close')
-    reply.code(statusCode).type('application/json').send(errorBody(error))
+    reply.code(statusCode).type('application/json').send(errorBody(error, exposeEngineOutput))
   }
 }
 
@@ -57,8 +65,10 @@ function secondsUntilServed (code: string, wait: () => number | undefined): numb
   return seconds === undefined ? least : Math.max(seconds, least ?? 1)
 }
 
-export function errorBody ({ message, code, statusCode }: LlmuxError): ErrorBody {
-  return { error: { message, type: errorType(statusCode), param: aboutModel.has(code) ? 'model' : null, code } }
+/** Without the lines that an engine wrote last, unless those are to be seen. */
+export function errorBody ({ message, code, statusCode }: LlmuxError, exposeEngineOutput = false): ErrorBody {
+  const shown = exposeEngineOutput ? message : unquote(message).text
+  return { error: { message: shown, type: errorType(statusCode), param: aboutModel.has(code) ? 'model' : null, code } }
 }
 
 /** In OpenAI's words. */

@@ -35,7 +35,7 @@ export interface GatewayOptions {
 export async function gateway (scope: FastifyInstance, { options, directory, orchestrator, switcher, clock, events, live }: GatewayOptions): Promise<void> {
   const { routes, replay, heartbeat, forwardCredentials, bodyLimit, timeouts, fallbackUpstream } = options
   const recorder = { clock, events, silent: silentModels(events), live }
-  const answerError = errorAnswer(request => secondsToWait(request, directory, switcher))
+  const answerError = errorAnswer({ waitOf: request => secondsToWait(request, directory, switcher), exposeEngineOutput: options.exposeEngineOutput })
   scope.setErrorHandler((error: Error, request, reply) => {
     // What asks for the list of models is nobody's request for one.
     if (error instanceof LlmuxError && request.method === 'POST') recordOf({ recorder, atOnce: switcher.atOnce, prefix: scope.prefix }, request, reply).failed(error)

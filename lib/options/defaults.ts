@@ -59,6 +59,7 @@ export const topDefaults = (): TopDefaults => ({
   defaultModel: undefined,
   fallbackUpstream: undefined,
   forwardCredentials: false,
+  exposeEngineOutput: false,
   freeze: true,
   heartbeat: false,
   replay: true,

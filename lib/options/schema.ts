@@ -160,6 +160,7 @@ export const optionsSchema = objectOf<LlmuxOptions>('must be an object', {
   defaultModel: { type: 'string', description: 'must be a name, an alias or an adapter of a model' },
   fallbackUpstream: { type: 'string', writeOnly: true, description: 'must be an origin: http://host:port or https://host:port, without path or credentials' },
   forwardCredentials: boolean,
+  exposeEngineOutput: boolean,
   bodyLimit: integer(1, largestBody, ' (bytes)'),
   freeze,
   heartbeat: ifType('integer', milliseconds(100), { enum: [false], description: 'must be a whole number of milliseconds, at least 100, or false' }),

@@ -185,6 +185,11 @@ export interface LlmuxOptions {
   fallbackUpstream?: string
   /** Whether the client's `Authorization`, `x-api-key` and cookies are sent on to engines and to `fallbackUpstream`. Default `false`. */
   forwardCredentials?: boolean
+  /**
+   * Whether an error that a client gets ends with the last lines of its engine's output. They have paths, arguments and the
+   * like; operators find them in logs, events and the status in any case. Default `false`.
+   */
+  exposeEngineOutput?: boolean
   /** Largest request body in bytes. Default 33 554 432 (32 MiB). Minimum 1, maximum 2 147 483 647. */
   bodyLimit?: number
   /**

@@ -137,8 +137,11 @@ t.test('an engine that dies in the midst of a stream: said, and visibly broken',
 })
 
 t.test('503: the engine cannot be started', async t => {
-  await t.test('it ends while it starts: with its last lines', async t => {
-    const gateway = await start(t, { models: { a: fault('start=exit@3/10') } })
+  await t.test('it ends while it starts: in one sentence, and with its last lines where those are to be seen', async t => {
+    const discreet = await start(t, { models: { a: fault('start=exit@3/10') } })
+    await refused(t, await discreet.chat('a', 'x'), { status: 503, code: 'PROCESS_DIED', retry: 1, message: /exit code 3$/ })
+    t.match(statusOf(discreet, 'a').lastLines.join('\n'), 'Error')
+    const gateway = await start(t, { exposeEngineOutput: true, models: { a: fault('start=exit@3/10') } })
     await refused(t, await gateway.chat('a', 'x'), { status: 503, code: 'PROCESS_DIED', retry: 1, message: /exit code 3; its last lines:\n(.*\n)*.*Error/ })
     t.equal(statusOf(gateway, 'a').state, 'failed')
     await nobodyServed(gateway)
@@ -146,7 +149,7 @@ t.test('503: the engine cannot be started', async t => {
 
   await t.test('it takes too long', async t => {
     const gateway = await start(t, { models: { a: fault('start=hang') }, timeouts: { start: 1_500 } })
-    await refused(t, await gateway.chat('a', 'x'), { status: 503, code: 'START_TIMEOUT', retry: 1, message: /within 1500 ms; its last lines:\n/ })
+    await refused(t, await gateway.chat('a', 'x'), { status: 503, code: 'START_TIMEOUT', retry: 1, message: /within 1500 ms$/ })
   })
 
   await t.test('its command is not there', async t => {

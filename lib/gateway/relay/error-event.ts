@@ -1,4 +1,5 @@
 import type { LlmuxError } from '../../errors.ts'
+import { unquote } from '../../orchestrator/life.ts'
 import { errorType } from '../error-answer.ts'
 
 /** `LLMUX_ERR_ENGINE_DIED` is `engine_died` in an event stream. */
@@ -8,7 +9,9 @@ function eventCode ({ code }: LlmuxError): string {
 
 /** An error in the dialect of the route, as the last event of a stream that has begun. */
 export function errorEvent (path: string, error: LlmuxError): string {
-  const { message, statusCode } = error
+  const { statusCode } = error
+  // What its engine wrote last is for operators.
+  const message = unquote(error.message).text
   const type = errorType(statusCode)
   const code = eventCode(error)
   if (path === '/v1/messages') return named({ type: 'error', error: { type: type === 'server_error' ? 'api_error' : type, message, code } })

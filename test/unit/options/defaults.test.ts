@@ -62,6 +62,7 @@ describe('with only a model\'s name given', () => {
       defaultModel: undefined,
       fallbackUpstream: undefined,
       forwardCredentials: false,
+      exposeEngineOutput: false,
       heartbeat: false,
       replay: true,
       gpuMemoryCommand: undefined,

@@ -170,6 +170,7 @@ const topCases: Record<string, Case> = {
   defaultModel: { good: ['a'], bad: [[1, '', 'must be a name, an alias or an adapter of a model, not 1']] },
   fallbackUpstream: { good: ['http://localhost:4000', 'https://api.example.com'], bad: [[true, '', 'must be an origin: http://host:port or https://host:port, without path or credentials, not true']] },
   forwardCredentials: { good: [true, false], bad: [['true', '', `${boolean}, not "true"`]] },
+  exposeEngineOutput: { good: [true, false], bad: [['true', '', `${boolean}, not "true"`]] },
   heartbeat: {
     good: [false, 100, 5_000],
     bad: [true, 99, 5_000.5, '5s', null].map((value): Case['bad'][number] => [value, '', 'must be a whole number '])

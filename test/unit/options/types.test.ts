@@ -52,6 +52,7 @@ test('every option of the type can be written, and the schema knows it', () => {
     defaultModel: 'c',
     fallbackUpstream: 'http://localhost:1',
     forwardCredentials: true,
+    exposeEngineOutput: true,
     heartbeat: 5_000,
     replay: false,
     gpuMemoryCommand: ['nvidia-smi'],

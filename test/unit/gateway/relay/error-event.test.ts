@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { EngineDiedError } from '../../../../lib/errors.ts'
+import { EngineDiedError, ProcessDiedError } from '../../../../lib/errors.ts'
 import { errorEvent } from '../../../../lib/gateway/relay/error-event.ts'
 
 const error = new EngineDiedError('signal SIGKILL')
@@ -33,4 +33,8 @@ test('in that of the Responses API', () => {
 
 test('a message with line ends stays one event', () => {
   expect(errorEvent('/v1/messages', new EngineDiedError('a\n\ndata: b')).match(/\n\n/g)).toHaveLength(1)
+})
+
+test('what its engine wrote last is not for clients', () => {
+  expect(errorEvent('/v1/completions', new ProcessDiedError('m', 'exit code 1; its last lines:\nsecret'))).not.toContain('secret')
 })
