@@ -70,9 +70,9 @@ export class EngineOperations {
     if (status.state === 'awake') return
     if (this.life?.stuck) await this.end(this.life)
     const { level } = status
-    if (level === undefined && !force) backoff.check()
     this.#memory.reset()
-    this.#timer.reset()
+    this.#timer.reset() // also for one that is refused: steps are those of this attempt
+    if (level === undefined && !force) backoff.check()
     try {
       const how = level !== undefined && await this.#rouse(level, epoch) ? 'woken' : 'started'
       if (how === 'started') await this.#start(epoch)

@@ -39,6 +39,13 @@ describe('after a start that failed', () => {
     expect(orchestrator.state('a')).toBe('failed')
   })
 
+  it('who is told so is not told of the steps of the start that failed', async () => {
+    const { orchestrator } = await setUpFailed()
+    expect(orchestrator.steps('a')).toHaveProperty('start')
+    await expect(orchestrator.wake('a')).rejects.toMatchObject({ code: 'LLMUX_ERR_SPAWN_FAILED' })
+    expect(orchestrator.steps('a')).toEqual({})
+  })
+
   it('the one who saw it fail is told when to come back, too', async () => {
     const { orchestrator, clock } = await setUpFailed(2)
     await pass(clock, 2_000)
