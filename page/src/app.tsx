@@ -15,8 +15,6 @@ import { TryModel } from './try-model.tsx'
 import { WhatIf } from './what-if.tsx'
 import type { Overview } from './types.ts'
 
-export const tabs = [{ hash: '#/', label: 'Now' }, { hash: '#/requests', label: 'Requests' }, { hash: '#/try', label: 'Try a model' }, { hash: '#/what-if', label: 'What if' }]
-
 function useHash (): string {
   const [hash, setHash] = useState(location.hash || '#/')
   useEffect(() => {

@@ -1,9 +1,10 @@
 import { useEffect, useState } from 'preact/hooks'
-import { tabs } from './app.tsx'
 import { act } from './actions.ts'
 import { duration } from './format.ts'
 import { useStore } from './store.ts'
 import type { Overview } from './types.ts'
+
+const tabs = [{ hash: '#/', label: 'Now' }, { hash: '#/requests', label: 'Requests' }, { hash: '#/try', label: 'Try a model' }, { hash: '#/what-if', label: 'What if' }]
 
 export function Header ({ overview: { status }, hash, onLeave }: { overview: Overview, hash: string, onLeave: (() => void) | undefined }) {
   const { paused } = status
