@@ -25,10 +25,10 @@ const hasCore = (engine: EngineProcess) => engine.members.some(({ name }) => nam
 t.test('while it starts, connections are refused, and a SIGTERM to the server is ignored; then it is healthy, and says so in its log', async (t) => {
   const port = await freePort()
   const engine = await spawnEngine(t, { listen: { port }, args: subject.slowStart })
-  await until('it has written something', () => engine.output !== '', subject.patience)
-  t.notOk(await accepts(port))
-  // Not before: in the midst of the handshake between the two it would have each wait for the other for ever.
+  // Not before: in the midst of the handshake between the two a signal would have each wait for the other for ever, and the mock, which
+  // cannot bind a port without listening on it, tries it before.
   await until('EngineCore is at work', () => engine.output.includes('Initializing a V1 LLM engine'), subject.patience)
+  t.notOk(await accepts(port))
   engine.kill('SIGTERM', engine.pid)
   await until('it is healthy', () => engine.isHealthy(), subject.patience)
   // It may answer before its last line has come through the pipe.
