@@ -186,7 +186,7 @@ export interface LlmuxOptions {
   /** Whether the client's `Authorization`, `x-api-key` and cookies are sent on to engines and to `fallbackUpstream`. Default `false`. */
   forwardCredentials?: boolean
   /**
-   * Whether an error that a client gets ends with the last lines of its engine's output. They have paths, arguments and the
+   * Whether an error that our routes answer, other than on an event stream that has begun, ends with the last lines of its engine's output. They have paths, arguments and the
    * like; operators find them in logs, events and the status in any case. Default `false`.
    */
   exposeEngineOutput?: boolean
