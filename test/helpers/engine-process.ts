@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
@@ -54,10 +55,22 @@ export async function until<T> (what: string, look: () => T | Promise<T>, ms = 1
   }
 }
 
-/** A port that was free a moment ago. */
+/**
+ * A port that was free a moment ago and that nobody else takes in the meantime.
+ *
+ * The kernel hands out ports from 32768 up (`ip_local_port_range`), to every `listen(0)` and every connection
+ * of the tests beside this one. A port below that range is only taken by who names it.
+ */
 export async function freePort (): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  const server = createServer()
+  while (!server.listening) {
+    try {
+      server.listen(randomInt(12_000, 32_000), '127.0.0.1')
+      await once(server, 'listening')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    }
+  }
   const { port } = server.address() as AddressInfo
   server.close()
   await once(server, 'close')

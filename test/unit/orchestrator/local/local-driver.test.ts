@@ -10,6 +10,7 @@ import type { ResolvedModel } from '../../../../lib/options/types.ts'
 import type { ProcessExit } from '../../../../lib/orchestrator/driver.ts'
 import { LocalDriver } from '../../../../lib/orchestrator/local/local-driver.ts'
 import { SocketDirectory } from '../../../../lib/orchestrator/local/socket-directory.ts'
+import { freePort } from '../../../helpers/engine-process.ts'
 import { FakeClock } from '../../../helpers/fake-clock.ts'
 import { makeModel, settle } from '../helper.ts'
 
@@ -66,14 +67,6 @@ async function engineOf (model: ResolvedModel, handler: (request: IncomingMessag
   servers.push(server)
   await new Promise<void>(resolve => server.listen(model.port === undefined ? { path: sockets.pathFor(model.id) } : { port: model.port, host: '127.0.0.1' }, resolve))
   return { seen, connections }
-}
-
-async function freePort (): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise(resolve => server.close(resolve))
-  return port
 }
 
 describe('preparing a local engine', () => {
