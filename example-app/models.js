@@ -33,7 +33,7 @@ export async function llmuxOptions ({ vllm, models = exampleModels }, app) {
   return {
     models: mapValues(models, model => mocked(model, gpu)),
     command: [process.execPath, mockVllm],
-    gpuMemoryCommand: [process.execPath, mockVllm, 'gpu', '--gpu', gpu]
+    gpuMemoryCommand: [process.execPath, mockVllm, 'gpu', '--gpu', gpu, '--processes']
   }
 }
 

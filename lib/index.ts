@@ -99,7 +99,9 @@ export type * from './events.ts'
 // Also brings `request.llmux` into the types of whoever imports us.
 export type { RequestModel } from './gateway/request-model.ts'
 export type { HostLease as Lease } from './host/host-lease.ts'
-export type { AcquireOptions, Llmux, LlmuxStatus, OrderOptions, SleepOptions } from './host/llmux.ts'
+export type { GpuHolder } from './host/gpu-memory.ts'
+export type { Llmux, LlmuxStatus } from './host/llmux.ts'
+export type { AcquireOptions, OrderOptions, SleepOptions } from './host/order-options.ts'
 export type { UpdateResult } from './host/update.ts'
 export type {
   Command, CommandContext, CostAwareOptions, Decision, EvenHandedOptions, FifoOptions, KnownCosts, LlmuxOptions, LogLevel, ModelOptions, ModelTimeouts, ModelView, Policy, PolicyOption, PolicyOptions, SimpleOptions, SleepLevel, Snapshot,

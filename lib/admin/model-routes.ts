@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { AdminRequestError } from '../errors.ts'
-import type { Llmux, SleepOptions } from '../host/llmux.ts'
+import type { Llmux } from '../host/llmux.ts'
+import type { SleepOptions } from '../host/order-options.ts'
 import type { SleepLevel } from '../options/index.ts'
 import type { Feeds } from './feeds.ts'
 import type { Operations } from './operations.ts'

@@ -10,42 +10,18 @@ import type { PauseKind } from '../switcher/controls.ts'
 import type { Switcher } from '../switcher/switcher.ts'
 import { promisedWait } from './fairness.ts'
 import type { FairnessOptions } from './fairness.ts'
+import { describeModel } from './describe-model.ts'
 import { describeRequests } from './describe-requests.ts'
+import { gpuHolders, gpuMemory } from './gpu-memory.ts'
+import type { GpuHolder } from './gpu-memory.ts'
 import { HostLease } from './host-lease.ts'
 import type { LiveRequests } from '../gateway/live-requests.ts'
 import type { LineFeed } from './line-feed.ts'
+import type { AcquireOptions, OrderOptions, SleepOptions } from './order-options.ts'
 import { readiness } from './readiness.ts'
 import type { SwitchHistory } from './switch-history.ts'
 import { update } from './update.ts'
 import type { UpdateResult } from './update.ts'
-
-export interface AcquireOptions {
-  /** Gives up waiting. The promise rejects with the signal's reason. */
-  signal?: AbortSignal
-  /** What the waiting request holds in memory, in bytes, for `maxQueueBytes`. Default 0. */
-  bytes?: number
-  /** From -5 to 5, higher goes first; each step counts as 5 s of waiting. Default 0. */
-  priority?: number
-  /** Whether the model may be woken for it; if not, it waits at most `timeouts.passive` for it to be awake anyway. Default true. */
-  mayCauseSwitch?: boolean
-  /**
-   * Whether its engine may be put to sleep while it is held, and go on after the wake with what it was working on. `false`:
-   * whoever wants the GPU waits for it to be released, up to `timeouts.drain`; then it is taken away. Default true.
-   */
-  freezable?: boolean
-  /** The id of the request that it is for (`request.id`), told in events and logs. */
-  request?: string
-}
-
-export interface OrderOptions {
-  /** The id of the request by which it is asked for (`request.id`), told in events and logs. */
-  request?: string
-}
-
-export interface SleepOptions extends OrderOptions {
-  /** Default: the model's own. */
-  level?: SleepLevel
-}
 
 export interface LlmuxContext {
   /** As they were given. */
@@ -82,20 +58,13 @@ export class Llmux {
   status () {
     const { directory, orchestrator, switcher, history } = this.#context
     const { models, ...rest } = switcher.status()
-    const seen = orchestrator.memorySeen
     return {
       ...rest,
       /** The last switches, latest first: what they cost, and why one failed. */
       switches: history.switches,
       /** By index, as last looked at; empty where nobody can look. */
-      gpuMemory: (seen?.memories ?? []).flatMap((memory, gpu) => memory === undefined ? [] : [{ gpu, ...memory, time: seen!.time }]),
-      // Also those that are on their way out, and have no name any more.
-      models: models.map(({ id, gpus, inFlight, waiting, frozen, frozenSince, passive, oldest, serviceTime, drainTime, arrivalRate, averageWaiting }) => {
-        const { aliases = [], adapters = [] } = directory.find(id) ?? {}
-        const leaving = directory.find(id) === undefined
-        const learned = { serviceTime, drainTime, arrivalRate, averageWaiting }
-        return { name: id, aliases, adapters, gpus, leaving, ...orchestrator.snapshot(id), inFlight, waiting: waiting - frozen, frozen, frozenSince, passive, oldest, learned }
-      }),
+      gpuMemory: gpuMemory(orchestrator.memorySeen),
+      models: models.map(model => describeModel(model, directory, orchestrator)),
       costs: switcher.learned.costs,
       longestWait: promisedWait(this.#context.limits, directory, switcher)
     }
@@ -222,6 +191,16 @@ export class Llmux {
   /** Ends that. */
   enable (model: string): void {
     this.#context.switcher.controls.enable(this.id(model))
+  }
+
+  /**
+   * Looks at GPU memory: who holds how much of it, models and others. Undefined where nothing tells.
+   *
+   * @throws {MemoryCommandError | MemoryTimeoutError}
+   */
+  async gpuHolders (): Promise<GpuHolder[] | undefined> {
+    const processes = await this.#context.orchestrator.lookAtMemory()
+    return processes && await gpuHolders(processes, this.status().models)
   }
 
   /** Whether any model can be served now, and if not, why. */

@@ -207,7 +207,7 @@ export interface LlmuxOptions {
   replay?: boolean
   /**
    * Program and arguments that print one line per GPU, in the order of their indices: `used, total` in MiB. Asked after a
-   * process group has ended and before a cold start. Default: `nvidia-smi` with the arguments for that, if it is there;
+   * process group has ended, before a cold start, and for the page. Lines `process, GPU, pid, name, MiB` may tell who holds it. Default: `nvidia-smi` with the arguments for that, if it is there;
    * `false`: the end of the processes is all there is to go by.
    */
   gpuMemoryCommand?: string[] | false

@@ -5,6 +5,7 @@ import type { ResolvedModel, SleepLevel } from '../options/types.ts'
 import type { Driver, Endpoint } from './driver.ts'
 import { Engine } from './engine.ts'
 import type { SleepOptions, WakeOptions } from './engine.ts'
+import type { GpuProcess, ReadProcesses } from './memory/gpu-processes.ts'
 import type { ReadMemory } from './memory/memory-command.ts'
 import { MemoryWatch, type MemorySeen } from './memory/memory-watch.ts'
 
@@ -14,6 +15,8 @@ export interface OrchestratorOptions {
   events: LlmuxEvents
   /** How GPU memory is read. Without it the end of processes is all there is to go by. */
   readMemory?: ReadMemory
+  /** How it is seen who holds it. */
+  readProcesses?: ReadProcesses
   /** Settles when what earlier gateways left behind is gone, with whether there was anything. Nothing is started before. */
   orphans?: Promise<boolean>
   /** From 0 up to 1. Default Math.random. */
@@ -35,10 +38,10 @@ export class Orchestrator {
   #closing: Promise<void> | undefined
 
   constructor (models: ResolvedModel[], options: OrchestratorOptions) {
-    const { driver, clock, readMemory } = options
+    const { driver, clock, readMemory, readProcesses } = options
     this.#options = options
     this.#driver = driver
-    this.#memory = readMemory && new MemoryWatch({ clock, read: readMemory })
+    this.#memory = readMemory && new MemoryWatch({ clock, read: readMemory, readProcesses })
     this.#engines = new Map()
     models.forEach(model => this.add(model))
     this.#orphans = options.orphans?.then(found => this.#reclaimed(found))
@@ -167,6 +170,15 @@ export class Orchestrator {
   /** GPU memory as it was last looked at: before a cold start, and when a process group has ended. Undefined where nobody can. */
   get memorySeen (): MemorySeen | undefined {
     return this.#memory?.seen
+  }
+
+  /**
+   * Looks at it now, for somebody who wants to see it. Resolves with who holds it, undefined where nobody can tell.
+   *
+   * @throws {MemoryCommandError | MemoryTimeoutError}
+   */
+  async lookAtMemory (): Promise<GpuProcess[] | undefined> {
+    return await this.#memory?.look()
   }
 
   snapshot (id: string): EngineSnapshot {

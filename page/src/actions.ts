@@ -48,7 +48,20 @@ export async function answer ({ title }: Question, { path, body }: Question['ans
   lookSoon(0)
 }
 
-const flying = ({ inFlight }: Model) => inFlight === 0 ? 'No request is in flight.' : `${plural(inFlight, 'request')} in flight may end first, for as long as timeouts.drain allows; then they are cut.`
+/** What becomes of those in flight when a model makes way for another one, is put to sleep at a level, or is stopped. */
+function flying (model: Model, way: 'switch' | 'stop' | { level: number }): string {
+  const { inFlight, freeze } = model
+  if (inFlight === 0) return 'No request is in flight.'
+  const who = `${plural(inFlight, 'request')} in flight`
+  const freezes = way !== 'stop' && freeze !== false && (way === 'switch' || way.level <= (model.sleepLevel ?? 1))
+  if (!freezes) return `${who} may end first, for as long as timeouts.drain allows; then they are cut.`
+  if (way === 'switch' && freeze === true) return `${who}: what can be frozen is frozen at once, and goes on when ${model.name} is next awake. Nobody is cut for it.`
+  return `${who} may end first, for as long as timeouts.drain allows; then they are frozen, and go on when ${model.name} is next awake.`
+}
+
+/** An order to end its processes lets them come to their end first. */
+const thawed = ({ name, frozen = 0 }: Model) => frozen === 0 ? [] : [`${name} is woken first: ${plural(frozen, 'frozen request')} ${frozen === 1 ? 'comes' : 'come'} to the end.`]
+
 const waiters = ({ name, waiting }: Model) => waiting === 0 ? `The next request for ${name} brings it back.` : `${waiting} ${waiting === 1 ? 'waits' : 'wait'} for it and will bring it back at once.`
 
 function questionOf (action: Action, status: Status): Question {
@@ -56,10 +69,10 @@ function questionOf (action: Action, status: Status): Question {
     case 'switch': return switchTo(action.model, status)
     case 'sleep': {
       const { model, level } = action
-      return { title: `Put ${model.name} to sleep at level ${level}?`, text: [flying(model), waiters(model)], answers: [{ label: 'Put to sleep', path: modelPath(model.name, 'sleep'), body: { level } }] }
+      return { title: `Put ${model.name} to sleep at level ${level}?`, text: [flying(model, { level }), waiters(model)], answers: [{ label: 'Put to sleep', path: modelPath(model.name, 'sleep'), body: { level } }] }
     }
-    case 'stop': return { title: `Stop ${action.model.name}?`, text: [flying(action.model), 'Its processes end, and its next request waits for a full start.', waiters(action.model)], answers: [{ label: 'Stop', danger: true, path: modelPath(action.model.name, 'stop') }] }
-    case 'restart': return { title: `Restart ${action.model.name}?`, text: [flying(action.model), ...evicted(action.model, status), 'Its processes end, and start again.'], answers: [{ label: 'Restart', danger: true, path: modelPath(action.model.name, 'restart') }] }
+    case 'stop': return { title: `Stop ${action.model.name}?`, text: [flying(action.model, 'stop'), ...thawed(action.model), 'Its processes end, and its next request waits for a full start.', waiters(action.model)], answers: [{ label: 'Stop', danger: true, path: modelPath(action.model.name, 'stop') }] }
+    case 'restart': return { title: `Restart ${action.model.name}?`, text: [flying(action.model, 'stop'), ...thawed(action.model), ...evicted(action.model, status), 'Its processes end, and start again.'], answers: [{ label: 'Restart', danger: true, path: modelPath(action.model.name, 'restart') }] }
     case 'pin': return { title: `Pin ${action.model.name}?`, text: ['From when it is awake the policy does not leave it. Requests for other models on its GPU wait until their limit. Requests in flight are not touched.'], answers: [{ label: 'Pin', path: 'pin', body: { model: action.model.name } }] }
     case 'unpin': return { title: 'Unpin', text: [], answers: [{ label: 'Unpin', path: 'unpin' }] }
     case 'disable': return { title: `Disable ${action.model.name}?`, text: [action.model.inFlight === 0 ? 'No request is in flight.' : `${plural(action.model.inFlight, 'request')} in flight ${action.model.inFlight === 1 ? 'runs' : 'run'} to the end.`, action.model.waiting === 0 ? 'Whoever asks for it is refused with 503.' : `${action.model.waiting} that ${action.model.waiting === 1 ? 'waits' : 'wait'}, and whoever asks for it, are refused with 503.`, ...(action.model.frozen ?? 0) > 0 ? [`${plural(action.model.frozen!, 'frozen request')} will be ended with 503.`] : [], 'Nothing starts or wakes it until it is enabled again.'], answers: [{ label: 'Disable', danger: true, path: modelPath(action.model.name, 'disable') }] }
@@ -78,5 +91,5 @@ function switchTo (model: Model, status: Status): Question {
 
 function evicted (model: Model, { models }: Status): string[] {
   const others = models.filter(({ name, state, gpus }) => name !== model.name && state === 'awake' && gpus.some(gpu => model.gpus.includes(gpu)))
-  return others.map(other => `${other.name} goes to sleep if it must make room. ${flying(other)}`)
+  return others.map(other => `${other.name} goes to sleep if it must make room. ${flying(other, 'switch')}`)
 }

@@ -25,6 +25,10 @@ export interface Model {
   inFlight: number
   waiting: number
   passive: number
+  /** At which it makes way; missing if it never sleeps. */
+  sleepLevel?: number
+  /** What becomes of requests in flight when it has to go. */
+  freeze: boolean | 'late'
   /** Requests that are frozen in its engine while it sleeps. */
   frozen?: number
   frozenSince?: number
@@ -80,6 +84,8 @@ export interface Overview {
   inFlight: InFlight[]
   next?: Decision
   hostMemory?: { total: number, available: number, models: Record<string, number> }
+  /** Who holds GPU memory: a model, or a process of somebody else's. Missing where nothing tells. */
+  gpuHolders?: Array<{ gpu: number, bytes: number, model?: string, pid?: number, program?: string }>
 }
 
 export interface EngineChange {

@@ -36,7 +36,7 @@ export async function startGateway ({ models, mock = {}, server, before, after, 
   await app.register(llmux, {
     command: [...mockCommand],
     closeWithGrace: false,
-    gpuMemoryCommand: [...gpu.command],
+    gpuMemoryCommand: [...gpu.command, '--processes'],
     // Most tests are about what becomes of a request, not about when a switch is worth while: this one switches at once.
     policy: 'fifo',
     ...options,

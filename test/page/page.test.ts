@@ -186,6 +186,26 @@ scenario('a model is tried, with the wait told', {}, async (t, { tab, visit }) =
   await seen(t, tab, /first word after/)
 })
 
+scenario('what an action will do to requests in flight is said before it is confirmed, and who holds GPU memory', {}, async (t, { tab, visit, chat }) => {
+  const long = chat('a', 'hi', { stream: true, max_tokens: 100_000 })
+  await visit()
+  await seen(t, tab, 'a is awake', '.hero')
+  await seen(t, tab, '1 in flight', '.models')
+  const says = async (button: string, model: string) => {
+    await card(tab, model).getByRole('button', { name: button }).first().click()
+    const text = await tab.getByRole('dialog').innerText()
+    await tab.getByRole('button', { name: 'Cancel' }).click()
+    return text
+  }
+  t.match(await says('Put a to sleep at level 1', 'a'), /may end first.*then they are frozen, and go on when a is next awake/)
+  t.match(await says('put a to sleep at level 2', 'a'), /may end first.*then they are cut/, 'at a deeper level than its own nothing can be frozen')
+  t.match(await says('Stop a', 'a'), /may end first.*then they are cut/)
+  t.match(await says('Switch to b', 'b'), /1 request in flight: what can be frozen is frozen at once/)
+  await tab.locator('.memory', { hasText: 'GPU 0' }).locator('.parts', { hasText: /^a / }).waitFor({ timeout: 20_000 })
+  t.equal(await tab.locator('.memory', { hasText: 'GPU 0' }).getByText('whoever else is there').count(), 0)
+  await (await long).body?.cancel()
+})
+
 scenario('the policies are compared on the requests that were seen', {}, async (t, { tab, visit, chat }) => {
   await Promise.all(['a', 'b', 'a', 'b'].map(model => chat(model, 'hi')))
   await visit('#/what-if')
@@ -194,6 +214,8 @@ scenario('the policies are compared on the requests that were seen', {}, async (
   await tab.getByRole('button', { name: 'Use simple' }).click()
   await seen(t, tab, 'policy: \'simple\'')
   t.equal(await tab.locator('figure img').count(), 5)
+  t.ok(await tab.getByLabel('What was learned of a pair').isChecked(), 'with the costs that were learned')
+  t.ok(await tab.getByLabel('Requests in flight may be frozen').isChecked(), 'and with freezing, as the models have it')
   await tab.locator('input[type=file]').setInputFiles({ name: 'own.csv', mimeType: 'text/csv', buffer: Buffer.from('time_s,model\n1,a\n') })
   await tab.getByRole('button', { name: 'Compare' }).click()
   await seen(t, tab, /no column `service_s`/)

@@ -49,11 +49,28 @@ async function quiet () {
   }
 }
 
+/** Has the lanes show a model that is frozen for another one: the policy does so too, but not at a known moment. */
+async function freeze () {
+  const { status: { models } } = /** @type {{ status: { models: { name: string, state: string }[] } }} */ (await (await fetch(`${url}/admin/overview`)).json())
+  const awake = models.find(({ state }) => state === 'awake')
+  const asleep = models.find(({ state }) => state === 'asleep')
+  if (awake === undefined || asleep === undefined) return
+  const answer = fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ model: awake.name, messages: [{ role: 'user', content: 'A long one' }], max_tokens: 300, stream: true })
+  })
+  await delay(2_000)
+  await post(`models/${asleep.name}/switch?wait=true`)
+  await (await answer).text()
+}
+
 try {
   // Until every model has been up, and a start has failed.
   await delay(45_000)
   await post('models/llama-70b/switch?wait=true')
   await delay(45_000)
+  await freeze()
   await quiet()
   await shoot('calm', '#/')
   await shoot('failed', '#/model/llama-70b')
@@ -65,6 +82,7 @@ try {
   })
   await shoot('phone', '#/', { width: 390, height: 844, scheme: 'dark' })
   // The demo's storm comes in the last half minute of every third.
+  await freeze()
   await delay(Math.max(0, 174_000 - performance.now()))
   await shoot('storm', '#/', { scheme: 'dark', before: page => page.getByRole('button', { name: '2 min' }).click() })
   await shoot('requests', '#/requests')

@@ -300,6 +300,10 @@ t.test('who waits and who is in flight is listed, what was is told, and a reques
   })
   const overview = await call('GET', '/ops/overview')
   t.match(await overview.json(), { time: Number, status: { waiting: 1 }, waiting: [{ model: 'b' }], inFlight: [{ model: 'a' }], hostMemory: { total: Number, available: Number } })
+  await until('it is told who holds GPU memory', async () => {
+    const { gpuHolders } = (await json('GET', '/ops/overview')).body
+    return gpuHolders?.some(({ gpu, model, bytes }: { gpu: number, model?: string, bytes: number }) => gpu === 0 && model === 'a' && bytes > 0)
+  })
 
   t.match(await json('POST', '/ops/requests/999999/cut'), { status: 404, body: { error: { code: 'LLMUX_ERR_REQUEST_NOT_FOUND' } } })
   t.match(await json('POST', `/ops/requests/${listed.inFlight[0].id}/cut`), { status: 200 })

@@ -29,6 +29,6 @@ function options (gpu: string): LlmuxOptions {
   return {
     models: Object.fromEntries(Object.entries(models).map(([name, model]) => [name, { ...model, args: ['--gpu-memory-utilization', '0.9'], env: { ...env, ...model.env } }])),
     command: [process.execPath, mock],
-    gpuMemoryCommand: [process.execPath, mock, 'gpu', '--gpu', gpu]
+    gpuMemoryCommand: [process.execPath, mock, 'gpu', '--gpu', gpu, '--processes']
   }
 }

@@ -1,6 +1,7 @@
 import type { LlmuxEvents } from '../../events.ts'
 import type { ResolvedOptions } from '../../options/types.ts'
 import type { Driver } from '../driver.ts'
+import { processCommand } from '../memory/gpu-processes.ts'
 import { memoryCommand } from '../memory/memory-command.ts'
 import { Orchestrator, type OrchestratorOptions } from '../orchestrator.ts'
 import { Ledger } from '../orphans/ledger.ts'
@@ -26,6 +27,7 @@ export function localOrchestrator ({ options, clock, events, onLine, onLost, wra
     events,
     onLost,
     readMemory: memoryCommand(options.gpuMemoryCommand),
+    readProcesses: processCommand(options.gpuMemoryCommand),
     // A little later, when those who listen to warnings do so.
     orphans: new Promise(resolve => setImmediate(resolve)).then(() => reclaimOrphans({ clock, warn }))
   })

@@ -9,9 +9,12 @@ export type GpuMemories = ReadonlyArray<GpuMemory | undefined>
 
 const mebibyte = 1024 ** 2
 
-/** One line per GPU, in the order of their indices: `used, total` in MiB. Where a driver does not know, it writes `[N/A]`. */
+/**
+ * One line per GPU, in the order of their indices: `used, total` in MiB. Where a driver does not know, it writes `[N/A]`.
+ * Lines of processes are told apart by their first word.
+ */
 export function parseMemory (text: string): GpuMemories {
-  return text.trim().split('\n').filter(line => line.trim() !== '').map(line => {
+  return text.trim().split('\n').filter(line => line.trim() !== '' && !/^\s*process,/.test(line)).map(line => {
     const [used = NaN, total = NaN] = line.split(',').map(field => Number.parseFloat(field) * mebibyte)
     return used >= 0 && total > 0 ? { used, total } : undefined
   })

@@ -12,7 +12,8 @@ const nvidiaSmi = ['nvidia-smi', '--query-gpu=memory.used,memory.total', '--form
 /** Enough for any number of GPUs; what writes more is another program. Characters. */
 const longestOutput = 100_000
 
-async function run ([file = '', ...args]: string[], signal: AbortSignal): Promise<GpuMemories> {
+/** What a command prints, that tells of GPU memory. Rejects with MemoryCommandError, or as told by the signal. */
+export async function runMemoryCommand ([file = '', ...args]: string[], signal: AbortSignal): Promise<string> {
   const { failed, stdout, shortMessage, stderr } = await execa(file, args, {
     reject: false,
     stdin: 'ignore',
@@ -22,8 +23,13 @@ async function run ([file = '', ...args]: string[], signal: AbortSignal): Promis
   })
   signal.throwIfAborted()
   if (failed) throw new MemoryCommandError(`${shortMessage}${stderr && `: ${stderr.slice(0, 500)}`}`)
+  return stdout
+}
+
+async function run (words: string[], signal: AbortSignal): Promise<GpuMemories> {
+  const stdout = await runMemoryCommand(words, signal)
   const memories = parseMemory(stdout)
-  if (memories.length === 0 || memories.every(memory => memory === undefined)) throw new MemoryCommandError(`${file} printed no line of "used, total" in MiB, but ${JSON.stringify(stdout.slice(0, 200))}`)
+  if (memories.length === 0 || memories.every(memory => memory === undefined)) throw new MemoryCommandError(`${words[0]} printed no line of "used, total" in MiB, but ${JSON.stringify(stdout.slice(0, 200))}`)
   return memories
 }
 

@@ -3,6 +3,7 @@ import { MemoryTimeoutError } from '../../errors.ts'
 import type { ResolvedModel } from '../../options/types.ts'
 import { withTimeLimit } from '../time-limit.ts'
 import type { GpuMemories } from './gpu-memory.ts'
+import type { GpuProcess, ReadProcesses } from './gpu-processes.ts'
 import type { ReadMemory } from './memory-command.ts'
 import { needToStart, needToWake } from './memory-need.ts'
 import { waitForMemory } from './memory-wait.ts'
@@ -10,6 +11,8 @@ import { waitForMemory } from './memory-wait.ts'
 export interface MemoryWatchContext {
   clock: Clock
   read: ReadMemory
+  /** Who holds it. */
+  readProcesses?: ReadProcesses | undefined
 }
 
 /** The memory of all GPUs, and when it was looked at, in milliseconds since the epoch. */
@@ -30,10 +33,14 @@ export interface Settlement {
 const quiet = 1_000
 const quietAfterRelease = 3_000
 
+/** How long somebody who only looks on waits for the commands. Milliseconds. */
+const longestLook = 5_000
+
 /** Sees to it that memory is back before anybody wants it: it comes a while after the last process of a group is gone. */
 export class MemoryWatch {
   readonly #clock: Clock
   readonly #read: ReadMemory
+  readonly #readProcesses: ReadProcesses | undefined
   #seen: MemorySeen | undefined
   /** GPUs on which something has ended since they were last looked at. */
   readonly #released = new Set<number>()
@@ -43,8 +50,9 @@ export class MemoryWatch {
   readonly #before = new Map<string, GpuMemories>()
   readonly #closed = new AbortController()
 
-  constructor ({ clock, read }: MemoryWatchContext) {
+  constructor ({ clock, read, readProcesses }: MemoryWatchContext) {
     this.#clock = clock
+    this.#readProcesses = readProcesses
     this.#read = async signal => {
       const memories = await read(signal)
       if (memories !== undefined) this.#seen = { time: clock.now(), memories }
@@ -55,6 +63,19 @@ export class MemoryWatch {
   /** What the last look has shown; undefined if nobody has looked yet, or can. */
   get seen (): MemorySeen | undefined {
     return this.#seen
+  }
+
+  /**
+   * Looks at it for somebody who wants to see it. Resolves with who holds it, undefined if there is no way to know.
+   *
+   * @throws {MemoryCommandError | MemoryTimeoutError}
+   */
+  async look (): Promise<GpuProcess[] | undefined> {
+    const timeout = () => new MemoryTimeoutError(longestLook)
+    return await withTimeLimit({ clock: this.#clock, limit: longestLook, timeout, signals: [this.#closed.signal] }, async signal => {
+      await this.#read(signal)
+      return await this.#readProcesses?.(signal)
+    })
   }
 
   /** A process group that lived on these GPUs has ended, or failed to do what frees memory. */

@@ -6,8 +6,12 @@ export type PolicyName = typeof policyNames[number]
 export interface Question {
   csv: string
   policies: readonly PolicyName[]
+  /** Of a switch, and of a start, where nothing has been learned of it. */
   cost: number
   start: number
+  /** What has been learned of switches, by the model that goes and then by the one that comes, and of starts; missing if all are to be alike. */
+  learned?: { wakes: Record<string, Record<string, number>>, starts: Record<string, number> }
+  freeze: boolean
   maxConcurrency: number
 }
 

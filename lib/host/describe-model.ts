@@ -1,0 +1,20 @@
+import type { Directory } from '../directory.ts'
+import type { Orchestrator } from '../orchestrator/orchestrator.ts'
+import type { Switcher } from '../switcher/switcher.ts'
+
+type Model = ReturnType<Switcher['status']>['models'][number]
+
+/** What the floors below know of one model. Also of those that are on their way out, and have no name any more. */
+export function describeModel (
+  { id, gpus, inFlight, waiting, frozen, frozenSince, passive, oldest, serviceTime, drainTime, arrivalRate, averageWaiting }: Model,
+  directory: Directory,
+  orchestrator: Orchestrator
+) {
+  const { aliases = [], adapters = [] } = directory.find(id) ?? {}
+  const leaving = directory.find(id) === undefined
+  const learned = { serviceTime, drainTime, arrivalRate, averageWaiting }
+  const { sleepLevel, freeze } = orchestrator.model(id)
+  /** Of the option, what its engine can do. */
+  const freezes = sleepLevel !== 3 && orchestrator.keepsRequests(id) && freeze
+  return { name: id, aliases, adapters, gpus, leaving, ...orchestrator.snapshot(id), sleepLevel, freeze: freezes, inFlight, waiting: waiting - frozen, frozen, frozenSince, passive, oldest, learned }
+}
