@@ -51,7 +51,7 @@ export function WhatIf ({ overview: { status } }: { overview: Overview }) {
           <label>CSV <input type='file' accept='.csv,text/csv' onChange={({ currentTarget }) => setFile(currentTarget.files?.[0])} /></label>
           <label>A switch costs <span><input name='cost' type='number' min='0' step='0.1' required defaultValue={(mean(known) / 1_000).toFixed(1)} /> s</span></label>
           <label>A start costs <span><input name='start' type='number' min='0' step='0.1' required defaultValue={(mean(starts) / 1_000).toFixed(1)} /> s</span></label>
-          <label class='check'><input name='learned' type='checkbox' defaultChecked={known.length > 0} /> What was learned of a pair or a start counts instead</label>
+          <label class='check'><input name='learned' type='checkbox' defaultChecked={known.length + starts.length > 0} /> What was learned of a pair or a start counts instead</label>
           <label class='check'><input name='freeze' type='checkbox' defaultChecked={status.models.some(({ freeze }) => freeze === true)} /> Requests in flight may be frozen</label>
           <label>Requests at once <span><input name='concurrency' type='number' min='1' step='1' required defaultValue='32' /></span></label>
           {run.running ? <button type='button' onClick={cancel}>Cancel</button> : <button type='submit' class='primary'>Compare</button>}

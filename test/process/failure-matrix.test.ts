@@ -39,6 +39,8 @@ interface Case {
   warnings?: string[]
   /** Whether `a` is still the same process afterwards. */
   survives?: boolean
+  /** Whether the server has been closed. */
+  closed?: boolean
 }
 
 async function outcome (asked: Promise<Response>): Promise<Outcome> {
@@ -96,15 +98,41 @@ async function idle (gateway: TestGateway) {
   return []
 }
 
-/** A stream that has begun, and a request without a byte. */
+/** A stream that has begun, and a request without a byte. `a` is awake. */
+async function begin (gateway: TestGateway, tokens = 100_000) {
+  const arrived = () => gateway.gpu.records().filter(({ event }) => event === 'request').length
+  const before = arrived()
+  const stream = gateway.chat('a', 'hello', { stream: true, max_tokens: tokens }, { headers: { 'x-mock-token-ms': '20' } })
+  await stream
+  const silent = ask(gateway, 'a', { max_tokens: 3 }, { 'x-mock-prompt-ms': '1000' })
+  await until('both are on their way', () => statusOf(gateway, 'a').inFlight === 2)
+  await until('both have arrived', () => arrived() === before + 2)
+  return [outcome(stream), silent]
+}
+
 async function busy (gateway: TestGateway) {
   await ask(gateway, 'a')
-  const stream = gateway.chat('a', 'hello', { stream: true, max_tokens: 100_000 }, { headers: { 'x-mock-token-ms': '20' } })
-  await stream
-  const silent = ask(gateway, 'a', { max_tokens: 3 }, { 'x-mock-prompt-ms': '300' })
-  await until('both are on their way', () => statusOf(gateway, 'a').inFlight === 2)
-  await until('both have arrived', () => gateway.gpu.records().filter(({ event }) => event === 'request').length === 3)
-  return [outcome(stream), silent]
+  return await begin(gateway)
+}
+
+/** Both of them frozen, if nothing goes wrong with that, and to stay so until `thaw`. */
+const frozen = (faults?: Record<string, string>, tokens?: number) => async (gateway: TestGateway) => {
+  for (const model of ['b', 'a']) await ask(gateway, model)
+  if (faults !== undefined) await plan(gateway, faults)
+  const asked = await begin(gateway, tokens)
+  gateway.app.llmux.pause({ what: 'switching' })
+  await gateway.app.llmux.switchTo('b')
+  return asked
+}
+
+/** What happens to them meanwhile, if anything does, and then they are to go on. */
+const thaw = (meanwhile?: (gateway: TestGateway) => Promise<unknown>) => async (gateway: TestGateway) => {
+  if (meanwhile !== undefined) {
+    const { frozen } = statusOf(gateway, 'a')
+    if (frozen !== 2) throw new Error(`${frozen} requests are frozen, not 2`)
+    await meanwhile(gateway)
+  }
+  gateway.app.llmux.resume()
 }
 
 /** On its way to sleep, and to stay there until it is hit. */
@@ -215,6 +243,30 @@ const failures: Case[] = [
   ])
 ]
 
+const stop = { stop: 1_000 }
+
+const frozenOnes: Case[] = [
+  ...roles.map(role => ({ name: `the ${role} is killed while requests are frozen`, arrange: frozen(), strike: thaw(strike(role)), outcomes: [cut, whole] })),
+  ...(['EngineCore', 'API process'] as const).map(role => (
+    { name: `an ${role} that is stopped while requests are frozen`, timeouts: { wake: 1_000, ...stop }, arrange: frozen(), strike: thaw(strike(role, 'SIGSTOP')), outcomes: [cut, whole], warnings: ['LLMUX_ERR_WAKE_TIMEOUT'] }
+  )),
+  { name: 'a freeze that is refused', arrange: frozen({ sleep: '500*1' }), strike: thaw(), outcomes: [cut, whole], warnings: ['LLMUX_ERR_SLEEP_FAILED'] },
+  { name: 'a freeze that hangs', timeouts: { sleep: 1_500, ...stop }, arrange: frozen({ sleep: 'hang*1' }), strike: thaw(), outcomes: [cut, whole], warnings: ['LLMUX_ERR_SLEEP_TIMEOUT'] },
+  { name: 'a thaw that is refused once', arrange: frozen({ wake: '500*1' }, 200), strike: thaw(async () => {}), outcomes: [whole, whole], warnings: ['LLMUX_ERR_WAKE_FAILED'], survives: true },
+  { name: 'a thaw that is refused for ever', arrange: frozen({ wake: '500' }), strike: thaw(async () => {}), outcomes: [cut, whole], warnings: ['LLMUX_ERR_WAKE_FAILED'] },
+  { name: 'a thaw that hangs', timeouts: { wake: 1_500 }, arrange: frozen({ wake: 'hang*1' }), strike: thaw(async () => {}), outcomes: [cut, whole], warnings: ['LLMUX_ERR_WAKE_TIMEOUT'] },
+  { name: 'a thaw without enough memory', arrange: frozen({ wake: 'oom' }), strike: thaw(async () => {}), outcomes: [cut, whole], warnings: ['LLMUX_ERR_WAKE_FAILED'] },
+  { name: 'a core that crashes as it thaws', arrange: frozen({ wake: 'crash@20' }), strike: thaw(async () => {}), outcomes: [cut, whole] },
+  { name: 'a thaw whose reload is refused for ever', a: level2, arrange: frozen({ reload: '500' }), strike: thaw(async () => {}), outcomes: [cut, whole], warnings: ['LLMUX_ERR_WAKE_FAILED'] },
+  {
+    name: 'the server is closed while requests are frozen',
+    arrange: frozen(),
+    strike: async gateway => { await gateway.app.close() },
+    outcomes: [{ status: 200, broken: true, code: 'closing' }, { status: 503, code: 'LLMUX_ERR_CLOSING' }],
+    closed: true
+  }
+]
+
 /** Asks until it is served: a model that has failed to start says for how long it is not tried again. */
 async function served (t: Test, gateway: TestGateway, model: string): Promise<void> {
   await until(`${model} is served`, async () => {
@@ -225,7 +277,7 @@ async function served (t: Test, gateway: TestGateway, model: string): Promise<vo
   }, 60_000)
 }
 
-for (const { name, a, timeouts = {}, faults = {}, arrange, strike, outcomes, warnings = [], survives = false } of [...deaths, ...failures]) {
+for (const { name, a, timeouts = {}, faults = {}, arrange, strike, outcomes, warnings = [], survives = false, closed = false } of [...deaths, ...failures, ...frozenOnes]) {
   t.test(name, { buffered: true }, async t => {
     const groups = new Set<number>()
     const told: Warning[] = []
@@ -246,9 +298,10 @@ for (const { name, a, timeouts = {}, faults = {}, arrange, strike, outcomes, war
     const results = await Promise.all(asked)
     results.forEach((result, index) => t.match(result, outcomes[index]!, 'right answer'))
     t.equal(results.length, outcomes.length)
-    for (const model of ['a', 'b', 'a']) await served(t, gateway, model)
+    for (const model of closed ? [] : ['a', 'b', 'a']) await served(t, gateway, model)
     await nobodyServed(gateway)
-    if (survives) t.equal(statusOf(gateway, 'a').pid, pid, 'it has survived')
+    if (closed) t.equal(statusOf(gateway, 'a').pid, undefined, 'it is ended')
+    else if (survives) t.equal(statusOf(gateway, 'a').pid, pid, 'it has survived')
     else if (pid !== undefined) t.not(statusOf(gateway, 'a').pid, pid, 'it was started afresh')
     for (const code of warnings) t.ok(told.some(({ error }) => (error as { code?: string }).code === code), `there is a warning ${code}`)
     t.same(gpu.records().filter(({ event, state }) => event === 'request' && (state === 'asleep' || state === 'paused')), [], 'no request has reached a sleeper')
