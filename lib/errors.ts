@@ -1,4 +1,5 @@
 import createError from '@fastify/error'
+import type { StartCause } from './start-causes.ts'
 
 /** What all our errors have in common: recognisable by `instanceof`, and across versions by a code that starts with `LLMUX_ERR_`. */
 export class LlmuxError extends Error {
@@ -6,6 +7,19 @@ export class LlmuxError extends Error {
   declare statusCode: number
   /** Seconds after which trying again makes sense, if it is known better than by the code alone. */
   declare retryAfter?: number
+  /** Why a start came to nothing. */
+  declare startCause?: StartCause
+  /** What the engine said of that, in one line. For operators: it may have paths, arguments and the like. */
+  declare causeLine?: string
+  /** What the engine wrote last, if it died. For operators, too: `message` has none of it. */
+  declare lastLines?: readonly string[]
+  declare toJSON?: () => object
+}
+
+// JSON has nothing of the engine's output: it may be on its way to a client.
+LlmuxError.prototype.toJSON = function (this: LlmuxError) {
+  const { code, message, startCause } = this
+  return { code, message, ...(startCause !== undefined && { startCause }) }
 }
 
 type Text = string | number
@@ -74,7 +88,7 @@ export const SpawnError = make<[string, string]>('SPAWN_FAILED', 'the engine of 
 export const NotStartableError = make<[string, string]>('NOT_STARTABLE', 'the engine of model `%s` cannot be started: %s', 503)
 /** The process ended while starting, waking or going to sleep. */
 export const ProcessDiedError = make<[string, string]>('PROCESS_DIED', 'the process of model `%s` died: %s', 503)
-export const StartTimeoutError = make<[string, number, string]>('START_TIMEOUT', 'the engine of model `%s` was not healthy within %d ms%s', 503)
+export const StartTimeoutError = make<[string, number]>('START_TIMEOUT', 'the engine of model `%s` was not healthy within %d ms', 503)
 export const WakeError = make<[string, string]>('WAKE_FAILED', 'the engine of model `%s` could not be woken: %s', 503)
 export const WakeTimeoutError = make<[string, number]>('WAKE_TIMEOUT', 'the engine of model `%s` did not wake within %d ms', 503)
 export const ReloadTimeoutError = make<[string, number]>('RELOAD_TIMEOUT', 'the engine of model `%s` did not reload its weights within %d ms', 503)

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import type { StartCause } from './start-causes.ts'
 
 /** The life of one engine. */
 export type EngineState = 'stopped' | 'starting' | 'awake' | 'sleeping' | 'asleep' | 'waking' | 'stopping' | 'failed'
@@ -19,10 +20,10 @@ export type WakeSteps = Partial<Record<WakeStep, number>>
 export type TransitionOutcome = 'done' | 'failed' | 'undone'
 
 /**
- * How a request to one of our routes ended: answered with a status below 400, 400 to 499, or from 500 on; broken off
- * after its first byte, by us or by the engine's death; or its client left.
+ * How a request to one of our routes ended: answered with a status below 400, 400 to 499 (429, which asks for fewer
+ * requests, apart), or from 500 on; broken off after its first byte, by us or by the engine's death; or its client left.
  */
-export type ResponseOutcome = 'ok' | 'client_error' | 'server_error' | 'cut' | 'left'
+export type ResponseOutcome = 'ok' | 'client_error' | 'overloaded' | 'server_error' | 'cut' | 'left'
 
 /** What an engine that starts is doing, in this order. */
 export type StartStage = 'launching' | 'initializing' | 'loading' | 'compiling' | 'profiling' | 'capturing' | 'listening'
@@ -60,6 +61,8 @@ export interface EngineChange extends StateChange<EngineState> {
   memory?: number
   /** What bringing it up consisted of, if `to` is `awake`. */
   steps?: WakeSteps
+  /** Why its start came to nothing, if it did. */
+  startCause?: StartCause
 }
 
 export interface TransitionChange extends StateChange<TransitionPhase> {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { LlmuxError } from '../errors.ts'
 import type { EventName, LlmuxEvents, NamedEvent } from '../events.ts'
 
 /** The last events, each with a number, for those who look on, and those who come back. */
@@ -50,7 +51,10 @@ export class Journal {
   }
 }
 
-/** Of an error JSON shows nothing by itself. */
-export function withErrors (_key: string, value: unknown): unknown {
-  return value instanceof Error ? { code: (value as Error & { code?: string }).code, message: value.message } : value
+/** Errors as operators see them, with what the engine wrote: by itself JSON would have less of them, or nothing. */
+export function withErrors (this: unknown, key: string, value: unknown): unknown {
+  const original = (this as Record<string, unknown>)[key]
+  if (!(original instanceof Error)) return value
+  const { code, message, startCause, causeLine, lastLines } = original as LlmuxError
+  return { code, message, startCause, causeLine, lastLines }
 }

@@ -1,6 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { LlmuxError } from '../errors.ts'
-import { unquote } from '../orchestrator/life.ts'
 
 /** Seconds after which trying again makes sense at the earliest. */
 const leastRetryAfter: Record<string, number> = {
@@ -66,8 +65,8 @@ function secondsUntilServed (code: string, wait: () => number | undefined): numb
 }
 
 /** Without the lines that an engine wrote last, unless those are to be seen. */
-export function errorBody ({ message, code, statusCode }: LlmuxError, exposeEngineOutput = false): ErrorBody {
-  const shown = exposeEngineOutput ? message : unquote(message).text
+export function errorBody ({ message, code, statusCode, lastLines = [] }: LlmuxError, exposeEngineOutput = false): ErrorBody {
+  const shown = exposeEngineOutput && lastLines.length > 0 ? `${message}; its last lines:\n${lastLines.join('\n')}` : message
   return { error: { message: shown, type: errorType(statusCode), param: aboutModel.has(code) ? 'model' : null, code } }
 }
 

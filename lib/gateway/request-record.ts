@@ -1,7 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '../clock.ts'
 import type { LlmuxError } from '../errors.ts'
-import { unquote } from '../orchestrator/life.ts'
 import type { LiveRequest, LiveRequests } from './live-requests.ts'
 import type { PassageRecord } from './relay/passage.ts'
 import type { LlmuxEvents, ResponseEnd, ResponseOutcome } from '../events.ts'
@@ -124,7 +123,7 @@ export class RequestRecord implements PassageRecord, LiveRequest {
     }
     if (this.#error !== undefined) {
       end.code = this.#error.code
-      end.reason = unquote(this.#error.message).text
+      end.reason = this.#error.message
     }
     events.emit('response', end)
   }
@@ -139,6 +138,7 @@ export class RequestRecord implements PassageRecord, LiveRequest {
     const { statusCode, headersSent } = this.#reply.raw
     if (!isWhole(this.#reply)) return this.#error === undefined || !headersSent ? 'left' : 'cut'
     if (statusCode >= 500) return 'server_error'
+    if (statusCode === 429) return 'overloaded'
     if (statusCode >= 400) return 'client_error'
     // An event stream that had begun ends with an error event.
     return this.#error === undefined ? 'ok' : 'cut'

@@ -15,7 +15,7 @@ export function readiness (ids: string[], switcher: Switcher, orchestrator: Orch
   if (held !== undefined) return { ready: false, reason: held }
   const obstacles = ids.map(id => switcher.obstacle(id) ?? inPause(orchestrator.snapshot(id)))
   if (obstacles.includes(undefined)) return { ready: true }
-  return { ready: false, reason: obstacles.map(error => error!.message.split('\n', 1)[0]).join('; ') }
+  return { ready: false, reason: obstacles.map(error => error!.message).join('; ') }
 }
 
 /** After a start that failed nobody is evicted for it for a while. Then it is worth a request again, which only comes to who is ready. */

@@ -31,7 +31,7 @@ export const catalogue = {
   llmux_first_byte_after_switch_seconds: { type: 'histogram', help: 'What the first request waits for the engine\'s first byte once its model is awake', labels: ['model'] },
   llmux_engine_state: { type: 'gauge', help: '1 for the state that an engine is in, 0 for all others', labels: ['model', 'state'] },
   llmux_engine_starts_total: { type: 'counter', help: 'Engines that became awake by a start rather than a wake', labels: ['model'] },
-  llmux_engine_start_failures_total: { type: 'counter', help: 'Starts that failed', labels: ['model'] },
+  llmux_engine_start_failures_total: { type: 'counter', help: 'Starts that failed, or were refused before there was a process, by why', labels: ['model', 'cause'] },
   llmux_engine_restarts_total: { type: 'counter', help: 'Starts of an engine that had died, or could not be woken', labels: ['model'] },
   llmux_engine_crashes_total: { type: 'counter', help: 'Running engines that died without having been asked to', labels: ['model'] },
   llmux_warnings_total: { type: 'counter', help: 'Warnings, by error code; `model` is empty if one is about none', labels: ['model', 'code'] },

@@ -5,12 +5,14 @@ import { operationOf } from './operations.ts'
 
 /** What happens is counted as it happens. Returns how to stop. */
 export function countEvents (events: LlmuxEvents, instruments: Instruments): () => void {
+  /** The models whose engine has failed since its last start. */
+  const failed = new Set<string>()
   return events.onEvery(named => {
     switch (named.name) {
       case 'response': return countResponse(named.event, instruments)
       case 'request': return countFreezes(named.event, instruments)
       case 'transition': return countTransition(named.event, instruments)
-      case 'engine': return countEngine(named.event, instruments)
+      case 'engine': return countEngine(named.event, instruments, failed)
       case 'first': return instruments.observe('llmux_first_byte_after_switch_seconds', { model: named.event.model }, named.event.duration / 1000)
       case 'warning': return instruments.count('llmux_warnings_total', { model: named.event.model ?? '', code: (named.event.error as LlmuxError).code ?? '' })
     }
@@ -40,8 +42,11 @@ function countFreezes ({ model, from, to, duration }: RequestChange, instruments
   instruments.count('llmux_request_frozen_seconds_total', { model }, duration / 1000)
 }
 
-function countTransition ({ to: phase, wake, evict, outcome, phases, steps = {} }: TransitionChange, instruments: Instruments): void {
+function countTransition ({ to: phase, wake, evict, outcome, phases, steps = {}, error }: TransitionChange, instruments: Instruments): void {
   if (phase !== 'idle') return
+  // Refused before there was a process: of all others their engine tells.
+  const { code, startCause } = (error ?? {}) as Partial<LlmuxError>
+  if (code === 'LLMUX_ERR_NOT_STARTABLE' && startCause !== undefined && wake !== undefined) instruments.count('llmux_engine_start_failures_total', { model: wake, cause: startCause })
   const ends = { from: [...evict].sort().join('+'), to: wake ?? '' }
   instruments.count('llmux_switches_total', { ...ends, outcome: outcome! })
   const { checking, draining, evicting, waking } = phases
@@ -58,12 +63,13 @@ function countTransition ({ to: phase, wake, evict, outcome, phases, steps = {} 
 /** What an engine dies of without having been asked to, whatever it was doing. */
 const deaths = new Set(['LLMUX_ERR_PROCESS_DIED', 'LLMUX_ERR_WEDGED'])
 
-function countEngine ({ model, from, to, error }: EngineChange, instruments: Instruments): void {
+function countEngine ({ model, from, to, error, startCause }: EngineChange, instruments: Instruments, failed: Set<string>): void {
   if (from === 'starting' && to === 'awake') instruments.count('llmux_engine_starts_total', { model })
-  if (to === 'starting' && (from === 'failed' || from === 'stopping')) instruments.count('llmux_engine_restarts_total', { model })
+  // One that failed is stopped for a moment before it is tried again.
+  if (to === 'starting' && (failed.delete(model) || from === 'stopping')) instruments.count('llmux_engine_restarts_total', { model })
+  if (to === 'failed') failed.add(model)
+  if (startCause !== undefined) instruments.count('llmux_engine_start_failures_total', { model, cause: startCause })
   if (error === undefined) return
   const running = from === 'awake' || from === 'asleep' || from === 'waking' || from === 'sleeping'
   if (running && (to === 'failed' || deaths.has((error as LlmuxError).code))) instruments.count('llmux_engine_crashes_total', { model })
-  if (to === 'stopping' && from === 'starting') instruments.count('llmux_engine_start_failures_total', { model })
-  if (to === 'failed' && from === 'starting') instruments.count('llmux_engine_start_failures_total', { model })
 }

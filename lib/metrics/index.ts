@@ -40,11 +40,15 @@ function registerMetrics (llmux: Llmux, registry: Registry): () => void {
     now: systemClock.now,
     onTime: (gpu, activity, ms) => instruments.count('llmux_gpu_activity_seconds_total', { gpu: String(gpu), activity }, ms / 1000)
   })
-  instruments.begin(gpusOf.keys())
+  const begin = () => instruments.begin(llmux.status().models)
+  begin()
+  // Others by `fastify.llmux.update()`.
+  events.on('models', begin)
   instruments.set('llmux_build_info', { version, node_version: process.version }, 1)
   const stop = countEvents(events, instruments)
   return () => {
     stop()
+    events.off('models', begin)
     activity.close()
     instruments.remove()
   }

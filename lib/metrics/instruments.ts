@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram } from 'prom-client'
 import type { Metric, Registry } from 'prom-client'
 import { buckets, catalogue } from './catalogue.ts'
 import type { CounterName, GaugeName, HistogramName, MetricName, MetricSpec } from './catalogue.ts'
+import { knownSeries, modelHistograms } from './known-labels.ts'
 
 /** One value for each label, in the order of the catalogue. */
 export type Labels = Record<string, string>
@@ -10,6 +11,8 @@ export type Labels = Record<string, string>
 export class Instruments {
   readonly #registry: Registry
   readonly #metrics = new Map<string, Metric>()
+  /** Histograms that have been set to 0: a second time would lose what they have counted. */
+  readonly #begun = new Set<string>()
 
   /** `onScrape` is called before the values are read. */
   constructor (registry: Registry, onScrape: () => void) {
@@ -24,10 +27,12 @@ export class Instruments {
     }
   }
 
-  /** Lets all counters that are told apart by nothing but the model begin at 0, so that their first step is seen as one. */
-  begin (models: Iterable<string>): void {
+  /** Lets every series whose labels are known begin at 0: to Prometheus the first step of one that begins at 1 is none. What has been counted stays. */
+  begin (models: Parameters<typeof knownSeries>[0]): void {
     const byModel = Object.entries<MetricSpec>(catalogue).filter(([, { type, labels }]) => type === 'counter' && labels.join() === 'model')
-    for (const model of models) byModel.forEach(([name]) => this.count(name as CounterName, { model }, 0))
+    for (const { name: model } of models) byModel.forEach(([name]) => this.count(name as CounterName, { model }, 0))
+    for (const [name, labels] of knownSeries(models)) this.count(name, labels, 0)
+    for (const [name, label] of modelHistograms) models.forEach(model => this.#beginHistogram(name, { [label]: model.name }))
   }
 
   count (name: CounterName, labels: Labels, value = 1): void {
@@ -45,6 +50,12 @@ export class Instruments {
   /** Takes them out of the registry. */
   remove (): void {
     for (const name of this.#metrics.keys()) this.#registry.removeSingleMetric(name)
+  }
+
+  #beginHistogram (name: HistogramName, labels: Labels): void {
+    const key = `${name} ${JSON.stringify(labels)}`
+    if (!this.#begun.has(key)) this.#get<Histogram>(name).zero(labels)
+    this.#begun.add(key)
   }
 
   #get<Kind extends Metric> (name: MetricName): Kind {

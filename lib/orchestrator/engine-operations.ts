@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { ProcessDiedError, SleepError, StopError, StopTimeoutError, WakeError } from '../errors.ts'
+import type { LlmuxError } from '../errors.ts'
 import type { ResolvedModel, SleepLevel } from '../options/types.ts'
 import type { WakeSteps } from '../events.ts'
 import type { Driver } from './driver.ts'
@@ -7,6 +8,7 @@ import { EngineMemory } from './engine-memory.ts'
 import type { EngineStatus } from './engine-status.ts'
 import { EngineSteps } from './engine-steps.ts'
 import { KeptRequests } from './keeping.ts'
+import { explained } from './last-words.ts'
 import { Life } from './life.ts'
 import type { MemoryWatch } from './memory/memory-watch.ts'
 import type { StartProgress } from './progress/start-progress.ts'
@@ -108,16 +110,13 @@ export class EngineOperations {
     status.change('stopped', reason)
   }
 
-  async healthy (): Promise<boolean> {
-    return await says(this.#context, this.life!.dead, 'probe')
-  }
-
-  async responds (): Promise<boolean> {
-    return await says(this.#context, this.life!.dead, 'responds')
+  /** Whether it is healthy, or its core responds. */
+  async says (question: 'probe' | 'responds'): Promise<boolean> {
+    return await says(this.#context, this.life!.dead, question)
   }
 
   /** @throws {StopError} if not even SIGKILL ends the group */
-  async end (life: Life): Promise<void> {
+  async end (life: Life, starting = false): Promise<void> {
     const { model, model: { id, timeouts }, driver, status, onStuck } = this.#context
     const wasStuck = life.stuck
     // vLLM does not end while a connection is open. What a dead one has sent may still be on its way to somebody.
@@ -127,7 +126,7 @@ export class EngineOperations {
       return
     }
     const error = new StopError(id, `process group ${life.pid} is still there after SIGKILL`)
-    status.change('failed', error.message, { pid: life.pid, error })
+    status.change('failed', error.message, { pid: life.pid, error: starting ? life.explain(error) : error })
     if (!wasStuck) onStuck(life)
     throw error
   }
@@ -192,7 +191,7 @@ export class EngineOperations {
   async #mayRetry (error: Error, epoch: AbortSignal): Promise<boolean> {
     if (!(error instanceof WakeError) || epoch.aborted) return false
     await pause(this.#context.clock, exitPause, this.life!.dead)
-    return await this.healthy()
+    return await this.says('probe')
   }
 
   async #warmUp (epoch: AbortSignal): Promise<void> {
@@ -203,7 +202,7 @@ export class EngineOperations {
   async #giveUp (error: Error, epoch: AbortSignal): Promise<Error> {
     if (error instanceof StopError) return error // told of, and looked after
     const { status, backoff } = this.#context
-    const cause = await this.#bury(error, epoch)
+    const cause = await this.#bury(error, epoch, !epoch.aborted)
     if (epoch.aborted) {
       status.change('stopped', cause.message)
     } else {
@@ -223,17 +222,17 @@ export class EngineOperations {
   }
 
   /** Ends what an operation that failed has left, if anything, and says why it failed. */
-  async #bury (error: Error, epoch: AbortSignal): Promise<Error> {
+  async #bury (error: Error, epoch: AbortSignal, starting = false): Promise<Error> {
     const { life } = this
-    if (life === undefined) return error
+    if (life === undefined) return starting ? explained(error as LlmuxError, []) : error
     const { clock, status } = this.#context
     // A process that dies breaks its connections before its exit is known, and the exit says more.
     if (!epoch.aborted && (error instanceof WakeError || error instanceof SleepError)) await pause(clock, exitPause, life.dead)
     const cause: Error = life.dead.aborted ? life.dead.reason : error
     status.change('stopping', cause.message, { pid: life.pid, error: cause })
     this.kept.lose(cause)
-    await this.end(life)
-    return await life.complete(cause)
+    await this.end(life, starting)
+    return await life.complete(cause, starting)
   }
 
   #steps (epoch: AbortSignal): EngineSteps {
@@ -242,7 +241,7 @@ export class EngineOperations {
       ...this.#context,
       timer: this.#timer,
       signals: [epoch, life.dead],
-      lastLines: () => life.lines(20),
+      lastWords: () => life.lastWords,
       onDead: error => life.die(error),
       warn: error => this.#context.status.warn(error)
     })

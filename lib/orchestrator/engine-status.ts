@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import type { LlmuxError } from '../errors.ts'
 import type { EngineChange, EngineState, LlmuxEvents, WakeSteps } from '../events.ts'
 
 export interface StatusContext {
@@ -51,6 +52,7 @@ export class EngineStatus {
   enter (to: EngineState, reason: string, { level, frozen, pid, memory, steps, error }: Details = {}): () => void {
     const { id, clock, events } = this.#context
     const time = clock.now()
+    const { startCause }: Partial<LlmuxError> = error ?? {}
     const change: EngineChange = {
       time,
       model: id,
@@ -64,7 +66,8 @@ export class EngineStatus {
       ...(memory !== undefined && { memory }),
       ...(steps !== undefined && { steps }),
       ...this.#cause,
-      ...(error !== undefined && { error })
+      ...(error !== undefined && { error }),
+      ...(startCause !== undefined && { startCause })
     }
     this.#state = to
     this.#since = time

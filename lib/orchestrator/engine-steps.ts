@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import { HealthTimeoutError, ProcessDiedError, ReloadTimeoutError, ResetPrefixCacheTimeoutError, SleepTimeoutError, StartTimeoutError, WakeError, WakeTimeoutError } from '../errors.ts'
 import type { ModelTimeouts, ResolvedModel } from '../options/types.ts'
 import type { Driver, SleepMode } from './driver.ts'
-import { quote } from './life.ts'
+import { withLastWords } from './last-words.ts'
 import type { StepTimer } from './step-timer.ts'
 import { pause, withTimeLimit } from './time-limit.ts'
 import { keepVigil } from './vigil.ts'
@@ -14,7 +14,8 @@ export interface StepContext {
   timer: StepTimer
   /** What makes going on pointless: the process is dead, or not wanted any more. */
   signals: AbortSignal[]
-  lastLines: () => string[]
+  /** What it wrote last. */
+  lastWords: () => string[]
   /** The engine is found dead, which its process does not show. */
   onDead: (error: Error) => void
   warn: (error: Error) => void
@@ -33,8 +34,8 @@ export class EngineSteps {
 
   /** Until it is healthy. */
   async start (): Promise<void> {
-    const { model: { id, timeouts: { start } }, lastLines } = this.#context
-    await this.#limited('start', () => new StartTimeoutError(id, start, quote(lastLines())), async signal => {
+    const { model: { id, timeouts: { start } }, lastWords } = this.#context
+    await this.#limited('start', () => withLastWords(new StartTimeoutError(id, start), lastWords()), async signal => {
       const { clock } = this.#context
       const begin = clock.now()
       while (!signal.aborted && !await this.#probe(signal)) await pause(clock, probePause(clock.now() - begin), signal)

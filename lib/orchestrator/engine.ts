@@ -1,12 +1,13 @@
 import type { Clock } from '../clock.ts'
 import { ClosingError, NotStartableError, ProcessDiedError, WakeError } from '../errors.ts'
+import type { LlmuxError } from '../errors.ts'
 import type { EngineState, LlmuxEvents, WakeSteps } from '../events.ts'
 import type { ResolvedModel, SleepLevel } from '../options/types.ts'
 import type { Driver, Endpoint } from './driver.ts'
 import { EngineOperations } from './engine-operations.ts'
 import { EngineStatus } from './engine-status.ts'
 import { mayFreeze } from './keeping.ts'
-import { quote } from './life.ts'
+import { lastWords, withLastWords } from './last-words.ts'
 import type { Life } from './life.ts'
 import type { MemoryWatch } from './memory/memory-watch.ts'
 import { OperationQueue } from './operation-queue.ts'
@@ -117,12 +118,13 @@ export class Engine {
       since,
       level,
       error,
+      startCause: (error as LlmuxError | undefined)?.startCause,
       progress: this.#progress.snapshot,
       failures,
       retryAt,
       holdsGpu: this.stuck,
       pid: this.#operations.life?.pid,
-      lastLines: this.lastLines(20)
+      lastLines: lastWords(this.lastLines(1_000))
     }
   }
 
@@ -138,6 +140,8 @@ export class Engine {
     if (this.stuck) throw new NotStartableError(this.model.id, 'its former processes cannot be ended')
     if (!force) this.#backoff.check()
     await this.#driver.prepare(this.model)
+    // What it failed of is over: from here on it waits for its turn.
+    if (this.state === 'failed') this.#status.change('stopped', 'it is tried again')
   }
 
   wake ({ force = false, request }: WakeOptions = {}): Promise<void> {
@@ -181,14 +185,14 @@ export class Engine {
   async examine (reason: string): Promise<boolean> {
     const { life } = this.#operations
     if (!servingStates.includes(this.state) || life === undefined) return false
-    const healthy = await this.#health.ask(() => this.#operations.healthy())
-    if (!healthy) this.#die(life, new ProcessDiedError(this.model.id, `${reason}, and it is not healthy${quote(life.lines(20))}`))
+    const healthy = await this.#health.ask(() => this.#operations.says('probe'))
+    if (!healthy) this.#die(life, withLastWords(new ProcessDiedError(this.model.id, `${reason}, and it is not healthy`), life.lastWords))
     return healthy && !life.dead.aborted
   }
 
   /** Whether the core of an awake engine answers within one probe's time. One that sleeps is not asked: it leaves its requests without an answer because it is to. */
   async responds (): Promise<boolean> {
-    if (this.state === 'awake') return await this.#operations.responds()
+    if (this.state === 'awake') return await this.#operations.says('responds')
     return servingStates.includes(this.state)
   }
 

@@ -1,23 +1,17 @@
 import { ProcessDiedError } from '../errors.ts'
+import type { LlmuxError } from '../errors.ts'
 import type { ResolvedModel } from '../options/types.ts'
 import type { Driver, EngineProcess, ProcessExit } from './driver.ts'
+import { explained, lastWords, withLastWords } from './last-words.ts'
 
 /** After SIGKILL: what is not gone by then is stuck in the kernel, and nobody knows for how long. */
 const killLimit = 5_000
 
+/** All that is kept of what it said. */
+const keptLines = 1_000
+
 function describe ({ code, signal }: ProcessExit): string {
   return signal === null ? `exit code ${code}` : `signal ${signal}`
-}
-
-/** What a process said last, as the end of an error's message. */
-export function quote (lines: string[]): string {
-  return lines.length === 0 ? '' : `; its last lines:\n${lines.join('\n')}`
-}
-
-/** The reverse of `quote`, for those who have another place for these lines. */
-export function unquote (message: string): { text: string, lastLines: string[] } {
-  const [first = '', ...lastLines] = message.split('\n')
-  return { text: first.replace(/; its last lines:$/, ''), lastLines }
 }
 
 /** One life of an engine: one process group, from its spawn until nobody of it is left. */
@@ -26,7 +20,7 @@ export class Life {
   readonly #process: EngineProcess
   readonly #death = new AbortController()
   #exit: ProcessExit | undefined
-  #obituary: Error | undefined
+  #obituary: LlmuxError | undefined
   /** Not even SIGKILL ended it. */
   stuck = false
 
@@ -57,21 +51,32 @@ export class Life {
     return this.#process.lastLines(count)
   }
 
+  /** The last of them that may say something. */
+  get lastWords (): string[] {
+    return lastWords(this.lines(keptLines))
+  }
+
   die (error: Error): void {
     this.#death.abort(error)
   }
 
   /** Why its leader ended, with what it said last. */
-  obituary (): Error {
-    this.#obituary = new ProcessDiedError(this.#id, `${describe(this.#exit!)}${quote(this.lines(20))}`)
+  obituary (): LlmuxError {
+    this.#obituary = withLastWords(new ProcessDiedError(this.#id, describe(this.#exit!)), this.lines(keptLines))
     return this.#obituary
   }
 
-  /** When its group is gone: an obituary with all that it said; any other error as it is. */
-  async complete (error: Error): Promise<Error> {
-    if (error !== this.#obituary) return error
+  /** When its group is gone: an obituary with all that it said, any other error as it is; of a start, with its cause. */
+  async complete (error: Error, starting: boolean): Promise<Error> {
+    if (error !== this.#obituary && !starting) return error
     await this.#process.flushed()
-    return this.obituary()
+    const whole = error === this.#obituary ? this.obituary() : error
+    return starting ? this.explain(whole as LlmuxError) : whole
+  }
+
+  /** Why a start came to nothing. */
+  explain (error: LlmuxError): LlmuxError {
+    return explained(error, this.lines(keptLines))
   }
 
   /**

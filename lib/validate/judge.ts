@@ -49,7 +49,7 @@ function failed ({ failure }: Trial): string | undefined {
     answer: cycle === 0 ? 'it does not answer after its start' : `it does not answer after waking (cycle ${cycle})`,
     stop: 'it cannot be stopped'
   }
-  return `${when[phase] ?? `it failed at ${phase}`}: ${message.split('\n').slice(0, 1).join('').replace(/; its last lines:$/, '')}`
+  return `${when[phase] ?? `it failed at ${phase}`}: ${message}`
 }
 
 function wrongAnswer ({ level, answer = '', cycles }: Trial): string | undefined {

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import type { LlmuxError } from '../errors.ts'
 import type { SleepLevel } from '../options/types.ts'
 import type { GpuUse } from './gpu-use.ts'
 import { hostMemory } from './host-memory.ts'
@@ -99,8 +100,10 @@ class TrialRun {
   }
 
   /** The first failure counts: the others come of it. */
-  #fail ({ message }: Error): void {
-    this.#trial.failure ??= { phase: this.#phase, cycle: this.#cycle, message }
+  #fail (error: Error): void {
+    const { message, causeLine, lastLines }: LlmuxError = error as LlmuxError
+    const text = causeLine === undefined ? message : `${message} (${causeLine})`
+    this.#trial.failure ??= { phase: this.#phase, cycle: this.#cycle, message: text, ...(lastLines && { lastLines: [...lastLines] }) }
   }
 
   async #time<T> (phase: string, action: () => Promise<T>): Promise<T> {

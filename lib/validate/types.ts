@@ -35,6 +35,8 @@ export interface Failure {
   /** From 1; 0 is before the first sleep. */
   cycle: number
   message: string
+  /** What the engine wrote last, if it died. */
+  lastLines?: string[]
 }
 
 /** What was seen of one model at one level. */

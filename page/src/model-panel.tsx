@@ -3,7 +3,7 @@ import { Log } from './log.tsx'
 import { Buttons, Chip, Learned, StartProgress } from './models.tsx'
 import { now, useStore } from './store.ts'
 import type { Overview } from './types.ts'
-import { shownState } from './words.ts'
+import { errorText, shownState } from './words.ts'
 
 /** All that there is to know of one model. */
 export function ModelPanel ({ name, overview: { status } }: { name: string, overview: Overview }) {
@@ -36,7 +36,7 @@ export function ModelPanel ({ name, overview: { status } }: { name: string, over
       {error !== undefined && (
         <section class='card' aria-labelledby='error-title'>
           <header><h2 id='error-title'>Last error</h2>{when !== undefined && <span class='muted'>{clockTime(when)}</span>}</header>
-          <pre class='error-text' tabIndex={0}>{error.message}</pre>
+          <pre class='error-text' tabIndex={0}>{errorText(error)}</pre>
         </section>
       )}
       <section class='card' aria-labelledby='learned-title'>

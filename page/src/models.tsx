@@ -35,7 +35,7 @@ function Card ({ model, status }: { model: Model, status: Status }) {
       </div>
       <p class='model-now'>{busy || <span class='muted'>nobody asks for it</span>}</p>
       <StartProgress model={model} />
-      {error !== undefined && model.state !== 'awake' && <p class='error'>{errorHead(error.message)}</p>}
+      {error !== undefined && model.state !== 'awake' && <p class='error'>{errorHead(error)}</p>}
       <Buttons model={model} status={status} />
     </li>
   )

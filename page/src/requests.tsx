@@ -72,7 +72,7 @@ export function InFlightList ({ overview, short = false }: { overview: Overview,
   )
 }
 
-const outcomes: Record<ResponseEnd['outcome'], string> = { ok: 'answered', client_error: 'refused', server_error: 'failed', cut: 'cut', left: 'client left' }
+const outcomes: Record<ResponseEnd['outcome'], string> = { ok: 'answered', client_error: 'refused', overloaded: 'too many', server_error: 'failed', cut: 'cut', left: 'client left' }
 
 export function Recent () {
   const { responses } = useStore()

@@ -142,7 +142,7 @@ function Switches ({ transitions }: { transitions: readonly TransitionChange[] }
               <td>{switchTitle(one)}{one.outcome !== 'done' && <span class='tag bad'>{one.outcome}</span>}</td>
               <td class='number'>{duration(total(one))}</td>
               <td>{phaseText(one.phases)}</td>
-              <td>{one.error === undefined ? one.reason : errorHead(one.error.message)}</td>
+              <td>{one.error === undefined ? one.reason : errorHead(one.error)}</td>
             </tr>
           ))}
         </tbody>
@@ -161,10 +161,10 @@ function what (x: number, y: number, { lanes, geometry }: { lanes: Lane[], geome
   const change = transitions.findLast(one => time >= one.time - total(one) - near && time <= one.time + near && (one.wake === lane.model || one.evict.includes(lane.model)))
   const place = { x: Math.min(Math.max(x, 90), geometry.width - 90), y: y + 18 }
   if (change !== undefined) {
-    const error = change.error === undefined ? [] : [errorHead(change.error.message)]
+    const error = change.error === undefined ? [] : [errorHead(change.error)]
     return { ...place, title: `${switchTitle(change)}: ${duration(total(change))}${change.outcome === 'done' ? '' : `, ${change.outcome}`}`, lines: [phaseText(change.phases), change.reason, ...error, clockTime(change.time)].filter(Boolean) }
   }
-  return segment && { ...place, title: `${lane.model}: ${stateText(segment)}`, lines: [`${duration(segment.to - segment.from)}, from ${clockTime(segment.from)}`, errorHead(segment.reason)].filter(Boolean) }
+  return segment && { ...place, title: `${lane.model}: ${stateText(segment)}`, lines: [`${duration(segment.to - segment.from)}, from ${clockTime(segment.from)}`, segment.reason].filter(Boolean) }
 }
 
 function stateText ({ state, level }: Segment): string {

@@ -3,7 +3,7 @@
 export type EngineState = 'stopped' | 'starting' | 'awake' | 'sleeping' | 'asleep' | 'waking' | 'stopping' | 'failed'
 export type Phase = 'idle' | 'checking' | 'draining' | 'evicting' | 'waking'
 
-export interface ErrorText { code?: string, message: string }
+export interface ErrorText { code?: string, message: string, causeLine?: string, lastLines?: string[] }
 
 export interface Progress { stage: string, done?: number, total?: number, elapsed: number, remaining?: number }
 
@@ -122,7 +122,7 @@ export interface ResponseEnd {
   model?: string
   route: string
   status?: number
-  outcome: 'ok' | 'client_error' | 'server_error' | 'cut' | 'left'
+  outcome: 'ok' | 'client_error' | 'overloaded' | 'server_error' | 'cut' | 'left'
   code?: string
   reason?: string
   queued: number

@@ -1,5 +1,5 @@
 import { duration, plural, ticking } from './format.ts'
-import type { Model, Overview, RunningTransition, TransitionChange } from './types.ts'
+import type { ErrorText, Model, Overview, RunningTransition, TransitionChange } from './types.ts'
 
 /** How a state is shown: what the lanes, the chips and the words have in common. */
 export type Shown = 'stopped' | 'starting' | 'awake' | 'draining' | 'frozen' | 'sleeping' | 'asleep' | 'waking' | 'stopping' | 'failed'
@@ -79,7 +79,13 @@ export function switchTitle ({ wake, evict }: Pick<TransitionChange, 'wake' | 'e
   return evict.length === 0 ? `to ${wake}` : `${list(evict)} → ${wake}`
 }
 
-/** An error without the engine's last lines, which are shown where there is room for them. */
-export function errorHead (message: string): string {
-  return message.split('\n', 1)[0]!.replace(/[;:,]? its last lines:$/, '')
+/** An error in one line, with what the engine says of it itself. */
+export function errorHead ({ message, causeLine }: ErrorText): string {
+  return causeLine === undefined ? message : `${message} (${causeLine})`
+}
+
+/** An error with the engine's last lines, where there is room for them. */
+export function errorText (error: ErrorText): string {
+  const { lastLines = [] } = error
+  return lastLines.length === 0 ? errorHead(error) : `${errorHead(error)}; its last lines:\n${lastLines.join('\n')}`
 }

@@ -20,6 +20,12 @@ export function allRows (path: string): string[][] {
   return tablesOf(read(path)).flat()
 }
 
+/** The tables of a document in the section of that heading, as cells row by row. */
+export function tablesUnder (path: string, heading: string): string[][][] {
+  const [, rest = ''] = read(path).split(`${heading}\n`)
+  return tablesOf(rest.split(/^## /m)[0]!)
+}
+
 /** The cells of each table, row by row, without its head. */
 function tablesOf (text: string): string[][][] {
   return [...text.matchAll(/^\|.*\n\|[-|]+\|\n((?:\|.*\n)+)/gm)].map(([, rows]) =>

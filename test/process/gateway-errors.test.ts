@@ -6,7 +6,9 @@ import { startGateway, type TestGateway, type TestGatewayOptions } from '../help
 import { nextEvent, nobodyServed, statusOf } from '../helpers/gateway-view.ts'
 import { collectLog } from '../helpers/log-lines.ts'
 import { RawConnection } from '../helpers/raw-connection.ts'
+import { Registry } from 'prom-client'
 import { request } from 'undici'
+import llmuxMetrics from '../../lib/metrics/index.ts'
 
 // What a client is told when it cannot be served: OpenAI's shape, and whether trying again makes sense.
 
@@ -145,6 +147,37 @@ t.test('503: the engine cannot be started', async t => {
     await refused(t, await gateway.chat('a', 'x'), { status: 503, code: 'PROCESS_DIED', retry: 1, message: /exit code 3; its last lines:\n(.*\n)*.*Error/ })
     t.equal(statusOf(gateway, 'a').state, 'failed')
     await nobodyServed(gateway)
+  })
+
+  await t.test('why is said everywhere, in the engine\'s own words only to operators', async t => {
+    const registry = new Registry()
+    const log = collectLog()
+    const secret = 'OSError: [Errno 98] Address already in use: /home/me'
+    const gateway = await start(t, {
+      models: { a: { command: ['/bin/sh', '-c', `echo '       █     █     █▄   ▄█'; echo '${secret}' >&2; exit 1`] } },
+      server: { logger: { level: 'info', stream: log.stream } },
+      before: app => {
+        // As somebody writes who does not think of what an error has in it.
+        app.get('/mine', async () => { await app.llmux.acquire('a') })
+        app.get('/mine/whole', async (_request, reply) => await app.llmux.acquire('a').catch(error => reply.code(500).send({ error, text: String(error) })))
+        app.get('/ready', async () => app.llmux.readiness())
+      },
+      after: async app => { await app.register(llmuxMetrics, { registry }) }
+    })
+    const causes: unknown[] = []
+    gateway.app.llmux.events.on('engine', ({ startCause }) => { if (startCause !== undefined) causes.push(startCause) })
+    const sentence = 'the process of model `a` died: exit code 1: its port is taken'
+    await refused(t, await gateway.chat('a', 'x'), { status: 503, code: 'PROCESS_DIED', retry: 1, message: new RegExp(`^${sentence}$`) })
+    t.same(causes, ['port_taken'])
+    t.match(statusOf(gateway, 'a'), { startCause: 'port_taken', lastLines: [secret] })
+    t.match(await registry.metrics(), 'llmux_engine_start_failures_total{model="a",cause="port_taken"} 1\n')
+    const [line] = log.lines.filter(({ msg }) => String(msg).startsWith('engine a failed'))
+    t.match(line, { msg: `engine a failed: ${sentence} (${secret})`, startCause: 'port_taken', lastLines: [secret] })
+    for (const path of ['/mine', '/mine/whole', '/ready']) {
+      const text = await (await fetch(gateway.url + path)).text()
+      t.match(text, sentence, path)
+      t.notMatch(text, 'Errno', path)
+    }
   })
 
   await t.test('it takes too long', async t => {

@@ -1,5 +1,4 @@
 import type { LlmuxError } from '../../errors.ts'
-import { unquote } from '../../orchestrator/life.ts'
 import { errorType } from '../error-answer.ts'
 
 /** `LLMUX_ERR_ENGINE_DIED` is `engine_died` in an event stream. */
@@ -9,9 +8,7 @@ function eventCode ({ code }: LlmuxError): string {
 
 /** An error in the dialect of the route, as the last event of a stream that has begun. */
 export function errorEvent (path: string, error: LlmuxError): string {
-  const { statusCode } = error
-  // What its engine wrote last is for operators.
-  const message = unquote(error.message).text
+  const { statusCode, message } = error
   const type = errorType(statusCode)
   const code = eventCode(error)
   if (path === '/v1/messages') return named({ type: 'error', error: { type: type === 'server_error' ? 'api_error' : type, message, code } })

@@ -1,6 +1,5 @@
 import type { Dispatcher } from 'undici'
 import { EngineDiedError, LlmuxError, UpstreamError } from '../../errors.ts'
-import { unquote } from '../../orchestrator/life.ts'
 import { isEventStream } from './answer.ts'
 import type { AnswerBody, AnswerSink, Head } from './answer.ts'
 import { Attempt } from './attempt.ts'
@@ -126,9 +125,7 @@ export class Exchange implements AttemptListener {
 
   #died (error: Error): LlmuxError {
     const { model, error: death } = this.#passage.lease!
-    // What the engine said last is in the log; a client could do nothing with it.
-    const { text } = unquote(death?.message ?? `the connection to the engine of model \`${model}\` broke: ${detail(error)}`)
-    return new EngineDiedError(text)
+    return new EngineDiedError(death?.message ?? `the connection to the engine of model \`${model}\` broke: ${detail(error)}`)
   }
 }
 

@@ -1,17 +1,23 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { EngineChange, LlmuxEvents, RequestChange, ResponseEnd, StartProgress, TransitionChange, Warning } from '../../events.ts'
 import type { LogLevel } from '../../options/index.ts'
+import { OverloadLog } from './overload.ts'
 import { switchLine } from './switch-line.ts'
 import { described, rounded, seconds } from './words.ts'
 
 /**
  * Writes events to the server's log. Whoever is called at night reads it from `info` on: one line for each switch, one for
- * each engine that failed, with what it said last, one for each request that came to harm. `reqId` is that of Fastify's lines.
+ * each engine that failed, with what it said last, one for each request that came to harm, and one in ten seconds while too
+ * many come. `reqId` is that of Fastify's lines.
  */
 export function logEvents (events: LlmuxEvents, log: FastifyBaseLogger): void {
   events.on('engine', change => logEngine(change, log))
   events.on('transition', change => logTransition(change, log))
-  events.on('response', end => logResponse(end, log))
+  const overload = new OverloadLog(log)
+  events.on('response', end => {
+    overload.ended(end)
+    logResponse(end, log)
+  })
   events.on('request', change => logRequest(change, log))
   events.on('progress', progress => logProgress(progress, log))
   events.on('control', ({ reason, pinned, paused }) => log.info({ pinned, paused }, reason))

@@ -1,5 +1,4 @@
 import { LlmuxError } from '../../errors.ts'
-import { unquote } from '../../orchestrator/life.ts'
 
 /** `3.4 s`, `0.25 s`, `412 s`: as exact as somebody needs who compares two of them. */
 export function seconds (milliseconds: number): string {
@@ -12,15 +11,13 @@ export function rounded<Name extends string> (durations: Partial<Record<Name, nu
   return Object.fromEntries(Object.entries<number | undefined>(durations).map(([name, ms]) => [name, ms && Math.round(ms)])) as Partial<Record<Name, number>>
 }
 
-/** An error as fields of a log line: what the engine said last is a list there, not a text with `\n` in it, twice. */
+/** An error as fields of a log line, and in words, with what the engine said itself of why it does not start. */
 export function described (error: Error): { text: string, fields: object } {
-  const { text, lastLines } = unquote(error.message)
+  // The stack of an error of ours tells of nothing but us.
+  if (!(error instanceof LlmuxError)) return { text: error.message, fields: { err: error } }
+  const { code, message, startCause, causeLine, lastLines } = error
   return {
-    text,
-    fields: {
-      // The stack of an error of ours tells of nothing but us.
-      ...(error instanceof LlmuxError ? { code: error.code } : { err: error }),
-      ...(lastLines.length > 0 && { lastLines })
-    }
+    text: causeLine === undefined ? message : `${message} (${causeLine})`,
+    fields: { code, ...(startCause !== undefined && { startCause }), ...(lastLines !== undefined && { lastLines }) }
   }
 }

@@ -9,6 +9,7 @@ import { spawnLeader } from './leader.ts'
 import { LocalProcess } from './local-process.ts'
 import type { OutputStream } from './output.ts'
 import { obstacle } from './prepare.ts'
+import type { Obstacle } from './prepare.ts'
 import { SocketDirectory } from './socket-directory.ts'
 
 export interface LocalDriverOptions {
@@ -40,8 +41,8 @@ export class LocalDriver implements Driver {
   }
 
   async prepare (model: ResolvedModel): Promise<void> {
-    const problem = await this.#obstacle(model).catch((error: Error) => error.message)
-    if (problem !== undefined) throw new NotStartableError(model.id, problem)
+    const problem = await this.#obstacle(model).catch((error: Error): Obstacle => ({ text: error.message, cause: 'other' }))
+    if (problem !== undefined) throw Object.assign(new NotStartableError(model.id, problem.text), { startCause: problem.cause })
   }
 
   async spawn (model: ResolvedModel, onExit: (exit: ProcessExit) => void, onText: (text: string) => void = () => {}): Promise<EngineProcess> {
@@ -114,7 +115,7 @@ export class LocalDriver implements Driver {
     this.#sockets.remove()
   }
 
-  async #obstacle (model: ResolvedModel): Promise<string | undefined> {
+  async #obstacle (model: ResolvedModel): Promise<Obstacle | undefined> {
     const address = this.#address(model)
     const [file = ''] = engineArgv(model, address)
     const searchPath = model.env.PATH ?? process.env.PATH ?? ''

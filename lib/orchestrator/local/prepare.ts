@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import { delimiter, isAbsolute, join } from 'node:path'
+import type { StartCause } from '../../start-causes.ts'
 import type { Address } from './command.ts'
 
 export interface Plan {
@@ -12,6 +13,12 @@ export interface Plan {
   address: Address
   /** What the model is loaded from: a local path or a name on the hub. */
   path: string
+}
+
+/** What is in the way of a start. */
+export interface Obstacle {
+  text: string
+  cause: StartCause
 }
 
 async function isProgram (path: string): Promise<boolean> {
@@ -70,8 +77,12 @@ async function checkModelPath (path: string): Promise<string | undefined> {
 }
 
 /** Why an engine cannot be started, as far as it can be known beforehand; undefined if nothing speaks against it. */
-export async function obstacle ({ file, searchPath, address, path }: Plan): Promise<string | undefined> {
-  return await missingProgram(file, searchPath) ??
-    await checkModelPath(path) ??
-    ('port' in address ? await checkPort(address.port) : await checkSocket(address.socket))
+export async function obstacle ({ file, searchPath, address, path }: Plan): Promise<Obstacle | undefined> {
+  return because('command_missing', await missingProgram(file, searchPath)) ??
+    because('model_missing', await checkModelPath(path)) ??
+    because('port_taken', 'port' in address ? await checkPort(address.port) : await checkSocket(address.socket))
+}
+
+function because (cause: StartCause, text: string | undefined): Obstacle | undefined {
+  return text === undefined ? undefined : { text, cause }
 }

@@ -61,6 +61,8 @@ describe('how it ended', () => {
     ['ok', 302, true, undefined],
     ['client_error', 400, true, undefined],
     ['client_error', 499, true, error],
+    ['overloaded', 429, true, undefined],
+    ['overloaded', 429, true, error],
     ['server_error', 500, true, undefined],
     ['server_error', 504, true, error],
     ['cut', 200, false, error],
@@ -79,7 +81,7 @@ describe('how it ended', () => {
 
   test('what an engine said last is not part of why', () => {
     const { record, ends, answer } = setup()
-    record.failed(new ProcessDiedError('m', 'exit code 1; its last lines:\nsecret'))
+    record.failed(Object.assign(new ProcessDiedError('m', 'exit code 1'), { lastLines: ['secret'] }))
     answer(503)
     record.end()
     expect(ends[0]!.reason).toBe('the process of model `m` died: exit code 1')

@@ -4,7 +4,7 @@ import { readiness } from '../../../lib/host/readiness.ts'
 
 interface Situation { closed?: boolean, held?: string, obstacles?: Record<string, Error>, inPause?: Record<string, Error> }
 
-const died = new ProcessDiedError('a', 'exit code 1; its last lines:\nsecrets')
+const died = Object.assign(new ProcessDiedError('a', 'exit code 1'), { lastLines: ['secrets'] })
 const stuck = new StopError('b', 'SIGKILL')
 
 /** Two models, and what is in the way of them. */

@@ -1,13 +1,15 @@
 import { Registry } from 'prom-client'
-import { expect, test } from 'vitest'
-import { HealthTimeoutError, ProcessDiedError, SleepError } from '../../../lib/errors.ts'
+import { describe, expect, test } from 'vitest'
+import { HealthTimeoutError, NotStartableError, ProcessDiedError, SleepError } from '../../../lib/errors.ts'
 import { LlmuxEvents } from '../../../lib/events.ts'
 import type { EngineChange, EngineState, ResponseEnd, TransitionChange } from '../../../lib/events.ts'
 import { catalogue } from '../../../lib/metrics/catalogue.ts'
 import { countEvents } from '../../../lib/metrics/from-events.ts'
 import { Instruments } from '../../../lib/metrics/instruments.ts'
+import { cutCodes, knownSeries, modelWarnings, otherWarnings } from '../../../lib/metrics/known-labels.ts'
 import { operationOf } from '../../../lib/metrics/operations.ts'
 import { knownRoutes } from '../../../lib/options/index.ts'
+import { codeWords, tablesUnder } from '../../helpers/readme.ts'
 
 function setup () {
   const registry = new Registry()
@@ -40,6 +42,12 @@ const transition = (more: Partial<TransitionChange>): TransitionChange => ({
   steps: { memory: 500, wake: 1_000, reload: 2_000, warmUp: 250 },
   ...more
 })
+
+/** The codes in `docs/errors.md`, of requests and of warnings. */
+function documentedCodes () {
+  const codes = (heading: string) => tablesUnder('docs/errors.md', heading).flat().map(([cell = '']) => codeWords(cell)[0]!)
+  return { requests: codes('## Of a request'), warnings: codes('## Warnings') }
+}
 
 test('the phases of a switch are counted in seconds, and what no step accounts for as other', async () => {
   const { events, lines } = setup()
@@ -83,30 +91,46 @@ test('requests by how they ended, with an error type where the convention wants 
 })
 
 const died = new ProcessDiedError('a', 'x')
+const noStart = Object.assign(new ProcessDiedError('a', 'x'), { startCause: 'gpu_memory' as const })
 const failedSleep = new SleepError('a', 'x')
 
 test.for<[what: string, from: EngineState, to: EngineState, error: Error | undefined, counted: string[]]>([
   ['a start', 'starting', 'awake', undefined, ['starts']],
   ['a wake', 'waking', 'awake', undefined, []],
   ['the beginning of a first start', 'stopped', 'starting', undefined, []],
-  ['a start after a crash', 'failed', 'starting', undefined, ['restarts']],
   ['a start of one that could not be woken', 'stopping', 'starting', undefined, ['restarts']],
   ['a crash while awake, whatever it was', 'awake', 'failed', new HealthTimeoutError('a', 1), ['crashes']],
   ['a crash while asleep', 'asleep', 'failed', died, ['crashes']],
   ['a crash while it wakes', 'waking', 'stopping', died, ['crashes']],
   ['a crash while it goes to sleep', 'sleeping', 'stopping', died, ['crashes']],
   ['a sleep that was refused', 'sleeping', 'stopping', failedSleep, []],
-  ['a start that died', 'starting', 'stopping', died, ['start_failures']],
-  ['a start that could not be spawned', 'starting', 'failed', died, ['start_failures']],
-  ['the second half of such an end', 'stopping', 'failed', died, []],
+  ['the first half of the end of a start that died', 'starting', 'stopping', died, []],
+  ['a start that could not be spawned', 'starting', 'failed', noStart, ['start_failures']],
+  ['a start that died', 'stopping', 'failed', noStart, ['start_failures']],
+  ['the second half of the end of another', 'stopping', 'failed', died, []],
   ['a stop that was asked for', 'awake', 'stopping', undefined, []]
 ])('%s counts as what it is', async ([, from, to, error, counted]) => {
   const { events, lines } = setup()
-  const change: EngineChange = { time: 0, model: 'a', from, to, reason: '', duration: 0, ...(error && { error }) }
+  const change: EngineChange = { time: 0, model: 'a', from, to, reason: '', duration: 0, ...(error && { error }), ...(error === noStart && { startCause: 'gpu_memory' }) }
   events.emit('engine', change)
   for (const name of ['starts', 'restarts', 'crashes', 'start_failures']) {
-    expect(await lines(`llmux_engine_${name}_total`), name).toEqual(counted.includes(name) ? ['{model="a"} 1'] : [])
+    expect(await lines(`llmux_engine_${name}_total`), name).toEqual(counted.includes(name) ? [name === 'start_failures' ? '{model="a",cause="gpu_memory"} 1' : '{model="a"} 1'] : [])
   }
+})
+
+test.for<EngineState[]>([['failed'], ['failed', 'stopped']])('a start after a crash counts as a restart, once: %s', async states => {
+  const { events, lines } = setup()
+  const path: EngineState[] = ['awake', ...states, 'starting', 'awake', 'stopped', 'starting']
+  path.slice(1).forEach((to, index) => events.emit('engine', { time: 0, model: 'a', from: path[index]!, to, reason: '', duration: 0 }))
+  expect(await lines('llmux_engine_restarts_total')).toEqual(['{model="a"} 1'])
+})
+
+test('a start that is refused before there is a process counts as one that failed, once', async () => {
+  const { events, lines } = setup()
+  const error = Object.assign(new NotStartableError('b', 'port 8000 is taken'), { startCause: 'port_taken' as const })
+  events.emit('transition', transition({ outcome: 'failed', error, phases: { checking: 1 }, steps: {} }))
+  events.emit('transition', transition({ outcome: 'failed', error: noStart, steps: {} }))
+  expect(await lines('llmux_engine_start_failures_total')).toEqual(['{model="b",cause="port_taken"} 1'])
 })
 
 test('warnings by code, and the first byte after a switch', async () => {
@@ -118,14 +142,52 @@ test('warnings by code, and the first byte after a switch', async () => {
   expect(await lines('llmux_first_byte_after_switch_seconds_sum')).toEqual(['{model="a"} 0.04'])
 })
 
-test('a scrape looks at the status once, before anything is read, and counters of models begin at 0', async () => {
-  const { registry, instruments, lines, scrapes } = setup()
-  instruments.begin(['a'])
+const two = [{ name: 'a', gpus: [0] }, { name: 'b', gpus: [0, 1] }]
+
+test('a scrape looks at the status once, before anything is read', async () => {
+  const { registry, instruments, scrapes } = setup()
+  instruments.begin(two)
   await registry.metrics()
   expect(scrapes()).toBe(1)
-  for (const [name, { type, labels }] of Object.entries(catalogue)) {
-    if (type === 'counter' && labels.join() === 'model') expect(await lines(name), name).toEqual(['{model="a"} 0'])
-  }
+})
+
+describe('series whose labels are known begin at 0:', () => {
+  test('all counters, and all histograms but the one by error', async () => {
+    const { instruments, registry } = setup()
+    instruments.begin(two)
+    const text = await registry.metrics()
+    const values = text.split('\n').filter(line => line !== '' && !line.startsWith('#')).map(line => Number(line.split(' ').at(-1)))
+    expect(values.every(value => value === 0)).toBe(true)
+    const without = Object.entries(catalogue).filter(([name, { type }]) => type !== 'gauge' && !text.includes(`\n${name}${type === 'histogram' ? '_count' : ''}{`)).map(([name]) => name)
+    expect(without).toEqual(['gen_ai_server_request_duration_seconds'])
+  })
+
+  test('every counter has every label of its own', () => {
+    for (const [name, labels] of knownSeries(two)) expect(Object.keys(labels), name).toEqual(catalogue[name].labels)
+  })
+
+  test('with every code that the documents have, and none that they have not', () => {
+    const { requests, warnings } = documentedCodes()
+    expect(requests).toEqual(expect.arrayContaining(cutCodes))
+    // A wake that fails is a warning, since a start follows.
+    expect([...new Set([...modelWarnings, ...otherWarnings])].filter(code => !requests.includes(code)).sort()).toEqual(warnings.sort())
+  })
+
+  test('what is counted stays when other models come', async () => {
+    const { instruments, events, lines } = setup()
+    instruments.begin(two)
+    events.emit('response', response({}))
+    instruments.begin([...two, { name: 'c', gpus: [1] }])
+    expect(await lines('llmux_request_queue_seconds_count')).toEqual(['{model="a"} 1', '{model="b"} 0', '{model="c"} 0'])
+    expect(await lines('llmux_requests_total')).toContain('{model="a",route="/v1/completions",outcome="ok"} 1')
+  })
+
+  test('switches between models that share a GPU', async () => {
+    const { instruments, lines } = setup()
+    instruments.begin([...two, { name: 'c', gpus: [1] }])
+    const pairs = (await lines('llmux_switches_total')).filter(line => line.includes('"failed"')).map(line => /from="(\w*)",to="(\w*)"/.exec(line)!.slice(1).join('→'))
+    expect(pairs.sort()).toEqual(['a→', 'a→b', 'b→', 'b→a', 'b→c', 'c→', 'c→b', '→a', '→b', '→c'])
+  })
 })
 
 test('who has stopped counts no more, and leaves nothing in the registry', () => {

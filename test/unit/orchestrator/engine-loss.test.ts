@@ -18,7 +18,8 @@ describe.each(['awake', 'asleep'] as const)('an engine that dies while it is %s'
     driver.process.lines = ['Segmentation fault']
     driver.process.loseLeader({ code: null, signal: 'SIGSEGV' })
     expect(lost).toMatchObject([{ id: 'a', state: 'failed', error: { code: 'LLMUX_ERR_PROCESS_DIED' } }])
-    expect(lost[0]!.error.message).toBe('the process of model `a` died: signal SIGSEGV; its last lines:\nSegmentation fault')
+    expect(lost[0]!.error.message).toBe('the process of model `a` died: signal SIGSEGV')
+    expect(lost[0]!.error).toMatchObject({ lastLines: ['Segmentation fault'] })
     expect(driver.process.signals).toEqual([])
     expect(orchestrator.snapshot('a')).toMatchObject({ state: 'failed', error: lost[0]!.error, level: undefined, pid: 100 })
     expect(changes).toMatchObject([{ from: state, to: 'failed', pid: 100, error: lost[0]!.error, reason: lost[0]!.error.message }])

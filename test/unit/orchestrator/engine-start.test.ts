@@ -113,7 +113,7 @@ describe('starting an engine', () => {
     expect(orchestrator.holdsGpu('a')).toBe(false)
   })
 
-  it('ends the group when it is not healthy in time, and quotes its last lines', async () => {
+  it('ends the group when it is not healthy in time, and has its last lines', async () => {
     const { orchestrator, driver, clock, path } = setUp()
     driver.does.probe = async () => false
     const wake = outcome(orchestrator.wake('a'))
@@ -122,9 +122,8 @@ describe('starting an engine', () => {
     driver.process.lines = Array.from({ length: 30 }, (_, index) => `line ${index}`)
     await pass(clock, 10)
     expect(wake.value).toBe('LLMUX_ERR_START_TIMEOUT')
-    expect(wake.error!.message).toContain('was not healthy within 300000 ms; its last lines:\nline 10\n')
-    expect(wake.error!.message).not.toContain('line 9\n')
-    expect(wake.error!.message.endsWith('line 29')).toBe(true)
+    expect(wake.error).toMatchObject({ startCause: 'timeout', lastLines: driver.process.lines.slice(10) })
+    expect(wake.error!.message).toBe('the engine of model `a` was not healthy within 300000 ms')
     expect(driver.process.signals).toEqual(['SIGTERM'])
     expect(path()).toEqual(['starting', 'stopping', 'failed'])
     expect(orchestrator.snapshot('a').error).toBe(wake.error)
@@ -183,9 +182,55 @@ describe('starting an engine', () => {
     driver.process.vanish({ code: 3, signal: null })
     await settle()
     expect(wake.value).toBe('LLMUX_ERR_PROCESS_DIED')
-    expect(wake.error!.message).toBe('the process of model `a` died: exit code 3; its last lines:\none\ntwo')
+    expect(wake.error!.message).toBe('the process of model `a` died: exit code 3')
+    expect(wake.error).toMatchObject({ startCause: 'other', lastLines: ['one', 'two'] })
     expect(path()).toEqual(['starting', 'stopping', 'failed'])
     expect(clock.pending).toBe(0)
+  })
+
+  it('says why, in the error, the event and the status, as far as its output tells', async () => {
+    const { orchestrator, driver, changes, path } = setUp()
+    driver.does.probe = hangs
+    const wake = outcome(orchestrator.wake('a'))
+    await settle()
+    // The cause is far above the last lines.
+    const line = 'ValueError: Free memory on device cuda:0 (1.2/79.1 GiB) on startup is less than desired GPU memory utilization (0.9, 71.2 GiB).'
+    driver.process.lines = [`(EngineCore pid=7) ERROR 11-27 10:00:00 [core.py:843] ${line}`, ...Array.from({ length: 40 }, (_, index) => `  File "x.py", line ${index}`)]
+    driver.process.vanish({ code: 1, signal: null })
+    await settle()
+    expect(wake.error).toMatchObject({ message: 'the process of model `a` died: exit code 1: too little GPU memory', startCause: 'gpu_memory', causeLine: line })
+    expect(changes.filter(({ startCause }) => startCause !== undefined)).toMatchObject([{ to: 'failed', startCause: 'gpu_memory', error: wake.error }])
+    expect(path()).toEqual(['starting', 'stopping', 'failed'])
+    expect(orchestrator.snapshot('a').startCause).toBe('gpu_memory')
+  })
+
+  it('is not failed any more when it is tried again', async () => {
+    const { orchestrator, driver, clock, path } = setUp()
+    driver.does.spawn = fails(new SpawnError('a', 'no such file'))
+    await outcome(orchestrator.wake('a'))
+    await settle()
+    await pass(clock, 2_000)
+    delete driver.does.spawn
+    await orchestrator.prepare('a')
+    expect(orchestrator.snapshot('a')).toMatchObject({ state: 'stopped', error: undefined, startCause: undefined })
+    const wake = outcome(orchestrator.wake('a'))
+    await pass(clock, 100)
+    expect(wake.value).toBe(true)
+    expect(path()).toEqual(['starting', 'failed', 'stopped', 'starting', 'awake'])
+  })
+
+  it('has no banner of vLLM\'s among its last lines', async () => {
+    const { orchestrator, driver } = setUp()
+    driver.does.probe = hangs
+    const wake = outcome(orchestrator.wake('a'))
+    await settle()
+    const prefix = '(APIServer pid=7) INFO 11-27 10:00:00 [utils.py:325]'
+    driver.process.lines = [prefix, `${prefix}        █     █     █▄   ▄█`, `${prefix}  ▄▄ ▄█ █     █     █ ▀▄▀ █  version 0.32.0`, `${prefix} non-default args: {}`, 'Capturing CUDA graphs: 100%|██████████| 2/2']
+    driver.process.vanish({ code: 1, signal: null })
+    await settle()
+    expect(wake.error).toMatchObject({ lastLines: [`${prefix} non-default args: {}`, 'Capturing CUDA graphs: 100%|██████████| 2/2'] })
+    expect(orchestrator.snapshot('a').lastLines).toHaveLength(2)
+    expect(orchestrator.lastLines('a', 100)).toHaveLength(5)
   })
 
   it('takes exit code 0 for a death as well', async () => {

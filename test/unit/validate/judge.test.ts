@@ -34,7 +34,7 @@ test('safe', () => {
 
 describe('broken, and why', () => {
   const cases: Array<[string, Partial<Trial>, RegExp]> = [
-    ['start', { failure: { phase: 'start', cycle: 0, message: 'exit code 1; its last lines:\nlong' } }, /^it does not start: exit code 1$/],
+    ['start', { failure: { phase: 'start', cycle: 0, message: 'exit code 1', lastLines: ['long'] } }, /^it does not start: exit code 1$/],
     ['sleep', { failure: { phase: 'sleep', cycle: 2, message: 'no' } }, /^it does not go to sleep \(cycle 2\): no$/],
     ['wake', { failure: { phase: 'wake', cycle: 1, message: 'oom' } }, /^it does not wake \(cycle 1\): oom$/],
     ['first answer', { failure: { phase: 'answer', cycle: 0, message: 'died' } }, /^it does not answer after its start: died$/],

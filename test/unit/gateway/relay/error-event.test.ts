@@ -36,5 +36,5 @@ test('a message with line ends stays one event', () => {
 })
 
 test('what its engine wrote last is not for clients', () => {
-  expect(errorEvent('/v1/completions', new ProcessDiedError('m', 'exit code 1; its last lines:\nsecret'))).not.toContain('secret')
+  expect(errorEvent('/v1/completions', Object.assign(new ProcessDiedError('m', 'exit code 1'), { lastLines: ['secret'], causeLine: 'secret' }))).not.toContain('secret')
 })

@@ -177,7 +177,7 @@ describe('an engine that dies before the first byte', () => {
   test('the client is told once what its engine died of, without what that said last', async () => {
     const { sendings, answers, lease } = rig({ replay: false })
     sendings[0]!.start()
-    lease.lose(new ProcessDiedError('m', 'signal SIGKILL; its last lines:\none'))
+    lease.lose(Object.assign(new ProcessDiedError('m', 'signal SIGKILL'), { lastLines: ['one'] }))
     sendings[0]!.fail()
     await new Promise(resolve => setImmediate(resolve))
     expect(answers[0]).toMatchObject({ code: 'LLMUX_ERR_ENGINE_DIED', message: 'the request was lost: the process of model `m` died: signal SIGKILL' })
@@ -400,7 +400,7 @@ describe('the record of the request', () => {
     await turn()
     pipe()
     const broken = over(client)
-    lease.lose(new ProcessDiedError('m', 'exit code 1; its last lines:\nsecrets'))
+    lease.lose(Object.assign(new ProcessDiedError('m', 'exit code 1'), { lastLines: ['secrets'] }))
     sendings[0]!.fail()
     await broken
     expect(recorded.errors).toEqual([expect.any(EngineDiedError)])

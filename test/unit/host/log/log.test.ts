@@ -20,7 +20,7 @@ function listen (level: string): void {
 
 beforeEach(() => listen('info'))
 
-const died = new ProcessDiedError('b', 'exit code 1; its last lines:\none\ntwo')
+const died = Object.assign(new ProcessDiedError('b', 'exit code 1'), { lastLines: ['one', 'two'] })
 const engine = (more: Partial<EngineChange>): EngineChange => ({ time: 0, model: 'b', from: 'starting', to: 'awake', reason: 'started', duration: 12_345, ...more })
 const transition = (more: Partial<TransitionChange>): TransitionChange => ({
   time: 0, model: 'b', wake: 'b', from: 'waking', to: 'idle', reason: 'a request waits for it', duration: 1, evict: ['a'], phases: { waking: 1_000.4 }, outcome: 'done', request: 'req-7', ...more
@@ -45,6 +45,15 @@ test('a failed switch is an error, without the last lines: those are in the line
     ['error', { code: 'LLMUX_ERR_PROCESS_DIED', reqId: 'req-7' }, expect.stringContaining('FAILED')]
   ])
   expect(lines[1]![1]).not.toHaveProperty('lastLines')
+})
+
+test('a start whose cause is known says it, with the engine\'s own words', () => {
+  const error = Object.assign(new ProcessDiedError('b', 'exit code 1: its port is taken'), { startCause: 'port_taken', causeLine: 'OSError: [Errno 98] Address already in use', lastLines: ['one'] })
+  events.emit('engine', engine({ from: 'stopping', to: 'failed', error }))
+  expect(lines).toMatchObject([[
+    'error', { code: 'LLMUX_ERR_PROCESS_DIED', startCause: 'port_taken', lastLines: ['one'] },
+    'engine b failed: the process of model `b` died: exit code 1: its port is taken (OSError: [Errno 98] Address already in use)'
+  ]])
 })
 
 test('an engine that dies by itself says what it was doing, and how long', () => {
@@ -84,6 +93,28 @@ describe('requests', () => {
       ['debug', 'request for b left by its client after 1.2 s'],
       ['debug', 'request for no model of ours answered 404 after 1.2 s']
     ])
+  })
+
+  test('too many of them are told at once, and then at most once in ten seconds for each model, with their number', () => {
+    const refused = (time: number, model = 'b') => events.emit('response', response({ time, model, status: 429, outcome: 'overloaded', code: 'LLMUX_ERR_QUEUE_FULL', reason: 'too many requests are waiting (10 for model `b`)', firstByte: undefined }))
+    for (const time of [0, 1, 9_999]) refused(time)
+    refused(5_000, 'c')
+    expect(lines).toMatchObject([
+      ['warn', { model: 'b', refused: 1, code: 'LLMUX_ERR_QUEUE_FULL', reqId: 'req-7' }, 'overloaded: a request for b answered 429: too many requests are waiting (10 for model `b`)'],
+      ['warn', { model: 'c', refused: 1 }, expect.stringContaining('a request for c')]
+    ])
+    refused(10_000)
+    expect(lines.slice(2)).toMatchObject([['warn', { refused: 3 }, 'overloaded: 3 requests for b answered 429 in the last 10.0 s: too many requests are waiting (10 for model `b`)']])
+  })
+
+  test('those that were refused last are told of by whoever is served later', () => {
+    events.emit('response', response({ time: 0, outcome: 'overloaded', status: 429 }))
+    events.emit('response', response({ time: 1, outcome: 'overloaded', status: 429 }))
+    events.emit('response', response({ time: 2 }))
+    expect(lines).toHaveLength(1)
+    events.emit('response', response({ time: 12_000 }))
+    events.emit('response', response({ time: 30_000 }))
+    expect(lines.slice(1)).toMatchObject([['warn', { model: 'b', refused: 1 }, 'overloaded: a request for b answered 429 in the last 12.0 s']])
   })
 
   test('their single steps are told at trace only', () => {

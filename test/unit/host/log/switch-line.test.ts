@@ -19,8 +19,8 @@ test.for<[string, Partial<TransitionChange>]>([
   ['switch from a to b took 0.84 s (freeze 0.30 s, wake 0.54 s, 2 paused): a request waits for it', { phases: { evicting: 300, waking: 540 }, steps: { wake: 540 }, frozen: 2 }],
   ['switch from a and c to b took 0 s: a request waits for it'.replace('0 s', '0.00 s'), { evict: ['a', 'c'], phases: {} }],
   ['switch from a to b given up after 5.0 s (drain 5.0 s): nobody waits for it any more', { outcome: 'undone', reason: 'nobody waits for it any more', phases: { draining: 5_000 } }],
-  ['switch from a to b FAILED after 160 s (start 150 s, other 10.0 s): the process of model `b` died: exit code 1',
-    { outcome: 'failed', error: new ProcessDiedError('b', 'exit code 1; its last lines:\nValueError: no memory'), phases: { waking: 160_000 }, steps: { start: 150_000 } }]
+  ['switch from a to b FAILED after 160 s (start 150 s, other 10.0 s): the process of model `b` died: exit code 1: too little GPU memory (ValueError: no memory)',
+    { outcome: 'failed', error: Object.assign(new ProcessDiedError('b', 'exit code 1: too little GPU memory'), { causeLine: 'ValueError: no memory', lastLines: ['more'] }), phases: { waking: 160_000 }, steps: { start: 150_000 } }]
 ])('%s', ([line, more]) => {
   expect(switchLine(change(more))).toBe(line)
 })

@@ -55,28 +55,28 @@ describe('before a start', () => {
   })
 
   it.each(['vllm', 'text', 'folder'])('a program is looked for in no other PATH, and must be an executable file: %s', async file => {
-    expect(await obstacle(plan({ file, searchPath: file === 'vllm' ? '/no/such/directory' : join(directory, 'bin') }))).toBe(`the command ${file} is not found in PATH`)
+    expect(await obstacle(plan({ file, searchPath: file === 'vllm' ? '/no/such/directory' : join(directory, 'bin') }))).toEqual({ cause: 'command_missing', text: `the command ${file} is not found in PATH` })
   })
 
   it('a program with a slash is not looked for', async () => {
     expect(await obstacle(plan({ file: join(directory, 'bin', 'vllm'), searchPath: '' }))).toBeUndefined()
     for (const name of ['text', 'folder', 'missing']) {
       const file = join(directory, 'bin', name)
-      expect(await obstacle(plan({ file }))).toBe(`${file} is not an executable file`)
+      expect(await obstacle(plan({ file }))).toEqual({ cause: 'command_missing', text: `${file} is not an executable file` })
     }
   })
 
   it('there must be a program', async () => {
-    expect(await obstacle(plan({ file: '' }))).toBe('its command is empty')
+    expect(await obstacle(plan({ file: '' }))).toEqual({ cause: 'command_missing', text: 'its command is empty' })
   })
 
   it('a taken port is seen', async () => {
-    expect(await obstacle(plan({ address: { port: taken } }))).toBe(`port ${taken} is taken`)
+    expect(await obstacle(plan({ address: { port: taken } }))).toEqual({ cause: 'port_taken', text: `port ${taken} is taken` })
   })
 
   it('a port taken on all interfaces is seen', async () => {
     const server = await listen({ port: 0, host: '0.0.0.0' })
-    expect(await obstacle(plan({ address: { port: portOf(server) } }))).toContain('is taken')
+    expect(await obstacle(plan({ address: { port: portOf(server) } }))).toMatchObject({ cause: 'port_taken', text: expect.stringContaining('is taken') })
     await close(server)
   })
 
@@ -88,14 +88,14 @@ describe('before a start', () => {
     const socket = join(directory, 'x.sock')
     expect(await obstacle(plan({ address: { socket } }))).toBeUndefined()
     const server = await listen({ path: socket })
-    expect(await obstacle(plan({ address: { socket } }))).toBe(`somebody listens on its socket ${socket}`)
+    expect(await obstacle(plan({ address: { socket } }))).toEqual({ cause: 'port_taken', text: `somebody listens on its socket ${socket}` })
     await close(server)
     writeFileSync(socket, '')
     expect(await obstacle(plan({ address: { socket } }))).toBeUndefined()
   })
 
   it.each(['/no/such/model', './no-such-model', '../no-such-model'])('a local model must be there: %s', async path => {
-    expect(await obstacle(plan({ path }))).toMatch(new RegExp(`^its path ${path} cannot be read: ENOENT`))
+    expect(await obstacle(plan({ path }))).toEqual({ cause: 'model_missing', text: expect.stringMatching(new RegExp(`^its path ${path} cannot be read: ENOENT`)) })
   })
 
   it('a local model that is there does not matter, nor does a name on the hub that looks a little like a path', async () => {
