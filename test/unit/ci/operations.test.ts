@@ -5,7 +5,6 @@ import { parseAllDocuments } from 'yaml'
 import { eventNames } from '../../../lib/events.ts'
 import { catalogue } from '../../../lib/metrics/catalogue.ts'
 import { defaultTimeouts } from '../../../lib/options/defaults.ts'
-import { validateOptions } from '../../../lib/options/validate.ts'
 
 const source = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')
 const docs = source('docs/operations.md')
@@ -79,16 +78,6 @@ describe('the alert rules', () => {
       expect(annotations.summary.length * annotations.description.length, alert).toBeGreaterThan(0)
     }
     expect(new Set(rules.map(({ alert }) => alert)).size).toBe(rules.length)
-  })
-
-  test('name only options that there are, and that the default policy takes', () => {
-    const named = rules.flatMap(({ annotations }) => annotations.description.match(/\b(policy|timeouts)\.\w+/g) ?? [])
-    expect(named.length).toBeGreaterThan(0)
-    for (const option of named) {
-      const [group, name] = option.split('.') as [string, string]
-      const value = group === 'policy' ? { type: 'even-handed', [name]: 1 } : { [name]: 1 }
-      expect(() => validateOptions({ models: { a: {} }, [group]: value }), option).not.toThrow()
-    }
   })
 
   const promtool = ['/usr/bin/promtool', '/usr/local/bin/promtool'].find(path => existsSync(path))
