@@ -17,8 +17,9 @@ import { preload } from './host/preload.ts'
 import { Recorder } from './host/record/record.ts'
 import { closeOnSignals, closeWithServer } from './host/shutdown.ts'
 import { SwitchHistory } from './host/switch-history.ts'
-import { knownRoutes, resolveOptions } from './options/index.ts'
+import { knownRoutes, resolveOptions, validateOptions } from './options/index.ts'
 import type { LlmuxOptions, ResolvedOptions } from './options/index.ts'
+import { lookAtMachine } from './orchestrator/gpus/machine.ts'
 import { localOrchestrator } from './orchestrator/local/local-orchestrator.ts'
 import { createPolicy } from './switcher/policy/index.ts'
 import { Switcher } from './switcher/switcher.ts'
@@ -35,17 +36,19 @@ const clock = systemClock
 const registered = new WeakSet<object>()
 
 async function llmux (fastify: FastifyInstance, given: LlmuxOptions): Promise<void> {
-  if (registered.has(fastify.server)) throw new AlreadyRegisteredError()
-  const options = resolveOptions(given)
-  registered.add(fastify.server)
+  validateOptions(given)
   const events = new LlmuxEvents()
-  const lines = new LineFeed()
   logEvents(events, fastify.log)
+  const machine = await lookAtMachine({ warn: error => events.emit('warning', { time: clock.now(), model: undefined, error }) })
+  const options = resolveOptions(given, machine)
+  if (registered.has(fastify.server)) throw new AlreadyRegisteredError()
+  registered.add(fastify.server)
+  const lines = new LineFeed()
   const history = new SwitchHistory(events)
   const live: LiveRequests = new Set()
   const floors = build(fastify, options, events, lines)
   warnOfLongWaits(given, options, { ...floors, events, clock })
-  fastify.decorate('llmux', new Llmux({ options: given, limits: options, events, lines, clock, history, live, ...floors }))
+  fastify.decorate('llmux', new Llmux({ options: given, machine, limits: options, events, lines, clock, history, live, ...floors }))
   // The scope that we are registered in may have a prefix of its own.
   decorateRequest(fastify, knownRoutes.filter(route => options.routes.includes(route.path)), { ...options, prefix: fastify.prefix + options.prefix })
   closeWithServer(fastify, { options, clock, ...floors })

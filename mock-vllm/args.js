@@ -1,3 +1,4 @@
+import { visibleDevices } from './gpu.js'
 import { mockFlags } from './mock-flags.js'
 
 /**
@@ -21,6 +22,7 @@ import { mockFlags } from './mock-flags.js'
  * @property {boolean} colors
  * @property {boolean} resumesEarly lets requests go on before the last tag is back: 0.17 does, 0.26 does not
  * @property {boolean} isOld speaks as 0.17 did; where between there and 0.28 each change came is not known
+ * @property {number[]} devices the simulated GPUs that it sees, in the order of CUDA_VISIBLE_DEVICES
  * @property {Record<string, string>} given every flag on the command line, for the log
  */
 /** @typedef {VllmFlags & import('./mock-flags.js').MockFlags} Config */
@@ -106,6 +108,7 @@ export function parseArgs (words, env) {
     maxLength: number('max-model-len', 1_000_000),
     scaleOut: flags.has('enable-scale-out'),
     colors: mock.color || (process.stdout.isTTY && env['NO_COLOR'] === undefined),
+    devices: mock.gpu ? visibleDevices(mock.gpu, env['CUDA_VISIBLE_DEVICES']) : [],
     given,
     ...fromEnvironment(env, flags)
   }

@@ -43,9 +43,9 @@ export class Gpu {
     this.#engines = join(dir, 'engines')
     mkdirSync(this.#engines, { recursive: true })
     const about = join(dir, 'gpu.json')
-    const known = existsSync(about) ? readJson(about)?.totalMiB : undefined
-    this.total = total || known || defaultTotal
-    if (this.total !== known) writeJson(about, { totalMiB: this.total })
+    const known = existsSync(about) ? readJson(about) : undefined
+    this.total = total || known?.totalMiB || defaultTotal
+    if (this.total !== known?.totalMiB) writeJson(about, { ...known, totalMiB: this.total })
   }
 
   /** What is held now, by everybody. Entries of the dead are kept for their lag, then dropped. @returns {Entry[]} */
@@ -83,6 +83,76 @@ export class Gpu {
 /** @param {number} pid */
 function identity (pid) {
   return { pid, start: processStat(pid)?.start ?? '' }
+}
+
+/** How many devices a directory stands for. Device 0 is the directory itself, the others lie in it. @param {string} dir */
+export function deviceCount (dir) {
+  return readJson(join(dir, 'gpu.json'))?.devices ?? 1
+}
+
+/** @param {string} dir @param {number} index */
+export function deviceDirectory (dir, index) {
+  return index === 0 ? dir : join(dir, `device-${index}`)
+}
+
+/** @param {number} index */
+export const deviceUuid = (index) => `GPU-00000000-0000-4000-8000-${String(index).padStart(12, '0')}`
+
+/**
+ * The devices that an engine sees, as CUDA has it: those that the variable names, in its order, up to the first that is not there.
+ * @param {string} dir
+ * @param {string | undefined} names `CUDA_VISIBLE_DEVICES`
+ */
+export function visibleDevices (dir, names) {
+  const all = Array.from({ length: deviceCount(dir) }, (_, index) => index)
+  if (names === undefined) return all
+  const named = names.split(',').map((name) => all.find((index) => name.trim() === String(index) || name.trim() === deviceUuid(index)))
+  const end = named.indexOf(undefined)
+  return /** @type {number[]} */ (end < 0 ? named : named.slice(0, end))
+}
+
+/** What one engine holds of each of its GPUs: of all of them the same. */
+export class GpuShares {
+  #shares
+
+  /** @param {GpuShare[]} shares at least one */
+  constructor (shares) {
+    this.#shares = shares
+  }
+
+  get total () {
+    return /** @type {GpuShare} */ (this.#shares[0]).total
+  }
+
+  get mib () {
+    return /** @type {GpuShare} */ (this.#shares[0]).mib
+  }
+
+  /** @param {number} pid */
+  addHolder (pid) {
+    this.#shares.forEach((share) => share.addHolder(pid))
+  }
+
+  /** @param {number} mib */
+  set (mib) {
+    this.#shares.forEach((share) => share.set(mib))
+  }
+
+  /** @param {number} mib @param {number} [free] @returns {number | undefined} as `GpuShare.claim`, of the first that has too little */
+  claim (mib, free = mib) {
+    const before = this.mib
+    for (const share of this.#shares) {
+      const few = share.claim(mib, free)
+      if (few === undefined) continue
+      this.set(before)
+      return few
+    }
+    return undefined
+  }
+
+  end () {
+    this.#shares.forEach((share) => share.end())
+  }
 }
 
 /** What one engine holds of a GPU. */

@@ -3,7 +3,7 @@ import type { Directory } from '../directory.ts'
 import type { LlmuxEvents } from '../events.ts'
 import { RequestCutError, RequestNotFoundError } from '../errors.ts'
 import { resolveOptions } from '../options/index.ts'
-import type { LlmuxOptions, SleepLevel } from '../options/index.ts'
+import type { LlmuxOptions, Machine, SleepLevel } from '../options/index.ts'
 import type { Orchestrator } from '../orchestrator/orchestrator.ts'
 import type { Lease } from '../switcher/lease.ts'
 import type { PauseKind } from '../switcher/controls.ts'
@@ -26,6 +26,7 @@ import type { UpdateResult } from './update.ts'
 export interface LlmuxContext {
   /** As they were given. */
   options: LlmuxOptions
+  machine: Machine
   /** By what waits are bounded. */
   limits: FairnessOptions
   directory: Directory
@@ -163,7 +164,7 @@ export class Llmux {
    * @throws {OptionsError} and then nothing has changed; {StopError} if processes cannot be ended.
    */
   async update (models: LlmuxOptions['models']): Promise<UpdateResult> {
-    return await update(this.#context, resolveOptions({ ...this.#context.options, models }))
+    return await update(this.#context, resolveOptions({ ...this.#context.options, models }, this.#context.machine))
   }
 
   /**

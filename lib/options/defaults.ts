@@ -22,7 +22,7 @@ export const defaultTimeouts: Readonly<Required<Timeouts>> = Object.freeze({
 
 // Made anew for each call: what is handed out is frozen later, and must not be shared.
 
-export const modelDefaults = (name: string): Omit<ResolvedModel, 'id' | 'command' | 'freeze' | 'timeouts'> => ({
+export const modelDefaults = (name: string): Omit<ResolvedModel, 'id' | 'gpuEnv' | 'command' | 'freeze' | 'timeouts'> => ({
   path: name,
   aliases: [],
   adapters: [],

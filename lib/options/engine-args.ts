@@ -34,6 +34,14 @@ export function dataParallelSize (args: readonly string[]): number {
   return numberOf(args, '--data-parallel-size') ?? numberOf(args, '-dp') ?? 1
 }
 
+const parallelFlags = [['--tensor-parallel-size', '-tp'], ['--pipeline-parallel-size', '-pp'], ['--data-parallel-size', '-dp']]
+
+/** How many GPUs the engine takes by its arguments; undefined if they say nothing of it. */
+export function parallelSize (args: readonly string[]): number | undefined {
+  const sizes = parallelFlags.flatMap(flags => flags.map(flag => numberOf(args, flag)).find(size => size !== undefined) ?? [])
+  return sizes.length === 0 ? undefined : sizes.reduce((product, size) => product * size, 1)
+}
+
 function numberOf (args: readonly string[], flag: string): number | undefined {
   const index = args.findLastIndex(argument => flagOf(argument) === flag)
   const argument = args[index]

@@ -103,7 +103,7 @@ export const modelSchema = objectOf<ModelOptions>('must be an object: the option
   sleepLevel: oneOf(1, 2, 3),
   sleepMode: oneOf(true, false, 'simulated'),
   freeze,
-  gpus: listOf(anyCount(0), 'must be a list of GPU indices: at least one, none twice', { minItems: 1, uniqueItems: true }),
+  gpus: listOf({ anyOf: [anyCount(0), { type: 'string', pattern: '^(GPU|MIG)-.' }], description: 'must be an index from 0, or a name that begins with GPU- or MIG-' }, 'must be a list of GPUs, by index or UUID: at least one, none twice', { minItems: 1, uniqueItems: true }),
   gpuShare: { type: 'number', exclusiveMinimum: 0, maximum: 1, description: 'must be a number above 0 and at most 1' }
 })
 

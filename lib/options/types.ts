@@ -27,6 +27,8 @@ export interface CommandContext {
   port?: number
   /** The path of the unix socket, if the model has no port. */
   socket?: string
+  /** The GPUs that the engine is to use, as its environment names them; undefined if nothing is known of the machine. */
+  devices?: string[]
   /** Whether `--enable-sleep-mode` is wanted. */
   sleepMode: boolean
   /** The model's own `args`. */
@@ -133,8 +135,13 @@ export interface ModelOptions {
   sleepMode?: boolean | 'simulated'
   /** What becomes of its requests in flight when it has to go. Default: the top-level `freeze`; `false` with `--data-parallel-size` above 1 in `args`. */
   freeze?: Freeze
-  /** The GPUs the engine lives on, by index. Default `[0]`. */
-  gpus?: number[]
+  /**
+   * The GPUs that the engine uses: an index, the UUID that `nvidia-smi -L` prints, or the name of a MIG device. If the gateway's
+   * own environment has `CUDA_VISIBLE_DEVICES`, index 1 is the second of those, otherwise the second that `nvidia-smi` lists. The
+   * engine gets them as `CUDA_VISIBLE_DEVICES` (`HIP_VISIBLE_DEVICES` on AMD), and `--tensor-parallel-size` for more than
+   * one, unless `args` has a parallel size. Default `[0]`.
+   */
+  gpus?: Array<number | string>
   /** The share of each of its GPUs that the engine takes while awake: above 0, at most 1. Default 1. */
   gpuShare?: number
 }
@@ -220,9 +227,13 @@ export interface LlmuxOptions {
 }
 
 /** One model's options with every default filled in. The floors below the plugin see only this. */
-export interface ResolvedModel extends Required<Omit<ModelOptions, 'port' | 'maxQueue' | 'timeouts'>> {
+export interface ResolvedModel extends Required<Omit<ModelOptions, 'port' | 'maxQueue' | 'timeouts' | 'gpus'>> {
   /** The engine's own id: names, aliases and adapters map to it at the edge. */
   id: string
+  /** The machine's indices of its GPUs. */
+  gpus: number[]
+  /** The engine's environment that says so. */
+  gpuEnv: Record<string, string>
   port: number | undefined
   maxQueue: number | undefined
   timeouts: Required<ModelTimeouts>

@@ -2,6 +2,7 @@ import { systemClock, type Clock } from '../clock.ts'
 import { ModelNotFoundError, OptionsError } from '../errors.ts'
 import { resolveOptions } from '../options/index.ts'
 import type { LlmuxOptions, ResolvedModel, ResolvedOptions, SleepLevel } from '../options/types.ts'
+import { lookAtMachine } from '../orchestrator/gpus/machine.ts'
 import { memoryCommand } from '../orchestrator/memory/memory-command.ts'
 import { bestLevel, worst } from './best-level.ts'
 import { GpuUse } from './gpu-use.ts'
@@ -38,7 +39,14 @@ type Settings = Required<Omit<ValidateOptions, 'levels' | 'models'>> & Pick<Vali
  */
 export async function validate (given: LlmuxOptions, { models, ...more }: ValidateOptions = {}): Promise<ValidationReport> {
   const settings: Settings = {
-    cycles: 3, share: 0.8, signal: new AbortController().signal, onLevel: () => {}, onLine: () => {}, clock: systemClock, ...more, options: resolveOptions(given)
+    cycles: 3,
+    share: 0.8,
+    signal: new AbortController().signal,
+    onLevel: () => {},
+    onLine: () => {},
+    clock: systemClock,
+    ...more,
+    options: resolveOptions(given, await lookAtMachine({ warn: error => process.emitWarning(error) }))
   }
   check(settings)
   const reports: ModelReport[] = []

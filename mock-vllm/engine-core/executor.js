@@ -30,7 +30,7 @@ export class Executor {
   /**
    * @param {object} engine
    * @param {import('../args.js').Config} engine.config
-   * @param {import('../gpu.js').GpuShare | undefined} engine.share
+   * @param {import('../gpu.js').GpuShares | undefined} engine.share
    * @param {number} engine.mib
    * @param {import('../records.js').Records} engine.records
    * @param {import('../log.js').Log} engine.log

@@ -17,7 +17,7 @@ process.title = 'VLLM::EngineCore'
 const log = createLog('EngineCore', config)
 const stderr = createStderr(config)
 const records = new Records(config, { api: process.ppid, core: process.pid })
-/** @type {import('../gpu.js').GpuShare | undefined} */
+/** @type {import('../gpu.js').GpuShares | undefined} */
 let share
 /** @type {import('node:child_process').ChildProcess[]} */
 const workers = []

@@ -1,4 +1,4 @@
-import { Gpu } from '../gpu.js'
+import { deviceDirectory, Gpu, GpuShares } from '../gpu.js'
 
 /** @param {number} mib */
 const gib = (mib) => (mib / 1024).toFixed(2)
@@ -6,11 +6,16 @@ const gib = (mib) => (mib / 1024).toFixed(2)
 /**
  * vLLM starts only where `--gpu-memory-utilization` of the whole device is free, whatever the model needs.
  * @param {import('../args.js').Config} config
- * @returns {{ share?: import('../gpu.js').GpuShare, mib: number, error?: string }}
+ * @returns {{ share?: import('../gpu.js').GpuShares, mib: number, error?: string }}
  */
 export function claimAtStart (config) {
   if (!config.gpu) return { mib: config.memory || 24576 * config.utilization }
-  const share = new Gpu(config.gpu, config.gpuTotal).open(config.name, config.memoryLag)
+  if (config.devices.length < config.tensorParallel) {
+    const seen = config.devices.length
+    return { mib: 0, error: seen === 0 ? 'RuntimeError: No CUDA GPUs are available' : `ValueError: World size (${config.tensorParallel}) is larger than the number of available GPUs (${seen}) in this node.` }
+  }
+  const devices = config.devices.slice(0, config.tensorParallel)
+  const share = new GpuShares(devices.map((index) => new Gpu(deviceDirectory(config.gpu, index), config.gpuTotal).open(config.name, config.memoryLag)))
   const mib = Math.round(config.memory || share.total * config.utilization)
   const needed = config.memory && !config.utilizationGiven ? mib : Math.round(share.total * config.utilization)
   const free = share.claim(mib, Math.max(needed, mib))

@@ -5,7 +5,7 @@ const program = fileURLToPath(new URL('worker.js', import.meta.url))
 
 /**
  * @param {import('../args.js').Config} config
- * @param {import('../gpu.js').GpuShare | undefined} share
+ * @param {import('../gpu.js').GpuShares | undefined} share
  * @param {(pid: number) => void} onDeath
  */
 export function startWorkers (config, share, onDeath) {

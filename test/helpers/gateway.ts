@@ -18,6 +18,8 @@ export interface TestGateway {
 export interface TestGatewayOptions extends Omit<LlmuxOptions, 'models'> {
   /** By name, or just names. */
   models: Record<string, ModelOptions> | string[]
+  /** The simulated GPUs. Default: one of its own. */
+  gpu?: MockGpu
   /** Flags of all the mocks: `{ 'token-ms': 5 }`. */
   mock?: Record<string, string | number>
   server?: FastifyServerOptions
@@ -27,8 +29,7 @@ export interface TestGatewayOptions extends Omit<LlmuxOptions, 'models'> {
 }
 
 /** A gateway in this process, listening on a port of its own, in front of mock engines that share one simulated GPU. */
-export async function startGateway ({ models, mock = {}, server, before, after, ...options }: TestGatewayOptions): Promise<TestGateway> {
-  const gpu = makeGpu()
+export async function startGateway ({ models, gpu = makeGpu(), mock = {}, server, before, after, ...options }: TestGatewayOptions): Promise<TestGateway> {
   const flags = Object.entries(mock).flatMap(([name, value]) => [`--mock-${name}`, String(value)])
   const named: Record<string, ModelOptions> = Array.isArray(models) ? Object.fromEntries(models.map(name => [name, {}])) : models
   const app = Fastify(server)

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -26,7 +26,11 @@ export interface MockGpu {
   readonly env: { readonly MOCK_VLLM_GPU: string }
   /** argv of the stand-in for nvidia-smi. */
   readonly command: readonly string[]
-  /** MiB, as the command prints them. */
+  /** A directory for `PATH` with a `nvidia-smi` that knows these GPUs. */
+  readonly bin: string
+  /** MiB of each device, as the command prints them. */
+  memories (): Promise<Array<{ used: number, total: number }>>
+  /** Those of the first. */
   memory (): Promise<{ used: number, total: number }>
   records (): MockRecord[]
   /** Faults of the engine with that name, read at its next start and counted down across starts. */
@@ -34,16 +38,22 @@ export interface MockGpu {
   remove (): void
 }
 
-/** A simulated GPU of its own, in a temporary directory. */
-export function makeGpu ({ totalMiB = 24576 } = {}): MockGpu {
+/** Simulated GPUs, one unless told otherwise, in a temporary directory. */
+export function makeGpu ({ totalMiB = 24576, devices = 1 } = {}): MockGpu {
   const dir = mkdtempSync(join(tmpdir(), 'mock-gpu-'))
-  writeFileSync(join(dir, 'gpu.json'), JSON.stringify({ totalMiB }))
+  writeFileSync(join(dir, 'gpu.json'), JSON.stringify({ totalMiB, devices }))
   const command = [...mockCommand, 'gpu', '--gpu', dir]
+  const bin = join(dir, 'bin')
+  mkdirSync(bin)
+  writeFileSync(join(bin, 'nvidia-smi'), `#!/bin/sh\nexec ${command.map(word => `'${word}'`).join(' ')} "$@"\n`)
+  chmodSync(join(bin, 'nvidia-smi'), 0o755)
   return {
     dir,
     env: { MOCK_VLLM_GPU: dir },
     command,
-    memory: () => readMemory(command),
+    bin,
+    memories: () => readMemories(command),
+    memory: async () => (await readMemories(command))[0]!,
     records: () => readRecords(join(dir, 'records.jsonl')),
     setFaults (engine, faults) {
       mkdirSync(join(dir, 'faults'), { recursive: true })
@@ -53,12 +63,14 @@ export function makeGpu ({ totalMiB = 24576 } = {}): MockGpu {
   }
 }
 
-async function readMemory ([program, ...args]: readonly string[]): Promise<{ used: number, total: number }> {
+async function readMemories ([program, ...args]: readonly string[]): Promise<Array<{ used: number, total: number }>> {
   const child = spawn(program as string, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   let text = ''
   for await (const chunk of child.stdout) text += String(chunk)
-  const [used = NaN, total = NaN] = text.split(',').map(Number)
-  return { used, total }
+  return text.trim().split('\n').map(line => {
+    const [used = NaN, total = NaN] = line.split(',').map(Number)
+    return { used, total }
+  })
 }
 
 /** A diary, so far. */

@@ -23,8 +23,8 @@ async function spawn (t: Test, model: string, args: string[], env: Record<string
   return engine
 }
 
-function gpuFor (t: Test, totalMiB = 1000): MockGpu {
-  const gpu = makeGpu({ totalMiB })
+function gpuFor (t: Test, totalMiB = 1000, devices = 1): MockGpu {
+  const gpu = makeGpu({ totalMiB, devices })
   t.teardown(() => gpu.remove())
   return gpu
 }
@@ -299,7 +299,7 @@ t.test('a worker killed takes the engine with it', async (t) => {
 })
 
 t.test('the API server killed: streams break, EngineCore and workers live on with their memory', async (t) => {
-  const gpu = gpuFor(t)
+  const gpu = gpuFor(t, 1000, 2)
   const engine = await start(t, ['-tp', '2', '--mock-memory', '600', '--mock-memory-lag', '0'], { env: gpu.env })
   const stream = await openStream(engine)
   engine.kill('SIGKILL', engine.pid)

@@ -21,7 +21,7 @@ interface Setup {
 
 function optionsOf (gpu: MockGpu, args: string[] = []): LlmuxOptions {
   const model = { env: { ...gpu.env }, args }
-  return { models: { a: { ...model, args: ['--tensor-parallel-size', '2', ...args] }, b: model }, command: [...mockCommand], gpuMemoryCommand: [...gpu.command] }
+  return { models: { a: { ...model, args: ['--mock-workers', '2', ...args] }, b: model }, command: [...mockCommand], gpuMemoryCommand: [...gpu.command] }
 }
 
 /** After each test nothing may be left, whatever went wrong in it. */

@@ -38,6 +38,7 @@ describe('with only a model\'s name given', () => {
       sleepMode: true,
       freeze: true,
       gpus: [0],
+      gpuEnv: {},
       gpuShare: 1,
       idleTimeout: 0,
       idleStopTimeout: 0,

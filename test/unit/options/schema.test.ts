@@ -86,13 +86,13 @@ const modelCases: Record<string, Case> = {
   sleepMode: { good: [true, 'simulated'], bad: [['real', '', 'must be true, false, or "simulated", not "real"'], [1, '', 'must be true, false, or "simulated", not 1']] },
   freeze: { good: [true, false, 'late'], bad: [['early', '', 'must be true, false, or "late", not "early"']] },
   gpus: {
-    good: [[0], [1, 0]],
+    good: [[0], [1, 0], ['GPU-1'], ['MIG-1', 0]],
     bad: [
-      [[], '', 'must be a list of GPU indices: at least one, none twice'],
-      [[0, 0], '', 'must be a list of GPU indices: at least one, none twice'],
-      [0, '', 'must be a list of GPU indices: at least one, none twice, not 0'],
-      [[-1], '[0]', 'must be a whole number of at least 0, not -1'],
-      [['0'], '[0]', 'must be a whole number of at least 0, not "0"']
+      [[], '', 'must be a list of GPUs, by index or UUID: at least one, none twice'],
+      [[0, 0], '', 'must be a list of GPUs, by index or UUID: at least one, none twice'],
+      [0, '', 'must be a list of GPUs, by index or UUID: at least one, none twice, not 0'],
+      [[-1], '[0]', 'must be an index from 0, or a name that begins with GPU- or MIG-, not -1'],
+      [['0'], '[0]', 'must be an index from 0, or a name that begins with GPU- or MIG-, not "0"']
     ]
   },
   gpuShare: { good: [0.01, 0.5, 1], bad: [[0, '', 'must be a number above 0 and at most 1, not 0'], [1.01, '', 'must be a number above 0 and at most 1, not 1.01'], ['half', '', 'must be a number above 0 and at most 1, not "half"']] },

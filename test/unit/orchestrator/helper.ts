@@ -60,6 +60,7 @@ export function makeModel (id: string, changes: Changes = {}): ResolvedModel {
     sleepMode: true,
     freeze: false,
     gpus: [0],
+    gpuEnv: {},
     gpuShare: 1,
     ...changes,
     timeouts: { ...timeouts, ...changes.timeouts } as Required<ModelTimeouts>
