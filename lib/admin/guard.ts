@@ -14,13 +14,21 @@ export function addGuard (scope: FastifyInstance, guard: AdminOptions['guard']):
   if (typeof guard === 'function') scope.addHook('preValidation', guard as never)
 }
 
-/** Whether a header `Authorization` has the key, or a page's session stands for it. */
+/** Where the key may be as well: in a scope whose own hooks read `Authorization`, that has something else. */
+export const keyHeader = 'x-llmux-key'
+
+/** Whether a header has the key, or a page's session stands for it. */
 function keyCheck (key: string) {
   const isKey = keyTest(key)
   return async (request: FastifyRequest) => {
-    const [, given = ''] = /^bearer +(\S+) *$/i.exec(request.headers.authorization ?? '') ?? []
-    if (!isKey(given) && !hasSession(key, request, systemClock.now())) throw new UnauthorizedError()
+    if (!isKey(givenKey(request.headers)) && !hasSession(key, request, systemClock.now())) throw new UnauthorizedError()
   }
+}
+
+function givenKey ({ authorization = '', [keyHeader]: own }: FastifyRequest['headers']): string {
+  if (own !== undefined) return String(own)
+  const [, given = ''] = /^bearer +(\S+) *$/i.exec(authorization) ?? []
+  return given
 }
 
 /** Digests are equally long, so that the time taken says nothing about the key. */
@@ -30,11 +38,11 @@ export function keyTest (key: string): (given: string) => boolean {
 }
 
 /**
- * Whoever sends `Authorization` is no page that abuses somebody's browser: browsers do not add it by themselves. All others
+ * Whoever sends one of these headers is no page that abuses somebody's browser: browsers do not add it by themselves. All others
  * may change something only from where the page comes from. Tools that are no browsers send neither header.
  */
 export async function refuseCrossSite ({ method, headers }: Pick<FastifyRequest, 'method' | 'headers'>): Promise<void> {
-  if (method === 'GET' || method === 'HEAD' || headers.authorization !== undefined) return
+  if (method === 'GET' || method === 'HEAD' || headers.authorization !== undefined || headers[keyHeader] !== undefined) return
   const { origin, host, 'sec-fetch-site': site } = headers
   const own = site === undefined ? origin === undefined || hostOf(origin) === host : site === 'same-origin' || site === 'none'
   if (!own) throw new CrossSiteError()

@@ -1,7 +1,7 @@
 import type { preHandlerAsyncHookHandler, preHandlerHookHandler } from 'fastify'
 import { OptionsError } from '../errors.ts'
 
-/** Who may come in: a hook that refuses all others, or the key that they must bring as `Authorization: Bearer KEY`. */
+/** Who may come in: a hook that refuses all others, or the key that they must bring as `Authorization: Bearer KEY` or `x-llmux-key: KEY`. */
 export type Guard = string | preHandlerHookHandler | preHandlerAsyncHookHandler
 
 /** What prom-client's `Registry` has. */

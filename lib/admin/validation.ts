@@ -26,9 +26,12 @@ export function beStrict (scope: FastifyInstance): void {
   scope.setErrorHandler(answerAll)
 }
 
-/** What Fastify finds wrong with a request, with its body above all, is answered here too; failures of the host's are not. */
+/** What Fastify itself finds wrong with a body. Plugins that a host has in its hooks have codes that begin with FST_ as well, and those errors are for the host's error handler. */
+const aboutBody = 'FST_ERR_CTP_'
+
+/** What Fastify finds wrong with a request's body is answered here too; all that comes from the host is not. */
 function answerAll (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const { statusCode = 500, code } = error
-  if (error instanceof LlmuxError || statusCode >= 500 || !code?.startsWith('FST_')) return answerError(error, request, reply)
+  if (error instanceof LlmuxError || statusCode >= 500 || !code?.startsWith(aboutBody)) return answerError(error, request, reply)
   reply.code(statusCode).send(errorBody({ message: error.message, code, statusCode } as LlmuxError))
 }

@@ -77,6 +77,34 @@ t.test('whoever the guard refuses causes nothing, and learns nothing', async t =
   t.equal((await call('GET', '/ops/status', undefined, { authorization: `bearer  ${key} ` })).status, 200)
 })
 
+t.test('in a scope whose own hooks read Authorization the key has a header of its own, and errors of hooks go to the host’s error handler', async t => {
+  const gateway = await startGateway({
+    models: ['a'],
+    async after (app: FastifyInstance) {
+      app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => reply.code(error.statusCode ?? 500).send({ team: error.message }))
+      await app.register(async scope => {
+        // As @fastify/jwt does: its errors have codes that begin with FST_.
+        scope.addHook('onRequest', async request => {
+          if (request.headers.authorization !== 'Bearer a-token') throw Object.assign(new Error('no token'), { statusCode: 401, code: 'FST_JWT_NO_AUTHORIZATION_IN_HEADER' })
+        })
+        await scope.register(admin, { prefix: '/ops', guard: key })
+      })
+    }
+  })
+  t.teardown(() => gateway.close())
+  const token = { authorization: 'Bearer a-token' }
+  const call = async (headers: Record<string, string>, body = '{}') => {
+    const answer = await fetch(`${gateway.url}/ops/pause`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body })
+    return [answer.status, await answer.json()] as const
+  }
+  t.match(await call({}), [401, { team: 'no token' }])
+  t.match(await call({ 'x-llmux-key': key }), [401, { team: 'no token' }])
+  t.match(await call(token), [401, { error: { code: 'LLMUX_ERR_UNAUTHORIZED' } }])
+  t.match(await call({ ...token, 'x-llmux-key': 'wrong' }), [401, { error: { code: 'LLMUX_ERR_UNAUTHORIZED' } }])
+  t.match(await call({ ...token, 'x-llmux-key': key }, '{'), [400, { error: { type: 'invalid_request_error' } }])
+  t.match(await call({ ...token, 'x-llmux-key': key, 'sec-fetch-site': 'cross-site' }, JSON.stringify({ what: 'switching' })), [200, { paused: 'switching' }])
+})
+
 t.test('a guard of the host’s own, with a callback or a promise, sees all requests first', async t => {
   const refuse = { statusCode: 403, error: 'Forbidden' }
   const callback = await start(t, { guard: (request, reply, done) => { if (request.headers['x-team'] === 'ops') done(); else reply.code(403).send(refuse) } })
