@@ -9,12 +9,12 @@ import auth from './auth.js'
 import errors from './errors.js'
 import { llmuxOptions } from './models.js'
 
-/** The document of the operators' routes, at /admin/openapi.json. */
+/** The document of all routes, at /admin/openapi.json. */
 const openapi = {
   openapi: '3.1.0',
-  info: { title: 'Operators of the example gateway', version: '1.0.0' },
-  components: { securitySchemes: { adminKey: { type: /** @type {const} */ ('http'), scheme: 'bearer' } } },
-  security: [{ adminKey: [] }]
+  info: { title: 'The example gateway', version: '1.0.0' },
+  components: { securitySchemes: { key: { type: /** @type {const} */ ('http'), scheme: 'bearer', description: 'A team\'s key for the models, the operators\' for /admin' } } },
+  security: [{ key: [] }]
 }
 
 /**

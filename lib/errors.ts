@@ -40,6 +40,8 @@ export const BodyNotMultipartError = make<[string]>('BODY_NOT_MULTIPART', 'the b
 export const ModelMissingError = make<[]>('MODEL_MISSING', 'the request names no model', 400)
 export const ModelNotStringError = make<[string]>('MODEL_NOT_STRING', 'model must be a string, not %s', 400)
 export const ModelNotFoundError = make<[string]>('MODEL_NOT_FOUND', 'the model `%s` does not exist', 404)
+/** Arguments: the method, the path. */
+export const RouteNotFoundError = make<[string, string]>('ROUTE_NOT_FOUND', 'there is no route %s %s', 404)
 export const BodyTimeoutError = make<[number]>('BODY_TIMEOUT', 'the body was not received within %d ms', 408)
 /** The client left, or broke its body off; there is hardly anybody to answer. */
 export const BodyAbortedError = make<[]>('BODY_ABORTED', 'the body ended before it was complete', 400)

@@ -7,6 +7,7 @@ import { LlmuxEvents } from './events.ts'
 import { gateway } from './gateway/gateway.ts'
 import type { LiveRequests } from './gateway/live-requests.ts'
 import { decorateRequest } from './gateway/request-model.ts'
+import { unknownRoutes } from './gateway/unknown-route.ts'
 import { enginePort } from './host/engine-port.ts'
 import { warnOfLongWaits } from './host/fairness.ts'
 import { LearnedFile } from './host/learned-file.ts'
@@ -54,6 +55,7 @@ async function llmux (fastify: FastifyInstance, given: LlmuxOptions): Promise<vo
   closeWithServer(fastify, { options, clock, ...floors })
   closeOnSignals(fastify, { options, clock, ...floors })
   preload(fastify, options)
+  await fastify.register(unknownRoutes, { prefix: `${options.prefix}/v1` })
   await fastify.register(gateway, { prefix: options.prefix, options, clock, events, live, ...floors })
 }
 

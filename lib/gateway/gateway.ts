@@ -17,6 +17,7 @@ import { modelsRoute } from './models-route.ts'
 import { preHandler } from './pre-handler.ts'
 import { relay } from './relay/relay.ts'
 import type { RelayOptions } from './relay/relay.ts'
+import { describeRoutes } from './route-schemas.ts'
 import { secondsToWait } from './waiting/seconds.ts'
 import { WedgeWatch } from './wedge-watch.ts'
 
@@ -34,6 +35,7 @@ export interface GatewayOptions {
 /** The HTTP edge: a scope of its own, so that parsers and error handler stay off the host's routes. */
 export async function gateway (scope: FastifyInstance, { options, directory, orchestrator, switcher, clock, events, live }: GatewayOptions): Promise<void> {
   const { routes, replay, heartbeat, forwardCredentials, bodyLimit, timeouts, fallbackUpstream } = options
+  describeRoutes(scope)
   const recorder = { clock, events, silent: silentModels(events), live }
   const answerError = errorAnswer({ waitOf: request => secondsToWait(request, directory, switcher), exposeEngineOutput: options.exposeEngineOutput })
   scope.setErrorHandler((error: Error, request, reply) => {

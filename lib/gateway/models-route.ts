@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { Directory } from '../directory.ts'
+import { modelSchema, modelsSchema } from './route-schemas.ts'
 
 /** `/v1/models` from the options: no engine is started for it. */
 export async function modelsRoute (scope: FastifyInstance, directory: Directory): Promise<void> {
@@ -13,9 +14,9 @@ export async function modelsRoute (scope: FastifyInstance, directory: Directory)
     parent: name === id ? null : id
   })
   const list = async () => ({ object: 'list', data: [...directory.names].map(([name, id]) => card(name, id)) })
-  scope.get('/v1/models', list)
+  scope.get('/v1/models', { schema: modelsSchema }, list)
   // Names have slashes.
-  scope.get<{ Params: { '*': string } }>('/v1/models/*', async request => {
+  scope.get<{ Params: { '*': string } }>('/v1/models/*', { schema: modelSchema }, async request => {
     const name = request.params['*']
     // With a slash at its end the URL is still that of the list.
     return name === '' ? await list() : card(name, directory.id(name))

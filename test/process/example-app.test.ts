@@ -6,6 +6,7 @@ import { Validator } from '@seriousme/openapi-schema-validator'
 import OpenAI from 'openai'
 import t from 'tap'
 import { family, remaining } from '../../example-app/demo/leftovers.js'
+import { knownRoutes } from '../../lib/options/index.ts'
 import { until } from '../helpers/engine-process.ts'
 import { mockCommand } from '../helpers/mock-engine.ts'
 import { plainEnv, plainNode, startServer } from '../helpers/plain-node.ts'
@@ -127,13 +128,19 @@ t.test('who may do what', async t => {
     t.equal((await other.call('/health/nothing')).status, 401)
 
     t.equal((await other.call('/admin/openapi.json')).status, 401)
-    const document = await (await other.call('/admin/openapi.json', bearer(keys.admin))).json() as { paths: Record<string, Record<string, { responses: object }>> }
+    const document = await (await other.call('/admin/openapi.json', bearer(keys.admin))).json() as { paths: Record<string, Record<string, { responses: object, summary?: string, requestBody?: object }>> }
     const { valid, errors } = await new Validator().validate(structuredClone(document))
     t.ok(valid, JSON.stringify(errors))
     t.same(Object.entries(document.paths).flatMap(([path, methods]) => Object.keys(methods).map(method => `${method} ${path}`)).sort(), [
       'get /admin/arrivals', 'get /admin/events', 'get /admin/history', 'get /admin/metrics', 'get /admin/models/{*}', 'get /admin/operations/{id}', 'get /admin/overview', 'get /admin/requests', 'get /admin/status',
-      'post /admin/chat', 'post /admin/models/{*}', 'post /admin/pause', 'post /admin/pin', 'post /admin/requests/{id}/cut', 'post /admin/resume', 'post /admin/unpin'
-    ])
+      'post /admin/chat', 'post /admin/models/{*}', 'post /admin/pause', 'post /admin/pin', 'post /admin/requests/{id}/cut', 'post /admin/resume', 'post /admin/unpin',
+      'get /v1/models', 'get /v1/models/{*}', ...knownRoutes.map(({ path }) => `post ${path}`)
+    ].sort())
+    for (const { path, body } of knownRoutes) {
+      const { summary, requestBody } = document.paths[path]!['post'] as { summary?: string, requestBody?: { content: Record<string, { schema: { properties: object } }> } }
+      t.ok(summary !== undefined && summary.length > 5, path)
+      t.ok(requestBody!.content[body === 'json' ? 'application/json' : 'multipart/form-data']!.schema.properties, path)
+    }
     t.ok(document.paths['/admin/models/{*}']!['post']!.responses)
   })
 

@@ -224,7 +224,11 @@ t.test('the routes of the server keep their parsers, error handler and 404', asy
   }
   await own(await gateway.post('/throws', {}), 599, { own: 'from a route' })
   await own(await gateway.post('/nowhere', {}), 404, { own: 'not found' })
-  await own(await gateway.post('/v1/nowhere', {}), 404, { own: 'not found' })
+  // Below /v1 are clients of OpenAI's.
+  t.match(await (await gateway.post('/v1/nowhere?x=1', '{')).json(), { error: { message: 'there is no route POST /v1/nowhere', type: 'invalid_request_error', param: null, code: 'LLMUX_ERR_ROUTE_NOT_FOUND' } })
+  const wrongMethod = await fetch(`${gateway.url}/v1/chat/completions`)
+  t.equal(wrongMethod.status, 404)
+  t.match(await wrongMethod.json(), { error: { message: 'there is no route GET /v1/chat/completions', code: 'LLMUX_ERR_ROUTE_NOT_FOUND' } })
   await own(await gateway.chat('a', 'x', {}, { headers: { 'x-throw': '1' } }), 599, { own: 'from a hook' })
   t.match(await (await gateway.chat('nobody', 'x')).json(), { error: { code: 'LLMUX_ERR_MODEL_NOT_FOUND' } }, 'only our own errors are ours to answer')
 })
