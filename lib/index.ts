@@ -27,6 +27,7 @@ import { Switcher } from './switcher/switcher.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
+    /** The models: who is awake and who waits, leases for routes of your own, and orders by hand. There in the scope that llmux was registered in, and in those below it. */
     llmux: Llmux
   }
 }
@@ -95,10 +96,19 @@ function keepLearned (fastify: FastifyInstance, { learnedFile }: ResolvedOptions
   return { learned }
 }
 
-export default fp(llmux, { fastify: '5.x', name: 'fastify-llmux' })
+/**
+ * Serves several language models from one GPU behind one OpenAI-compatible API: starts a vLLM server for each, and lets
+ * them take turns. `await app.register(llmux, { models: { 'qwen-14b': { path: 'Qwen/Qwen3-14B' } } })`, after the hooks that
+ * are to run before its routes; once in a server.
+ */
+const plugin = fp(llmux, { fastify: '5.x', name: 'fastify-llmux' })
+
+export default plugin
 
 export { llmux }
 export * from './errors.ts'
+export { startCauses } from './start-causes.ts'
+export type { StartCause } from './start-causes.ts'
 export { eventNames } from './events.ts'
 export type * from './events.ts'
 // Also brings `request.llmux` into the types of whoever imports us.
@@ -107,6 +117,8 @@ export type { HostLease as Lease } from './host/host-lease.ts'
 export type { GpuHolder } from './host/gpu-memory.ts'
 export type { Llmux, LlmuxStatus } from './host/llmux.ts'
 export type { AcquireOptions, OrderOptions, SleepOptions } from './host/order-options.ts'
+export type { GpuMemoryStatus, LearnedStatus, LlmuxStatus, LongestWait, ModelStatus, StartStatus, TransitionStatus } from './host/status.ts'
+export type { PastSwitch } from './host/switch-history.ts'
 export type { UpdateResult } from './host/update.ts'
 export type {
   Command, CommandContext, CostAwareOptions, Decision, EvenHandedOptions, FifoOptions, KnownCosts, LlmuxOptions, LogLevel, ModelOptions, ModelTimeouts, ModelView, Policy, PolicyOption, PolicyOptions, SimpleOptions, SleepLevel, Snapshot,

@@ -59,7 +59,10 @@ function metricsRoute (scope: FastifyInstance, registry: MetricsRegistry | undef
   })
 }
 
-export default fp(admin, { fastify: '5.x', name: 'fastify-llmux-admin', dependencies: ['fastify-llmux'], encapsulate: true })
+/** Routes for operators, in a scope of their own. Register it after llmux, with a `prefix`, and a `guard`: who may come in. */
+const plugin = fp(admin, { fastify: '5.x', name: 'fastify-llmux-admin', dependencies: ['fastify-llmux'], encapsulate: true })
+
+export default plugin
 
 export { admin }
 export type { AdminOptions, Guard, MetricsRegistry } from './options.ts'

@@ -15,6 +15,9 @@ async function health (scope: FastifyInstance): Promise<void> {
   })
 }
 
-export default fp(health, { fastify: '5.x', name: 'fastify-llmux-health', dependencies: ['fastify-llmux'], encapsulate: true })
+/** `GET live` and `GET ready`, for Kubernetes and the like. Register it after llmux, with a `prefix`. */
+const plugin = fp(health, { fastify: '5.x', name: 'fastify-llmux-health', dependencies: ['fastify-llmux'], encapsulate: true })
+
+export default plugin
 
 export { health }

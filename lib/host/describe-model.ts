@@ -1,6 +1,7 @@
 import type { Directory } from '../directory.ts'
 import type { Orchestrator } from '../orchestrator/orchestrator.ts'
 import type { Switcher } from '../switcher/switcher.ts'
+import type { ModelStatus } from './status.ts'
 
 type Model = ReturnType<Switcher['status']>['models'][number]
 
@@ -9,7 +10,7 @@ export function describeModel (
   { id, gpus, inFlight, waiting, frozen, frozenSince, passive, oldest, serviceTime, drainTime, arrivalRate, averageWaiting }: Model,
   directory: Directory,
   orchestrator: Orchestrator
-) {
+): ModelStatus {
   const { aliases = [], adapters = [] } = directory.find(id) ?? {}
   const leaving = directory.find(id) === undefined
   const learned = { serviceTime, drainTime, arrivalRate, averageWaiting }

@@ -19,6 +19,7 @@ import type { LiveRequests } from '../gateway/live-requests.ts'
 import type { LineFeed } from './line-feed.ts'
 import type { AcquireOptions, OrderOptions, SleepOptions } from './order-options.ts'
 import { readiness } from './readiness.ts'
+import type { LlmuxStatus } from './status.ts'
 import type { SwitchHistory } from './switch-history.ts'
 import { update } from './update.ts'
 import type { UpdateResult } from './update.ts'
@@ -56,14 +57,12 @@ export class Llmux {
   }
 
   /** What is going on, and why. */
-  status () {
+  status (): LlmuxStatus {
     const { directory, orchestrator, switcher, history } = this.#context
     const { models, ...rest } = switcher.status()
     return {
       ...rest,
-      /** The last switches, latest first: what they cost, and why one failed. */
       switches: history.switches,
-      /** By index, as last looked at; empty where nobody can look. */
       gpuMemory: gpuMemory(orchestrator.memorySeen),
       models: models.map(model => describeModel(model, directory, orchestrator)),
       costs: switcher.learned.costs,
@@ -225,5 +224,3 @@ export class Llmux {
     await Promise.all(ids.map(id => new Promise<void>((resolve, reject) => switcher.sleep(id, level, { request, done: resolve, failed: reject }))))
   }
 }
-
-export type LlmuxStatus = ReturnType<Llmux['status']>

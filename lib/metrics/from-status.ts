@@ -1,5 +1,5 @@
 import type { EngineState } from '../events.ts'
-import type { LlmuxStatus } from '../host/llmux.ts'
+import type { LlmuxStatus } from '../host/status.ts'
 import type { Instruments } from './instruments.ts'
 
 // An object, so that a state that is missing does not compile.

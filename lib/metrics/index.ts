@@ -66,6 +66,9 @@ async function llmuxMetrics (fastify: FastifyInstance, { registry = register }: 
   fastify.addHook('onClose', async () => remove())
 }
 
-export default fp(llmuxMetrics, { fastify: '5.x', name: 'fastify-llmux-metrics', dependencies: ['fastify-llmux'] })
+/** Metrics for Prometheus, in a registry of yours. It adds no route: which one shows them, and to whom, is yours to say. Register it after llmux. */
+const plugin = fp(llmuxMetrics, { fastify: '5.x', name: 'fastify-llmux-metrics', dependencies: ['fastify-llmux'] })
+
+export default plugin
 
 export { llmuxMetrics }

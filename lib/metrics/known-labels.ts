@@ -1,5 +1,5 @@
 import type { ResponseOutcome, TransitionOutcome } from '../events.ts'
-import type { LlmuxStatus } from '../host/llmux.ts'
+import type { ModelStatus } from '../host/status.ts'
 import { knownRoutes } from '../options/index.ts'
 import { startCauses } from '../start-causes.ts'
 import type { CounterName, HistogramName } from './catalogue.ts'
@@ -33,7 +33,7 @@ export const modelWarnings = withPrefix([
 /** What concerns no model in particular. */
 export const otherWarnings = withPrefix(['MEMORY_COMMAND', 'WATCHER', 'LEDGER', 'ORPHANS', 'LONG_WAIT', 'LEARNED_FILE', 'RECORD', 'POLICY'])
 
-type Models = Pick<LlmuxStatus['models'][number], 'name' | 'gpus'>[]
+type Models = Pick<ModelStatus, 'name' | 'gpus'>[]
 type Series = [name: CounterName, labels: Labels]
 
 const keys = (object: object): string[] => Object.keys(object)

@@ -51,7 +51,10 @@ function send ({ type, body, gzipped, tag }: Asset, request: FastifyRequest, rep
   return reply.header('content-encoding', 'gzip').send(gzipped)
 }
 
-export default fp(page, { fastify: '5.x', name: 'fastify-llmux-page', dependencies: ['fastify-llmux', 'fastify-llmux-admin'], encapsulate: true })
+/** A page for operators, over the routes of `fastify-llmux/admin`. Register it after them, with the same `prefix` and `guard`. */
+const plugin = fp(page, { fastify: '5.x', name: 'fastify-llmux-page', dependencies: ['fastify-llmux', 'fastify-llmux-admin'], encapsulate: true })
+
+export default plugin
 
 export { page }
 export type { PageOptions } from './options.ts'
