@@ -29,22 +29,16 @@ const about: Record<string, readonly [summary: string, field?: string, type?: st
 
 const tags = ['models']
 
-const error = {
-  description: 'Refused, or failed: `code` says why',
-  type: 'object',
-  properties: {
-    error: { type: 'object', properties: { message: { type: 'string' }, type: { type: 'string' }, param: { type: ['string', 'null'] }, code: { type: ['string', 'number', 'null'] } } }
-  }
-}
-const failures = { '4xx': error, '5xx': error }
+// Of what is answered otherwise nothing is said here: with a schema for it Fastify would no longer write errors of the host's hooks as it does.
+const errors = 'Errors of this gateway are `{ "error": { "message", "type", "param", "code" } }`.'
 
 const answer = (description: string) => ({ description, type: 'object', additionalProperties: true })
 
-export const modelsSchema: FastifySchema = Object.assign({ summary: 'The models, awake or not', tags }, { response: { 200: answer('The models by all their names'), ...failures } })
+export const modelsSchema: FastifySchema = Object.assign({ summary: 'The models, awake or not', tags }, { response: { 200: answer('The models by all their names') } })
 
 export const modelSchema: FastifySchema = Object.assign({ summary: 'One model', tags }, {
   params: { type: 'object', properties: { '*': { type: 'string', description: 'Its name, which may have slashes' } } },
-  response: { 200: answer('The model'), ...failures }
+  response: { 200: answer('The model') }
 })
 
 function relayedSchema (path: string, body: 'json' | 'multipart'): FastifySchema {
@@ -54,10 +48,10 @@ function relayedSchema (path: string, body: 'json' | 'multipart'): FastifySchema
     ...(field !== undefined && { [field]: body === 'multipart' ? { type: 'string', format: 'binary' } : type === undefined ? {} : { type, ...(type === 'array' && { items: {} }) } }),
     ...(streamingRoutes.has(path) && { stream: { type: 'boolean', description: 'Answer with server-sent events as it is generated' } })
   }
-  const description = 'Waits until the model is awake. What else may be in the body, and what is in the answer, is the engine\'s to say.'
+  const description = `Waits until the model is awake. What else may be in the body, and what is in the answer, is the engine's to say. ${errors}`
   return Object.assign({ summary, description, tags, consumes: [body === 'json' ? 'application/json' : 'multipart/form-data'] }, {
     body: { type: 'object', properties, additionalProperties: true },
-    response: { 200: answer('The engine\'s answer'), ...failures }
+    response: { 200: answer('The engine\'s answer') }
   })
 }
 
