@@ -6,7 +6,7 @@ import { readConfig } from './config/read.ts'
 import { writeLevels } from './config/write-levels.ts'
 import { interruption } from './interruption.ts'
 
-/** Resolves with the exit code: 1 if a level is broken. The table goes to stdout, progress to stderr. */
+/** Resolves with the exit code: 1 if a level is broken, or loses answers that it is to freeze. The table goes to stdout, progress to stderr. */
 export async function runValidate (args: ValidateArguments): Promise<number> {
   const { config: file, models, levels, cycles, share, json, write } = args
   const { options, notes } = await readConfig(file)
@@ -25,7 +25,8 @@ export async function runValidate (args: ValidateArguments): Promise<number> {
     console.log(reportText(report))
     if (json !== undefined) await writeFile(json, `${JSON.stringify(report, undefined, 2)}\n`)
     if (write) await writeBest(file, report)
-    return report.verdict === 'broken' ? 1 : 0
+    const lost = report.models.some(({ levels }) => levels.some(({ freeze }) => freeze?.verdict === 'broken'))
+    return report.verdict === 'broken' || lost ? 1 : 0
   } finally {
     interrupt.forget()
   }

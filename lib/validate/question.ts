@@ -7,11 +7,14 @@ const prompt = 'The four seasons of the year are'
 /** Enough to tell one text from another, and soon there. */
 const maxTokens = 24
 
+/** Long enough to be frozen in its midst: some seconds on a fast GPU. */
+const longTokens = 400
+
 /** Vectors differ in their last places from run to run. */
 const places = 2
 
 interface Answer {
-  choices?: Array<{ text?: string }>
+  choices?: Array<{ text?: string, finish_reason?: string | null }>
   data?: Array<{ embedding?: number[] }>
 }
 
@@ -31,4 +34,27 @@ export async function ask ({ origin, dispatcher, apiKey }: Endpoint, model: stri
   if (answer.status !== 200) throw new UpstreamError(`it answered ${answer.status}: ${answer.text.slice(0, 300)}`)
   const { choices, data } = JSON.parse(answer.text) as Answer
   return choices?.[0]?.text ?? data?.[0]?.embedding?.map(value => value.toFixed(places)).join(' ') ?? ''
+}
+
+/** A long text, read as it comes; undefined from a model that makes none. `onBegin` is called when the first of it is there. */
+export async function write ({ origin, dispatcher, apiKey }: Endpoint, model: string, signal: AbortSignal, onBegin: () => void): Promise<string | undefined> {
+  const headers = { 'content-type': 'application/json', ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }) }
+  const body = JSON.stringify({ model, prompt, max_tokens: longTokens, temperature: 0, seed: 0, ignore_eos: true, stream: true })
+  const response = await request(`${origin}/v1/completions`, { method: 'POST', dispatcher, headers, body, signal })
+  let events = ''
+  for await (const chunk of response.body) {
+    events += String(chunk)
+    if (response.statusCode === 200) onBegin()
+  }
+  if (response.statusCode === 404) return undefined
+  if (response.statusCode !== 200) throw new UpstreamError(`it answered ${response.statusCode}: ${events.slice(0, 300)}`)
+  return textOf(events)
+}
+
+/** Of a stream of completions; one that is cut off, or ends with an error, is none. */
+function textOf (events: string): string {
+  const data = events.split('\n').flatMap(line => line.startsWith('data: ') ? [line.slice('data: '.length)] : [])
+  const chunks = data.filter(one => one !== '[DONE]').map(one => JSON.parse(one) as Answer)
+  if (!chunks.some(({ choices }) => choices?.some(({ finish_reason: reason }) => typeof reason === 'string'))) throw new UpstreamError(`its answer ended too early: …${events.slice(-200)}`)
+  return chunks.map(({ choices }) => choices?.[0]?.text ?? '').join('')
 }

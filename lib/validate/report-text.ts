@@ -2,7 +2,7 @@ import { freedShare, medianOf } from './judge.ts'
 import { mebibytes, percent, seconds } from './words.ts'
 import type { LevelReport, ModelReport, ValidationReport } from './types.ts'
 
-const headings = ['model', 'level', 'verdict', 'start', 'sleep', 'wake', 'freed', 'host memory']
+const headings = ['model', 'level', 'verdict', 'start', 'sleep', 'wake', 'freed', 'host memory', 'freeze']
 
 /** Columns wide enough for what is in them. */
 function align (rows: string[][]): string[] {
@@ -13,18 +13,19 @@ function align (rows: string[][]): string[] {
 const signed = (bytes: number): string => `${bytes <= -(1024 ** 2) ? '-' : '+'}${mebibytes(Math.max(bytes, -bytes))}`
 
 function row (model: string, report: LevelReport): string[] {
-  const { level, verdict, phases, cycles, gpu, host } = report
+  const { level, verdict, phases, cycles, gpu, host, freeze } = report
   const time = (value: number | undefined) => value === undefined ? '-' : seconds(value)
   const typical = (phase: string) => time(cycles.length === 0 ? undefined : medianOf(report, phase))
   const freed = gpu !== undefined && gpu.asleep.length > 0 && gpu.awake > gpu.before ? `${percent(freedShare(gpu))} of ${mebibytes(gpu.awake - gpu.before)}` : '-'
   const grown = host !== undefined && host.asleep.length > 0 ? signed(Math.max(...host.asleep) - host.awake) : '-'
-  return [model, String(level), verdict, time(phases['start']), typical('sleep'), typical('wake'), freed, grown]
+  return [model, String(level), verdict, time(phases['start']), typical('sleep'), typical('wake'), freed, grown, freeze?.verdict ?? '-']
 }
 
 function sentences ({ model, levels, best }: ModelReport): string[] {
-  const lines = levels.map(({ level, verdict, why, notChecked }) => {
+  const lines = levels.map(({ level, verdict, why, notChecked, freeze }) => {
     const unchecked = notChecked.map(what => `\n    not checked: ${what}`).join('')
-    return `  level ${level} is ${verdict}: ${why}${unchecked}`
+    const frozen = freeze === undefined ? '' : `\n    freeze is ${freeze.verdict}: ${freeze.why}`
+    return `  level ${level} is ${verdict}: ${why}${unchecked}${frozen}`
   })
   const advice = best === undefined ? 'no level that was looked at is safe' : `choose level ${best}: the quickest that is safe`
   return [`${model}: ${advice}`, ...lines]

@@ -1,12 +1,17 @@
+import { request } from 'undici'
 import type { Clock } from '../clock.ts'
 import { SleepError, WakeError, WedgedError } from '../errors.ts'
 import { LlmuxEvents } from '../events.ts'
 import type { ResolvedModel, ResolvedOptions, SleepLevel } from '../options/types.ts'
 import { localOrchestrator } from '../orchestrator/local/local-orchestrator.ts'
+import type { Endpoint } from '../orchestrator/driver.ts'
 import type { Orchestrator } from '../orchestrator/orchestrator.ts'
 import { withTimeLimit } from '../orchestrator/time-limit.ts'
-import { ask } from './question.ts'
+import { ask, write } from './question.ts'
 import { timedDriver } from './timed-driver.ts'
+
+/** How many times as long a long answer may take as a short one. */
+const longer = 20
 
 export interface SubjectContext {
   model: ResolvedModel
@@ -61,8 +66,9 @@ export class Subject {
     await this.#orchestrator.wake(this.model.id, { force: true })
   }
 
-  async sleep (level: SleepLevel): Promise<void> {
-    await this.#orchestrator.sleep(this.model.id, level)
+  /** With so many requests in flight, which it keeps. */
+  async sleep (level: SleepLevel, frozen = 0): Promise<void> {
+    await this.#orchestrator.sleep(this.model.id, level, { frozen })
     const { state, error } = this.#orchestrator.snapshot(this.model.id)
     if (state !== (level === 3 ? 'stopped' : 'asleep')) throw error ?? new SleepError(this.model.id, `it is ${state}`)
   }
@@ -80,10 +86,27 @@ export class Subject {
   }
 
   async ask (): Promise<string> {
-    const { model: { id, timeouts: { wedged: limit } } } = this
+    return await this.#question(1, (endpoint, signal) => ask(endpoint, this.model.id, signal))
+  }
+
+  /** A text many times as long, undefined if it makes none. `onBegin` is called when the first of it has come. */
+  async write (onBegin = () => {}): Promise<string | undefined> {
+    return await this.#question(longer, (endpoint, signal) => write(endpoint, this.model.id, signal, onBegin))
+  }
+
+  /** What it says it is; undefined if it does not say. */
+  async version (): Promise<string | undefined> {
+    const { origin, dispatcher } = this.#orchestrator.endpoint(this.model.id)
+    const { body } = await request(`${origin}/version`, { dispatcher })
+    return (await body.json() as { version?: string }).version
+  }
+
+  async #question<T> (times: number, put: (endpoint: Endpoint, signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { model: { id, timeouts: { wedged } } } = this
+    const limit = times * wedged
     const timeout = () => new WedgedError(id, limit)
     try {
-      return await withTimeLimit({ clock: this.#clock, limit, timeout, signals: [] }, signal => ask(this.#orchestrator.endpoint(id), id, signal))
+      return await withTimeLimit({ clock: this.#clock, limit, timeout, signals: [] }, signal => put(this.#orchestrator.endpoint(id), signal))
     } catch (error) {
       // How it fares says more than a broken connection does.
       await this.#orchestrator.examine(id, (error as Error).message)

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { LlmuxError } from '../errors.ts'
 import type { SleepLevel } from '../options/types.ts'
 import type { GpuUse } from './gpu-use.ts'
+import { tryFreeze } from './freeze-trial.ts'
 import { hostMemory } from './host-memory.ts'
 import { targetUse } from './judge.ts'
 import type { Subject } from './subject.ts'
@@ -18,7 +19,7 @@ export interface TrialContext {
   signal: AbortSignal
 }
 
-/** Starts a model, asks it, lets it sleep and wake so many times, asks it each time, and ends it. Judges nothing. */
+/** Starts a model, asks it, lets it sleep and wake so many times, asks it each time, freezes an answer, and ends it. Judges nothing. */
 export async function runTrial (context: TrialContext): Promise<Trial> {
   return await new TrialRun(context).run()
 }
@@ -44,6 +45,8 @@ class TrialRun {
     try {
       await this.#begin(before)
       for (this.#cycle = 1; this.#cycle <= cycles; this.#cycle++) await this.#sleepAndWake()
+      this.#trial.freeze = await tryFreeze(subject, this.#context.level)
+      signal.throwIfAborted()
     } catch (error) {
       signal.throwIfAborted()
       this.#fail(error as Error)

@@ -39,6 +39,17 @@ export interface Failure {
   lastLines?: string[]
 }
 
+/**
+ * `equal`: an answer that was frozen in its midst had the same text as one that was left alone; `differs`: it was whole, with
+ * another text; `broken`: it was not, or the engine failed; `not tried`: `why` says what was in the way.
+ */
+export type FreezeVerdict = 'equal' | 'differs' | 'broken' | 'not tried'
+
+export interface FreezeReport {
+  verdict: FreezeVerdict
+  why: string
+}
+
 /** What was seen of one model at one level. */
 export interface Trial {
   level: SleepLevel
@@ -50,6 +61,8 @@ export interface Trial {
   /** Why GPU memory was not looked at. */
   gpuUnknown?: string
   host?: HostFigures
+  /** Whether an answer survives a sleep in its midst; missing where the level failed before. */
+  freeze?: FreezeReport
   failure?: Failure
   /** What else the engine's keeper warned of. */
   warnings: string[]

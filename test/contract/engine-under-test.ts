@@ -35,6 +35,8 @@ export interface EngineUnderTest {
   readonly patience: number
   /** tokens of a stream that is not over before something can be done to it: a tiny model says a thousand in a second, and the test may have to wait for a processor */
   readonly long: number
+  /** letters of a prompt that takes a while to be computed, and fits */
+  readonly longPrompt: number
   /** ms after which "no byte came" is believed */
   readonly awhile: number
 }
@@ -59,7 +61,8 @@ function mock (): EngineUnderTest {
     slowStart: ['--mock-start-ms', '1500'],
     patience: 20_000,
     awhile: 150,
-    long: 450
+    long: 450,
+    longPrompt: 200
   }
 }
 
@@ -78,7 +81,8 @@ function vllmOnCpu (dir: string): EngineUnderTest {
     slowStart: [],
     patience: 300_000,
     awhile: 1500,
-    long: 7800
+    long: 7800,
+    longPrompt: 7_000
   }
 }
 
@@ -98,7 +102,8 @@ function vllmOnGpu (command: string): EngineUnderTest {
     slowStart: [],
     patience: 600_000,
     awhile: 1500,
-    long: 450
+    long: 450,
+    longPrompt: 20_000
   }
 }
 

@@ -3,7 +3,7 @@
  *
  * @typedef {import('./client.js').Outcome} Outcome
  * @typedef {{ t: number, event: string, engine: string, api: number, core: number, [field: string]: any }} MockRecord
- * @typedef {{ time: number, model: string, from: string, to: string, failed?: boolean, restores?: boolean }} Change
+ * @typedef {{ time: number, model: string, from: string, to: string, failed?: boolean, restores?: boolean, request?: string | undefined }} Change
  */
 
 /**
@@ -17,17 +17,22 @@
 export function check ({ outcomes, records, transitions, requests }) {
   return [
     ...outcomes.filter(({ kind }) => kind === 'fault').map(({ shot, detail }) => `${shot.id}: ${detail}`),
-    ...sleepersReached(records),
+    ...sleepersReached(records, requests),
     ...awakeTogether(records),
     ...answeredWrongly(outcomes, records),
     ...uselessAwakenings(transitions, requests)
   ]
 }
 
-/** @param {MockRecord[]} records */
-function sleepersReached (records) {
+/**
+ * Nothing is sent to an engine that sleeps. What was on its way when it was frozen may arrive after that: it is one of those
+ * that the engine goes on with.
+ * @param {MockRecord[]} records @param {Change[]} requests
+ */
+function sleepersReached (records, requests) {
   return records
     .filter(({ event, state }) => event === 'request' && (state === 'asleep' || state === 'paused'))
+    .filter(record => requests.findLast(({ request, time }) => request === shotOf(record) && time <= record.t)?.to !== 'frozen')
     .map(({ engine, prompt, state }) => `a request reached ${engine} while it was ${state}: ${prompt}`)
 }
 
@@ -77,9 +82,12 @@ function groupBy (list, key) {
   return groups
 }
 
+/** Whether one goes who has waited for its model to be woken. @param {Change} change */
+const gone = ({ from, to }) => ['left', 'refused'].includes(to) || (from === 'frozen' && to !== 'granted')
+
 /**
  * A model that was woken and then served nobody, though nobody had left it meanwhile. One that is brought back because the
- * model it made way for could not be brought up is awake as it was before: that is no mistake.
+ * model it made way for could not be brought up is awake as it was before: that is no mistake. Nor is one that was asked for by hand.
  * @param {Change[]} transitions @param {Change[]} requests
  */
 function uselessAwakenings (transitions, requests) {
@@ -89,7 +97,7 @@ function uselessAwakenings (transitions, requests) {
     const next = transitions.slice(index + 1).find((change) => change.to === 'evicting')
     const served = requests.some((change) => change.model === model && change.to === 'granted' && change.time >= time && change.time <= (next?.time ?? Infinity))
     const begun = transitions.slice(0, index).findLast((change) => change.to === 'waking')
-    const left = requests.some((change) => change.model === model && ['left', 'refused'].includes(change.to) && change.time >= (begun?.time ?? 0) && change.time <= time)
+    const left = requests.some((change) => change.model === model && gone(change) && change.time >= (begun?.time ?? 0) && change.time <= time)
     if (!served && !left && next !== undefined) faults.push(`${model} was woken and served nobody`)
   }
   return faults

@@ -14,6 +14,9 @@ import { poisonWord } from './plan.js'
  * @property {number} ms
  */
 
+/** Carries the shot's id. */
+export const shotHeader = 'x-shot'
+
 /** @param {Shot} shot */
 function bodyOf ({ id, model, stream, tokens, crash, padding }) {
   const content = `${id} ${crash === 'poison' ? poisonWord : ''}${' '.repeat(padding)}`
@@ -36,7 +39,7 @@ export async function fire (url, shot, dispatcher) {
   let text = ''
   try {
     const answer = await request(`${url}/v1/chat/completions`, {
-      method: 'POST', headers: { 'content-type': 'application/json' }, body: bodyOf(shot), dispatcher, signal: leaving.signal
+      method: 'POST', headers: { 'content-type': 'application/json', [shotHeader]: shot.id }, body: bodyOf(shot), dispatcher, signal: leaving.signal
     })
     status = answer.statusCode
     const fault = await readText(answer.body, more => { text += more })
@@ -78,8 +81,8 @@ function judge (shot, status, text) {
 /** @param {string} text */
 function streamContent (text) {
   if (!text.endsWith('data: [DONE]\n\n')) return undefined
-  // Comments come before the first event, to those who have waited.
-  const chunks = text.replace(/^(: .*\n\n)+/, '').split('\n\n').slice(0, -2).map((event) => JSON.parse(event.slice('data: '.length)))
+  // Comments come before the first event, to those who have waited, and between two of those who are frozen.
+  const chunks = text.replace(/^: .*\n\n/gm, '').split('\n\n').slice(0, -2).map((event) => JSON.parse(event.slice('data: '.length)))
   if (!chunks.some((chunk) => chunk.choices?.[0]?.finish_reason)) return undefined
   return chunks.map((chunk) => chunk.choices?.[0]?.delta?.content ?? '').join('')
 }

@@ -17,6 +17,7 @@ const seconds = 20
 const rounds = Math.ceil(Number(values.minutes) * 60 / seconds)
 let seed = Number(values.seed)
 let faults = 0
+let frozen = 0
 /** @type {Record<string, number>} */
 const sum = {}
 
@@ -26,9 +27,10 @@ for (let round = 1; round <= rounds; round++, seed++) {
   const policy = values.policy ?? policies[seed % policies.length]
   const report = await storm({ policy: /** @type {import('fastify-llmux').PolicyOption} */ (policy), heartbeat, seed, seconds, requests: seconds * Number(values.rate), models: Number(values.models), crashes: Number(values.crashes) })
   faults += report.faults.length
+  frozen += report.frozen
   for (const [name, count] of Object.entries(report.tally)) sum[name] = (sum[name] ?? 0) + count
-  console.log(`seed ${seed} (${round}/${rounds}), ${JSON.stringify(policy)}: ${report.transitions} transitions, ${JSON.stringify(report.tally)}`)
+  console.log(`seed ${seed} (${round}/${rounds}), ${JSON.stringify(policy)}: ${report.transitions} transitions, ${report.frozen} frozen, ${JSON.stringify(report.tally)}`)
   for (const fault of report.faults) console.log(`  FAULT ${fault}`)
 }
-console.log(`${rounds} storms, ${faults} faults: ${JSON.stringify(sum)}`)
+console.log(`${rounds} storms, ${faults} faults, ${frozen} times a request was frozen: ${JSON.stringify(sum)}`)
 process.exitCode = faults === 0 ? 0 : 1

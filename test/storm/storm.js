@@ -7,7 +7,8 @@ import Fastify from 'fastify'
 import llmux from 'fastify-llmux'
 import { Agent } from 'undici'
 import { check } from './checker.js'
-import { fire } from './client.js'
+import { fire, shotHeader } from './client.js'
+import { byHand, freezeAtRandom, watchFrozen } from './frozen.js'
 import { plan, poisonWord } from './plan.js'
 
 const mock = fileURLToPath(new URL('../../mock-vllm/bin.js', import.meta.url))
@@ -17,7 +18,7 @@ export const policies = ['fifo', { type: 'fifo', minActive: 500 }, 'even-handed'
 
 /**
  * @typedef {import('./plan.js').StormOptions & { policy?: import('fastify-llmux').PolicyOption, heartbeat?: number | false }} Options
- * @typedef {{ outcomes: import('./client.js').Outcome[], faults: string[], tally: Record<string, number>, transitions: number }} Report
+ * @typedef {{ outcomes: import('./client.js').Outcome[], faults: string[], tally: Record<string, number>, transitions: number, frozen: number }} Report
  */
 
 /**
@@ -30,15 +31,16 @@ export async function storm (options) {
   const gpu = mkdtempSync(join(tmpdir(), 'storm-'))
   const app = await gateway(options, gpu)
   const seen = watch(app.llmux.events)
+  const frozen = watchFrozen(app.llmux)
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   const dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0, connections: null })
   try {
-    const outcomes = await fireAll(plan(options), url, dispatcher, gpu)
+    const [outcomes] = await Promise.all([fireAll(plan(options), url, dispatcher, gpu), freezeAtRandom(app.llmux, options)])
     const faults = await leftovers(app)
     await app.close()
     const records = readRecords(gpu)
-    faults.push(...check({ outcomes, records, ...seen }), ...await processesLeft(records))
-    return { outcomes, faults, tally: tally(outcomes), transitions: seen.transitions.filter(({ to }) => to === 'idle').length }
+    faults.push(...frozen.faults, ...check({ outcomes, records, ...seen }), ...await processesLeft(records))
+    return { outcomes, faults, tally: tally(outcomes), transitions: seen.transitions.filter(({ to }) => to === 'idle').length, frozen: frozen.count }
   } finally {
     await dispatcher.destroy()
     await app.close()
@@ -48,7 +50,8 @@ export async function storm (options) {
 
 /** @param {Options} options @param {string} gpu */
 async function gateway ({ models, policy = 'fifo', heartbeat = false }, gpu) {
-  const app = Fastify({ bodyLimit: 8 * 1024 ** 2 })
+  // So that an event of the gateway's and a record of a mock's can be told to be of the same shot.
+  const app = Fastify({ bodyLimit: 8 * 1024 ** 2, requestIdHeader: shotHeader })
   const names = Array.from({ length: models }, (_, index) => `model-${index}`)
   await app.register(llmux, {
     command: [process.execPath, mock],
@@ -72,10 +75,11 @@ function watch (events) {
   const transitions = []
   /** @type {import('./checker.js').Change[]} */
   const requests = []
-  events.on('transition', ({ time, model, from, to, error, reason }) => {
-    transitions.push({ time, model, from, to, failed: error !== undefined, restores: reason.includes('could not be brought up') })
+  events.on('transition', ({ time, model, from, to, error, reason, request }) => {
+    const unasked = reason.includes('could not be brought up') || request?.startsWith(byHand)
+    transitions.push({ time, model, from, to, failed: error !== undefined, restores: unasked ?? false })
   })
-  events.on('request', ({ time, model, from, to }) => requests.push({ time, model, from, to }))
+  events.on('request', ({ time, model, from, to, request }) => requests.push({ time, model, from, to, request }))
   return { transitions, requests }
 }
 
@@ -115,11 +119,11 @@ function readRecords (gpu) {
 async function leftovers (app) {
   const left = () => {
     const { waiting, waitingBytes, models } = app.llmux.status()
-    return [waiting, waitingBytes, ...models.map(({ inFlight }) => inFlight)].some((count) => count > 0)
+    return [waiting, waitingBytes, ...models.flatMap(({ inFlight, frozen }) => [inFlight, frozen])].some((count) => count > 0)
   }
   // Whoever hung up last is noticed a moment later.
   for (let i = 0; i < 100 && left(); i++) await delay(20)
-  return left() ? [`counts not back to zero: ${JSON.stringify(app.llmux.status().models.map(({ name, inFlight, waiting }) => ({ name, inFlight, waiting })))}`] : []
+  return left() ? [`counts not back to zero: ${JSON.stringify(app.llmux.status().models.map(({ name, inFlight, waiting, frozen }) => ({ name, inFlight, waiting, frozen })))}`] : []
 }
 
 /** @param {import('./checker.js').MockRecord[]} records */
