@@ -54,6 +54,7 @@ function policyStep ({ models, waiters }, type) {
       queue: [],
       averageWaiting: 1,
       serviceTime: 4000,
+      thawTime: 30,
       drainTime: 4000,
       arrivalRate: 0.001,
       cold: false,

@@ -7,13 +7,13 @@ type Model = ReturnType<Switcher['status']>['models'][number]
 
 /** What the floors below know of one model. Also of those that are on their way out, and have no name any more. */
 export function describeModel (
-  { id, gpus, inFlight, waiting, frozen, frozenSince, passive, oldest, serviceTime, drainTime, arrivalRate, averageWaiting }: Model,
+  { id, gpus, inFlight, waiting, frozen, frozenSince, passive, oldest, serviceTime, drainTime, thawTime, arrivalRate, averageWaiting }: Model,
   directory: Directory,
   orchestrator: Orchestrator
 ): ModelStatus {
   const { aliases = [], adapters = [] } = directory.find(id) ?? {}
   const leaving = directory.find(id) === undefined
-  const learned = { serviceTime, drainTime, arrivalRate, averageWaiting }
+  const learned = { serviceTime, drainTime, thawTime, arrivalRate, averageWaiting }
   const { sleepLevel, freeze } = orchestrator.model(id)
   /** Of the option, what its engine can do. */
   const freezes = sleepLevel !== 3 && orchestrator.keepsRequests(id) && freeze

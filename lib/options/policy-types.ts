@@ -40,6 +40,8 @@ export interface ModelView {
   departureRate: number
   /** Milliseconds it takes to drain on average; 4 000 until it has been drained. */
   drainTime: number
+  /** Milliseconds for each request that it was frozen with, from its wake until it goes on, on average; 30 until one has been seen. */
+  thawTime: number
   /** Requests for it per millisecond, over the last minute. */
   arrivalRate: number
   /** Whether a decision may have it put to sleep with requests in flight, which go on when it is woken. */

@@ -140,6 +140,8 @@ class Simulation {
   /** Its time in the engine stands still while the engine sleeps. */
   #serve (lease: Lease, { time, model, service }: Arrival, wait: number): void {
     const { countFrom = 0, costs: { thaw = 0 } } = this.#options
+    // A stream has had its first byte by the time at which it is frozen.
+    if (thaw > 0) lease.output = 1
     const done = () => {
       this.#served++
       if (time >= countFrom) this.#waits.push({ model, wait, end: this.#clock.now() - time, service })
@@ -153,7 +155,12 @@ class Simulation {
       this.#clock.clearTimeout(timer)
       // Not below nought, as sums of fractions may be.
       if (frozen) left = Math.max(0, left - (now - since))
-      else timer = this.#clock.setTimeout(done, left += thaw === 0 ? 0 : thaw * this.#frozen(model))
+      else {
+        const all = thaw === 0 ? 0 : thaw * this.#frozen(model)
+        timer = this.#clock.setTimeout(done, left += all)
+        // What the switcher learns of it: of so many a stream goes on in the middle on average.
+        if (all > 0) this.#clock.setTimeout(() => { lease.output++ }, (all + thaw) / 2)
+      }
       since = now
     })
   }

@@ -112,10 +112,14 @@ export class Admission {
   /** Its engine is awake again, and goes on with them. */
   thaw (slot: Slot): void {
     if (slot.frozenSince === undefined) return
-    const now = this.#context.clock.now()
+    const { clock } = this.#context
+    const now = clock.now()
+    const { frozen, figures } = slot
     slot.frozenSince = undefined
     for (const lease of [...slot.leases]) {
       if (lease.frozen && !lease.ended) lease.thaw(now, since => this.#emit(slot, lease, 'frozen', 'granted', since, 'the model is awake'))
+      // A stream goes on when its tokens have been computed again, and those of half of the others on average.
+      if (lease.output > 0 && !lease.ended) lease.whenOutput(() => figures.thawTime.add((clock.now() - now) * 2 / (frozen + 1)))
     }
   }
 

@@ -26,8 +26,6 @@ export class Lease {
   readonly request: string | undefined
   readonly since: number
   readonly freezable: boolean
-  /** Bytes of the engine's answer so far, as whoever holds it has counted them. */
-  output = 0
   /** When it was granted, frozen or thawed, whichever was last. Milliseconds since the epoch. */
   changedAt: number
   readonly #onEnd: LeaseOptions['onEnd']
@@ -39,6 +37,8 @@ export class Lease {
   #controller: AbortController | undefined
   #whenCut: ((error: Error) => void) | undefined
   #whenFrozen: ((frozen: boolean) => void) | undefined
+  #output = 0
+  #whenOutput: (() => void) | undefined
 
   constructor ({ id, model, request, since, freezable = true, onEnd }: LeaseOptions) {
     this.id = id
@@ -51,6 +51,23 @@ export class Lease {
 
   get ended (): boolean {
     return this.#how !== undefined
+  }
+
+  /** Bytes of the engine's answer so far, as whoever holds it has counted them. */
+  get output (): number {
+    return this.#output
+  }
+
+  set output (bytes: number) {
+    this.#output = bytes
+    const whenOutput = this.#whenOutput
+    this.#whenOutput = undefined
+    if (whenOutput !== undefined) call(whenOutput)
+  }
+
+  /** Has somebody called once, when the next bytes of the answer come; not if it ends or is frozen before. */
+  whenOutput (callback: () => void): void {
+    this.#whenOutput = callback
   }
 
   /** Whether its engine sleeps: no bytes come until it is woken, and nothing is lost. */
@@ -114,6 +131,7 @@ export class Lease {
 
   #turn (frozen: boolean, now: number, announce: (since: number) => void): void {
     const since = this.changedAt
+    this.#whenOutput = undefined
     this.#frozen = frozen
     this.changedAt = now
     announce(since)
@@ -127,7 +145,7 @@ export class Lease {
     const whenCut = this.#whenCut
     const whenFrozen = this.#whenFrozen
     // Sets let go of what was in them only after a while: whoever held it is not to be kept until then.
-    this.#whenCut = this.#whenFrozen = undefined
+    this.#whenCut = this.#whenFrozen = this.#whenOutput = undefined
     // What waits to be sent once its engine is awake is not to wait for one that has died.
     if (how === 'lost' && this.#frozen && whenFrozen !== undefined) call(whenFrozen, false)
     // First its holder lets go of the engine, then whoever has waited for that may put the engine to sleep.

@@ -117,6 +117,7 @@ export class Slot {
       serviceTime: figures.serviceTime.value,
       departureRate: this.#departureRate(now),
       drainTime: figures.drainTime.value,
+      thawTime: figures.thawTime.value,
       arrivalRate: figures.arrivals.at(now),
       draining,
       limits: timeouts,

@@ -84,6 +84,7 @@ export function Learned ({ model, status }: { model: Model, status: Status }) {
   const start = status.costs.starts[model.name]
   const rows: Array<[string, string]> = [
     ['a request takes', duration(learned.serviceTime)],
+    ['a thaw takes, for each request', duration(learned.thawTime)],
     ['it drains in', duration(learned.drainTime)],
     ['requests a minute', (learned.arrivalRate * 60_000).toFixed(1)],
     ['waiting on average', learned.averageWaiting.toFixed(1)],

@@ -33,7 +33,7 @@ export interface Model {
   frozen?: number
   frozenSince?: number
   oldest?: number
-  learned: { serviceTime: number, drainTime: number, arrivalRate: number, averageWaiting: number }
+  learned: { serviceTime: number, drainTime: number, thawTime: number, arrivalRate: number, averageWaiting: number }
 }
 
 export interface RunningTransition { phase: Phase, since: number, wake?: string, evict: string[], reason: string, request?: string }

@@ -61,10 +61,11 @@ function dueAt (move: Move, snapshot: Snapshot, beta: number): number {
   const { leaving, cost, costBack } = move
   const crowd = crowdAround(move, snapshot)
   if (leaving.freezes && leaving.inFlight > 0) {
-    const away = visit(move)
+    const away = visit(move) + thawing(leaving)
     // Those that are frozen are no reason to freeze others: two long answers would only take turns.
     const pays = crowd.waiting - crowd.frozen > gain * away * departing(leaving)
-    const from = pays ? leaving.awakeSince + leastVisit * (cost + costBack) : Infinity
+    // Whom it was woken for has to be computed again before it goes on: in that time nobody has been visited.
+    const from = pays ? leaving.awakeSince + leastVisit * (cost + costBack) + thawing(leaving) : Infinity
     return Math.min(Math.max(worthAt(move, snapshot.now, { crowd, away, beta }), from), snapshot.now + longestForecast)
   }
   const away = drainTime(leaving) + visit(move)
@@ -84,10 +85,15 @@ function drainTime ({ models }: Leaving): number {
   return largest(models, model => servingTime(model, model.inFlight))
 }
 
+/** What it takes until those who go with requests in flight go on with them, once they are awake again. */
+function thawing ({ models }: Leaving): number {
+  return largest(models, ({ thawTime, inFlight }) => thawTime * inFlight)
+}
+
 /** Switch, visit, switch back. Whoever comes has those to serve that it takes at once, unless it can be left before. */
 function visit ({ model, cost, costBack }: Move): number {
   const serving = servingTime(model, Math.min(model.waiting, model.maxConcurrency))
-  return cost + (model.freezes ? Math.min(serving, longestVisit * (cost + costBack)) : serving) + costBack
+  return cost + model.thawTime * model.frozen + (model.freezes ? Math.min(serving, longestVisit * (cost + costBack)) : serving) + costBack
 }
 
 /** What those will wait who want the models that go, or wait for room there. */

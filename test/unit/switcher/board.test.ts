@@ -53,6 +53,7 @@ describe('the board', () => {
       queue: expect.objectContaining({ [Symbol.iterator]: expect.any(Function) }),
       averageWaiting: 0,
       serviceTime: 4_000,
+      thawTime: 30,
       drainTime: 4_000,
       arrivalRate: 0,
       cold: false,

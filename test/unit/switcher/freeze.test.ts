@@ -70,6 +70,32 @@ describe('a switch that freezes', () => {
     expect(rig.switcher.learned.model('a').serviceTime.value, 'the time in which its engine slept is none in the engine').toBe(50)
   })
 
+  test('learns what a thaw costs for each request, from when streams go on', () => {
+    const { rig, waiting, lease } = setUpFrozen()
+    const figures = rig.switcher.learned.model('a')
+    lease.output = 10
+    rig.clock.advance(5_000)
+    waiting.lease!.release()
+    rig.engines.completeAll()
+    // Nothing is learned from one that has not had a byte before, nor from later bytes.
+    rig.clock.advance(60)
+    lease.output = 20
+    rig.clock.advance(1_000)
+    lease.output = 30
+    expect(figures.thawTime.value).toBe(60)
+    expect(rig.view('a').thawTime).toBe(60)
+  })
+
+  test('learns nothing of that from an answer without a byte', () => {
+    const { rig, waiting, lease } = setUpFrozen()
+    rig.clock.advance(5_000)
+    waiting.lease!.release()
+    rig.engines.completeAll()
+    expect(lease.frozen).toBe(false)
+    lease.output = 10
+    expect(rig.switcher.learned.model('a').thawTime.learned).toBeUndefined()
+  })
+
   test('takes those who come meanwhile into the queue, and lets them in after the thaw', () => {
     const { rig, waiting, lease } = setUpFrozen({ maxConcurrency: 2 })
     const [second, third] = [rig.ask('a'), rig.ask('a')]

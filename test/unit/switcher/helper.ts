@@ -17,6 +17,7 @@ export function view (id: string, more: Partial<ModelView> = {}): ModelView {
     queue: [],
     averageWaiting: 0,
     serviceTime: 4_000,
+    thawTime: 0,
     drainTime: 4_000,
     arrivalRate: 0,
     cold: false,

@@ -235,6 +235,14 @@ describe('models that can be frozen', () => {
     expect(decideFreezing(busy({ awakeSince: now - 2_000 }), view('b', waiters(20_000))).wake).toBe('b')
   })
 
+  test('later where it takes long to compute again what they were frozen with', () => {
+    // y is longer by 1.5 s, and for so long they have not been visited.
+    const slow = { thawTime: 1_500 }
+    expect(decideFreezing(busy(slow), view('b', waiters(2_100))).wake).toBeUndefined()
+    expect(decideFreezing(busy(slow), view('b', waiters(3_000))).wake).toBe('b')
+    expect(decideFreezing(busy({ ...slow, awakeSince: now - 3_000 }), view('b', waiters(20_000)))).toMatchObject({ wake: undefined, lookAgainAt: now + 500 })
+  })
+
   test('all of them, or they are drained', () => {
     const half = { gpuShare: 0.5, inFlight: 1, departureRate: 1 / 60_000 }
     const two = [awake({ ...half, freezes: true }), view('c', { ...half, awakeSince: now - 100_000, freezes: false })]
