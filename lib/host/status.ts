@@ -25,6 +25,8 @@ export interface LearnedStatus {
   serviceTime: number
   /** How long it takes on average until those in flight are done. */
   drainTime: number
+  /** How long it takes on average, for each request that its engine was frozen with, from the wake until it goes on. */
+  thawTime: number
   /** Requests per millisecond, over the last minute. */
   arrivalRate: number
   /** How many have waited for it on average over the last 300 s. */
