@@ -32,6 +32,8 @@ const make = <Arg extends Text[]>(code: string, message: string, statusCode: num
 /** A wrong option. Arguments: the path of the option, what is allowed. */
 export const OptionsError = make<[string, string]>('OPTIONS', 'llmux: option %s %s', 500)
 export const AlreadyRegisteredError = make<[]>('ALREADY_REGISTERED', 'llmux is already registered in this server: name all models in one registration', 500)
+/** What needs llmux was registered, or asked for, before it. */
+export const NotRegisteredError = make<[]>('NOT_REGISTERED', 'fastify-llmux is not registered in this server, or not yet', 500)
 
 // A request that cannot be served as it is.
 

@@ -15,6 +15,7 @@ import { LineFeed } from './host/line-feed.ts'
 import { Llmux } from './host/llmux.ts'
 import { logEvents, logLines } from './host/log/log.ts'
 import { preload } from './host/preload.ts'
+import { isRegistered, register } from './host/registered.ts'
 import { Recorder } from './host/record/record.ts'
 import { closeOnSignals, closeWithServer } from './host/shutdown.ts'
 import { SwitchHistory } from './host/switch-history.ts'
@@ -27,15 +28,12 @@ import { Switcher } from './switcher/switcher.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The models: who is awake and who waits, leases for routes of your own, and orders by hand. There in the scope that llmux was registered in, and in those below it. */
+    /** The models: who is awake and who waits, leases for routes of your own, and orders by hand. There in the scope that llmux was registered in, and in those below it; from all others of the server by `llmuxOf(fastify)`. */
     llmux: Llmux
   }
 }
 
 const clock = systemClock
-
-/** Not by the decorator: scopes that lie beside each other do not see each other's, and share a GPU all the same. */
-const registered = new WeakSet<object>()
 
 async function llmux (fastify: FastifyInstance, given: LlmuxOptions): Promise<void> {
   validateOptions(given)
@@ -43,14 +41,15 @@ async function llmux (fastify: FastifyInstance, given: LlmuxOptions): Promise<vo
   logEvents(events, fastify.log)
   const machine = await lookAtMachine({ warn: error => events.emit('warning', { time: clock.now(), model: undefined, error }) })
   const options = resolveOptions(given, machine)
-  if (registered.has(fastify.server)) throw new AlreadyRegisteredError()
-  registered.add(fastify.server)
+  if (isRegistered(fastify)) throw new AlreadyRegisteredError()
   const lines = new LineFeed()
   const history = new SwitchHistory(events)
   const live: LiveRequests = new Set()
   const floors = build(fastify, options, events, lines)
   warnOfLongWaits(given, options, { ...floors, events, clock })
-  fastify.decorate('llmux', new Llmux({ options: given, machine, limits: options, events, lines, clock, history, live, ...floors }))
+  const facade = new Llmux({ options: given, machine, limits: options, events, lines, clock, history, live, ...floors })
+  register(fastify, facade)
+  fastify.decorate('llmux', facade)
   // The scope that we are registered in may have a prefix of its own.
   decorateRequest(fastify, knownRoutes.filter(route => options.routes.includes(route.path)), { ...options, prefix: fastify.prefix + options.prefix })
   closeWithServer(fastify, { options, clock, ...floors })
@@ -119,6 +118,7 @@ export type { Llmux } from './host/llmux.ts'
 export type { AcquireOptions, OrderOptions, SleepOptions } from './host/order-options.ts'
 export type { GpuMemoryStatus, LearnedStatus, LlmuxStatus, LongestWait, ModelStatus, StartStatus, TransitionStatus } from './host/status.ts'
 export type { PastSwitch } from './host/switch-history.ts'
+export { llmuxOf } from './host/registered.ts'
 export type { UpdateResult } from './host/update.ts'
 export type {
   Command, CommandContext, CostAwareOptions, Decision, EvenHandedOptions, FifoOptions, KnownCosts, LlmuxOptions, LogLevel, ModelOptions, ModelTimeouts, ModelView, Policy, PolicyOption, PolicyOptions, SimpleOptions, SleepLevel, Snapshot,

@@ -1,10 +1,11 @@
 import type { FastifyInstance } from 'fastify'
+import { llmuxOf } from '../host/registered.ts'
 import type { PauseKind } from '../switcher/controls.ts'
 import { pauseSchema, pinSchema, plainSchema, statusSchema } from './schemas.ts'
 
 /** What concerns all models. Each answers with the status. */
 export function controlRoutes (scope: FastifyInstance): void {
-  const { llmux } = scope
+  const llmux = llmuxOf(scope)
 
   scope.get('/status', { schema: statusSchema }, async () => llmux.status())
 

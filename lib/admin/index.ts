@@ -4,6 +4,7 @@ import { systemClock } from '../clock.ts'
 import { AdminRequestError, NoMetricsError } from '../errors.ts'
 import { eventNames } from '../events.ts'
 import type { EventName } from '../events.ts'
+import { llmuxOf } from '../host/registered.ts'
 import { Arrivals } from './arrivals.ts'
 import { controlRoutes } from './control-routes.ts'
 import { Feeds } from './feeds.ts'
@@ -24,15 +25,16 @@ interface Events { Headers: { 'last-event-id'?: string }, Querystring: { names?:
 /** Routes for operators, in a scope of their own: register it after llmux, with a `prefix`. */
 async function admin (scope: FastifyInstance, options: AdminOptions): Promise<void> {
   checkOptions(options)
+  const llmux = llmuxOf(scope)
   addGuard(scope, options.guard)
   beStrict(scope)
   const feeds = new Feeds(scope, systemClock)
-  const history = new History(scope.llmux.events, systemClock, () => scope.llmux.status().models)
+  const history = new History(llmux.events, systemClock, () => llmux.status().models)
   scope.addHook('onClose', async () => history.close())
   controlRoutes(scope)
   modelRoutes(scope, feeds, new Operations(systemClock))
-  requestRoutes(scope, { overview: new Overview(scope.llmux, systemClock), history, arrivals: new Arrivals(scope.llmux.events) })
-  eventsRoute(scope, feeds, new Journal(scope.llmux.events, options.journal ?? 1_000))
+  requestRoutes(scope, { overview: new Overview(llmux, systemClock), history, arrivals: new Arrivals(llmux.events) })
+  eventsRoute(scope, feeds, new Journal(llmux.events, options.journal ?? 1_000))
   metricsRoute(scope, options.registry)
 }
 
@@ -60,7 +62,7 @@ function metricsRoute (scope: FastifyInstance, registry: MetricsRegistry | undef
 }
 
 /** Routes for operators, in a scope of their own. Register it after llmux, with a `prefix`, and a `guard`: who may come in. */
-const plugin = fp(admin, { fastify: '5.x', name: 'fastify-llmux-admin', dependencies: ['fastify-llmux'], encapsulate: true })
+const plugin = fp(admin, { fastify: '5.x', name: 'fastify-llmux-admin', encapsulate: true })
 
 export default plugin
 

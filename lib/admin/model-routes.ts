@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { AdminRequestError } from '../errors.ts'
 import type { Llmux } from '../host/llmux.ts'
 import type { SleepOptions } from '../host/order-options.ts'
+import { llmuxOf } from '../host/registered.ts'
 import type { SleepLevel } from '../options/index.ts'
 import type { Feeds } from './feeds.ts'
 import type { Operations } from './operations.ts'
@@ -21,7 +22,7 @@ function split (path: string): [model: string, word: string] {
 
 /** What concerns one model. */
 export function modelRoutes (scope: FastifyInstance, feeds: Feeds, operations: Operations): void {
-  const { llmux } = scope
+  const llmux = llmuxOf(scope)
 
   scope.post<Post>('/models/*', { schema: actionSchema }, async ({ params, query, body, id: request }, reply) => {
     const [model, action] = split(params['*']) as [string, Action | Turn]

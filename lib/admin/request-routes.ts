@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import { errorBody } from '../gateway/error-answer.ts'
 import type { LlmuxError } from '../errors.ts'
 import type { Llmux } from '../host/llmux.ts'
+import { llmuxOf } from '../host/registered.ts'
 import type { Arrivals } from './arrivals.ts'
 import type { History } from './history.ts'
 import { withErrors } from './journal.ts'
@@ -15,7 +16,7 @@ interface Lookouts { overview: Overview, history: History, arrivals: Arrivals }
 
 /** What concerns single requests: those that wait, run, or are over. */
 export function requestRoutes (scope: FastifyInstance, { overview, history, arrivals }: Lookouts): void {
-  const { llmux } = scope
+  const llmux = llmuxOf(scope)
   const json = (reply: FastifyReply, text: string) => reply.type('application/json; charset=utf-8').header('cache-control', 'no-store').send(text)
 
   scope.get('/overview', { schema: overviewSchema }, async (_request, reply) => json(reply, await overview.text()))

@@ -1,22 +1,24 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { llmuxOf } from '../host/registered.ts'
 
 /**
  * For those who look after the server, Kubernetes's probes above all. `GET live`: the process answers; it says nothing of
  * engines, which are restarted here. `GET ready`: some model can be served; while not, requests are better sent elsewhere.
  */
 async function health (scope: FastifyInstance): Promise<void> {
+  const llmux = llmuxOf(scope)
   scope.get('/live', { logLevel: 'warn' }, async () => ({ status: 'ok' }))
 
   scope.get('/ready', { logLevel: 'warn' }, async (_request, reply) => {
-    const { ready, reason } = scope.llmux.readiness()
+    const { ready, reason } = llmux.readiness()
     if (ready) return { status: 'ok' }
     return reply.code(503).send({ status: 'not ready', reason })
   })
 }
 
 /** `GET live` and `GET ready`, for Kubernetes and the like. Register it after llmux, with a `prefix`. */
-const plugin = fp(health, { fastify: '5.x', name: 'fastify-llmux-health', dependencies: ['fastify-llmux'], encapsulate: true })
+const plugin = fp(health, { fastify: '5.x', name: 'fastify-llmux-health', encapsulate: true })
 
 export default plugin
 

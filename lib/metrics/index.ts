@@ -5,6 +5,7 @@ import { register } from 'prom-client'
 import type { Registry } from 'prom-client'
 import { systemClock } from '../clock.ts'
 import type { Llmux } from '../host/llmux.ts'
+import { llmuxOf } from '../host/registered.ts'
 import { countEvents } from './from-events.ts'
 import { readStatus } from './from-status.ts'
 import { GpuActivity } from './gpu-activity.ts'
@@ -61,13 +62,13 @@ function switchingGpus (llmux: Llmux, gpusOf: ReadonlyMap<string, readonly numbe
 
 /** Metrics for Prometheus. It adds no route: which one shows them, and to whom, is the host's to say. */
 async function llmuxMetrics (fastify: FastifyInstance, { registry = register }: MetricsOptions): Promise<void> {
-  const remove = registerMetrics(fastify.llmux, registry)
+  const remove = registerMetrics(llmuxOf(fastify), registry)
   fastify.decorate('llmuxMetrics', registry)
   fastify.addHook('onClose', async () => remove())
 }
 
 /** Metrics for Prometheus, in a registry of yours. It adds no route: which one shows them, and to whom, is yours to say. Register it after llmux. */
-const plugin = fp(llmuxMetrics, { fastify: '5.x', name: 'fastify-llmux-metrics', dependencies: ['fastify-llmux'] })
+const plugin = fp(llmuxMetrics, { fastify: '5.x', name: 'fastify-llmux-metrics' })
 
 export default plugin
 

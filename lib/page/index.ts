@@ -52,7 +52,7 @@ function send ({ type, body, gzipped, tag }: Asset, request: FastifyRequest, rep
 }
 
 /** A page for operators, over the routes of `fastify-llmux/admin`. Register it after them, with the same `prefix` and `guard`. */
-const plugin = fp(page, { fastify: '5.x', name: 'fastify-llmux-page', dependencies: ['fastify-llmux', 'fastify-llmux-admin'], encapsulate: true })
+const plugin = fp(page, { fastify: '5.x', name: 'fastify-llmux-page', dependencies: ['fastify-llmux-admin'], encapsulate: true })
 
 export default plugin
 

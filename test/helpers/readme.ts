@@ -59,6 +59,12 @@ export function client (): string {
   return code as string
 }
 
+/** The server of `docs/scopes.md`. */
+export function scopesServer (): string {
+  const [code] = blocks('ts', read('docs/scopes.md'))
+  return code as string
+}
+
 /** The policy that `docs/policies.md` has as an example, as a module that exports it. */
 export function examplePolicy (): string {
   const [code] = blocks('ts', read('docs/policies.md'))

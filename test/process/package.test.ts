@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { mockCommand } from '../helpers/mock-engine.ts'
 import { plainEnv as env, plainNode, startServer } from '../helpers/plain-node.ts'
-import { client, completeServer, examplePolicy } from '../helpers/readme.ts'
+import { client, completeServer, examplePolicy, scopesServer } from '../helpers/readme.ts'
 
 // What somebody has who installs the package: packed, installed and used as theirs, in a plain JavaScript project and
 // in a TypeScript one.
@@ -118,6 +118,23 @@ t.test('the package', async t => {
     t.equal((await server.stop()).code, 0, 'SIGTERM ends it in order')
   })
 
+  t.test('serves from a scope of its own what docs/scopes.md says, with its server as it stands there', async t => {
+    write(js, { 'scopes.js': scopesServer().replace('port: 3000', 'port: 0').replace('Fastify()', 'Fastify({ logger: true })') })
+    const server = await startServer(['scopes.js'], { cwd: js, env: { PATH: `${join(home, 'bin')}:${env['PATH']}` } })
+    t.teardown(() => server.stop())
+    const ask = (headers: Record<string, string>) => fetch(`${server.url}/api/llm/v1/completions`, {
+      method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify({ model: 'qwen-14b', prompt: 'hi', max_tokens: 2 })
+    })
+    t.equal((await ask({})).status, 401)
+    t.same(await (await fetch(`${server.url}/about`)).json(), { awake: [] })
+    t.equal((await ask({ authorization: 'Bearer a-token' })).status, 200)
+    t.same(await (await fetch(`${server.url}/about`)).json(), { awake: ['qwen-14b'] }, 'outside of the scope')
+    const status = async (key: string) => await fetch(`${server.url}/ops/status`, { headers: { authorization: `Bearer ${key}` } })
+    t.equal((await status('a-token')).status, 401)
+    t.match(await (await status('the-operators-key')).json(), { models: [{ name: 'qwen-14b', state: 'awake' }] })
+    t.equal((await server.stop()).code, 0)
+  })
+
   t.test('has types that a strict TypeScript project compiles with, the README\'s snippets and the policy of the docs among it', async t => {
     write(ts, {
       'tsconfig.json': JSON.stringify({
@@ -128,6 +145,7 @@ t.test('the package', async t => {
       'readme-server.ts': completeServer(),
       'readme-client.ts': client(),
       'example-policy.ts': examplePolicy(),
+      'scopes.ts': scopesServer(),
       'consumer.ts': consumer
     })
     const { stdout } = await node([join(root, 'node_modules/typescript/bin/tsc'), '-p', '.'], ts)

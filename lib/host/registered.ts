@@ -1,0 +1,25 @@
+import type { FastifyInstance } from 'fastify'
+import { NotRegisteredError } from '../errors.ts'
+import type { Llmux } from './llmux.ts'
+
+// By the server and not by the decorator: scopes that lie beside each other do not see each other's, and share a GPU all the same.
+const byServer = new WeakMap<object, Llmux>()
+
+export function register ({ server }: FastifyInstance, llmux: Llmux): void {
+  byServer.set(server, llmux)
+}
+
+export function isRegistered ({ server }: FastifyInstance): boolean {
+  return byServer.has(server)
+}
+
+/**
+ * What `fastify.llmux` is in the scope that llmux was registered in, from any scope of the same server.
+ *
+ * @throws {NotRegisteredError} if it has not been registered in this server, or not yet.
+ */
+export function llmuxOf ({ server }: FastifyInstance): Llmux {
+  const llmux = byServer.get(server)
+  if (llmux === undefined) throw new NotRegisteredError()
+  return llmux
+}
