@@ -55,6 +55,8 @@ function policyStep ({ models, waiters }, type) {
       averageWaiting: 1,
       serviceTime: 4000,
       thawTime: 30,
+      owed: 0,
+      priority: 0,
       drainTime: 4000,
       arrivalRate: 0.001,
       cold: false,

@@ -21,6 +21,9 @@ const measures = {
   switches: ({ switches }) => switches
 }
 
+/** The second halves of the recorded traces. Models of the Arena that are asked for once an hour have nothing to freeze. */
+const heldOut = () => recorded().filter(({ name }) => !name.startsWith('Arena ×')).map(trace => halves(trace)[1])
+
 /** With freezing and without. @param {Arrival[]} arrivals @param {number} cost */
 function pair (arrivals, cost) {
   const [freezing, draining] = /** @type {[Result, Result]} */ ([true, false].map(freeze => simulate({ arrivals, policy: 'even-handed', costs: { switch: cost }, freeze })))
@@ -34,8 +37,7 @@ function ratios (pairs) {
 
 /** Ratios to `freeze: false`, by trace and over all of them, one table. */
 export function freezing () {
-  // Models of the Arena that are asked for once an hour have nothing to freeze.
-  const traces = recorded().filter(({ name }) => !name.startsWith('Arena ×')).map(trace => halves(trace)[1])
+  const traces = heldOut()
   const rows = switches.flatMap(cost => {
     const all = traces.map(({ name, arrivals }) => ({ name, pair: pair(arrivals, cost) }))
     return [
@@ -44,6 +46,18 @@ export function freezing () {
     ]
   })
   return markdown(rows)
+}
+
+/** Whether estimates pay: the rule that has none, with freezing, over the one that has them, with freezing too. */
+export function withoutEstimates () {
+  const traces = heldOut()
+  return markdown(switches.map(cost => {
+    const pairs = traces.map(({ arrivals }) => {
+      const [freezing, draining] = /** @type {[Result, Result]} */ (/** @type {const} */ (['simple', 'even-handed']).map(policy => simulate({ arrivals, policy, costs: { switch: cost }, freeze: true })))
+      return { freezing, draining }
+    })
+    return { policy: 'simple', cost: `${cost / 1000} s`, ...ratios(pairs) }
+  }))
 }
 
 /** Answers of two minutes beside a chat. */

@@ -36,6 +36,13 @@ export interface ModelView {
   averageWaiting: number
   /** Milliseconds a request stays in its engine on average; 4 000 until one has been served. */
   serviceTime: number
+  /**
+   * Milliseconds that it is still to work on those of its requests that have lasted long, before they are frozen again: until
+   * each of them has been worked on for twice as long as it has been frozen. 0 if there is none.
+   */
+  owed: number
+  /** The highest priority of those that wait for it, are frozen or in flight; undefined if there is none. */
+  priority: number | undefined
   /** How many of those that it works on are expected to be done per millisecond. */
   departureRate: number
   /** Milliseconds it takes to drain on average; 4 000 until it has been drained. */

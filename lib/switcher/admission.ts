@@ -35,7 +35,7 @@ export interface RequestDetails {
 }
 
 /** Who is told of in events. */
-type Asker = Pick<Waiter, 'id' | 'request' | 'freezable'>
+type Asker = Pick<Waiter, 'id' | 'request' | 'freezable' | 'priority'>
 
 /** What only some of the events tell. */
 type Details = Pick<RequestChange, 'input' | 'output'> & { error?: Error | undefined }
@@ -71,14 +71,14 @@ export class Admission {
     if (comeback === undefined && mayCauseSwitch) slot.figures.arrivals.add(now)
     const closed = this.#context.closed()
     if (obstacle === undefined && closed === undefined && slot.admits && slot.queue.size === 0 && !(suspect && slot.suspect !== undefined)) {
-      call(answer.granted, this.#lease(slot, { id, request, freezable }, 'arrived', now, suspect, { input: bytes }))
+      call(answer.granted, this.#lease(slot, { id, request, freezable, priority }, 'arrived', now, suspect, { input: bytes }))
       this.#changed()
       return () => {}
     }
     // Whoever comes back has been let in before.
     const error = obstacle ?? (comeback === undefined ? this.room.full(slot, bytes) : this.room.late(slot, comeback.since, mayCauseSwitch))
     if (error !== undefined) {
-      this.#emit(slot, { id, request }, 'arrived', 'refused', now, error.message, { error, input: bytes })
+      this.#emit(slot, { id, request, priority }, 'arrived', 'refused', now, error.message, { error, input: bytes })
       return refuse(answer, error)
     }
     const waiter = this.room.enter(slot, { id, bytes, request, freezable, priority, mayCauseSwitch, comeback, since: comeback?.since ?? now, ...answer }, (waiter, error) => this.refuse(slot, waiter, error))
@@ -145,9 +145,9 @@ export class Admission {
   }
 
   #lease (slot: Slot, asker: Asker, from: RequestState, since: number, suspect: boolean, more?: Details): Lease {
-    const { id, request, freezable } = asker
+    const { id, request, freezable, priority } = asker
     const onEnd = (lease: Lease, how: LeaseEnd) => this.#ended(slot, lease, how)
-    const lease = new Lease({ id, request, freezable, model: slot.id, since: this.#context.clock.now(), onEnd })
+    const lease = new Lease({ id, request, freezable, priority, model: slot.id, since: this.#context.clock.now(), onEnd })
     slot.leases.add(lease)
     if (suspect) slot.suspect = lease
     this.#emit(slot, asker, from, 'granted', since, 'the model is awake', more)

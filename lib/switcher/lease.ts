@@ -13,6 +13,8 @@ export interface LeaseOptions {
   since: number
   /** Whether its engine may be put to sleep in the midst of its answer. Default true. */
   freezable?: boolean | undefined
+  /** From -5 to 5. Default 0. */
+  priority?: number | undefined
   onEnd: (lease: Lease, how: LeaseEnd) => void
 }
 
@@ -26,10 +28,10 @@ export class Lease {
   readonly request: string | undefined
   readonly since: number
   readonly freezable: boolean
+  readonly priority: number
   /** When it was granted, frozen or thawed, whichever was last. Milliseconds since the epoch. */
   changedAt: number
   readonly #onEnd: LeaseOptions['onEnd']
-  /** Milliseconds it has been frozen, all times together but the one that lasts. */
   #paused = 0
   #frozen = false
   #how: LeaseEnd | undefined
@@ -40,12 +42,13 @@ export class Lease {
   #output = 0
   #whenOutput: (() => void) | undefined
 
-  constructor ({ id, model, request, since, freezable = true, onEnd }: LeaseOptions) {
+  constructor ({ id, model, request, since, freezable = true, priority = 0, onEnd }: LeaseOptions) {
     this.id = id
     this.model = model
     this.request = request
     this.since = this.changedAt = since
     this.freezable = freezable
+    this.priority = priority
     this.#onEnd = onEnd
   }
 
@@ -78,6 +81,11 @@ export class Lease {
   /** Why it was cut or lost; undefined if it was not. */
   get error (): Error | undefined {
     return this.#error
+  }
+
+  /** Milliseconds it has been frozen, all times together but the one that lasts. */
+  get paused (): number {
+    return this.#paused
   }
 
   /** Milliseconds that its engine has worked on it. */

@@ -84,6 +84,15 @@ export class Queue implements Iterable<Waiter> {
     return Math.min(back === undefined ? Infinity : turn(back), head === undefined ? Infinity : turn(head))
   }
 
+  /** The highest of those that are here for the first time and may cause a switch; undefined if there is none. */
+  get priority (): number | undefined {
+    let highest: number | undefined
+    for (const [level, waiters] of this.#levels) {
+      if (waiters.size > 0 && level > (highest ?? -Infinity)) highest = level
+    }
+    return highest
+  }
+
   /** How long the active ones have waited, all together, as their priorities count. */
   age (now: number): number {
     return this.#ages.at(now)

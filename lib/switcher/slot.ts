@@ -11,6 +11,12 @@ export interface SwitchedModel extends Pick<ResolvedModel, 'id' | 'gpus' | 'gpuS
   timeouts: Pick<ResolvedModel['timeouts'], 'queue' | 'drain' | 'passive'>
 }
 
+/** A request has lasted long when it has been worked on for so many times the mean. */
+const long = 3
+
+/** It is not frozen again until it has been worked on for so many times as long as it has been frozen. */
+const workPerPause = 2
+
 /** One model in the switcher: whether it is awake, who waits for it and who holds it. */
 export class Slot {
   /** Another one from an update on. */
@@ -99,6 +105,26 @@ export class Slot {
     return rate
   }
 
+  /** How long its engine owes work to those that have lasted long and have been frozen: each is to get on, however many come for others. */
+  #owed (now: number): number {
+    if (!this.awake) return 0
+    const mean = this.figures.serviceTime.value
+    let owed = 0
+    for (const lease of this.leases) {
+      const served = lease.served(now)
+      if (served > long * mean) owed = Math.max(owed, workPerPause * lease.paused - served)
+    }
+    return owed
+  }
+
+  get #priority (): number | undefined {
+    let highest = this.queue.priority
+    for (const { priority } of this.leases) {
+      if (highest === undefined || priority > highest) highest = priority
+    }
+    return highest
+  }
+
   view (now: number, { held, onGpu, cold, freezes }: Pick<ModelView, 'held' | 'onGpu' | 'cold' | 'freezes'>): ModelView {
     const { id, awakeSince, frozen, frozenSince, queue, figures, draining, model: { maxConcurrency, timeouts, gpus, gpuShare } } = this
     return {
@@ -115,6 +141,8 @@ export class Slot {
       queue: this.#waiters,
       averageWaiting: figures.waiting.at(now),
       serviceTime: figures.serviceTime.value,
+      owed: this.#owed(now),
+      priority: this.#priority,
       departureRate: this.#departureRate(now),
       drainTime: figures.drainTime.value,
       thawTime: figures.thawTime.value,

@@ -1,5 +1,6 @@
 import type { EvenHandedOptions } from '../../options/types.ts'
 import { shareGpu } from '../placement.ts'
+import { highestPriority } from '../queue.ts'
 import type { Leaving } from './leaving.ts'
 import { decide, largest, possibleMoves } from './moves.ts'
 import type { Move } from './moves.ts'
@@ -15,6 +16,9 @@ const leastVisit = 0.5
 /** Who may be frozen need not be left until all are served: a visit counts as at most so many times the two switches. */
 const longestVisit = 2
 
+/** More than any score that comes of waiting. */
+const firstScore = 1e9
+
 /** Freezing pays when so many times as many wait as would be served meanwhile. */
 const gain = 3
 
@@ -29,11 +33,17 @@ export function evenHanded ({ beta, maxWait }: Required<EvenHandedOptions>): Pol
     const targets = bestOfEachGpu(moves)
     return decide(snapshot, moves, {
       overdueAt: move => overdueAt(move, maxWait),
-      dueAt: move => targets.includes(move) ? dueAt(move, snapshot, beta) : Infinity,
-      score,
+      dueAt: move => targets.includes(move) || outranks(move) ? dueAt(move, snapshot, beta) : Infinity,
+      // Before all that are due for another reason.
+      score: move => outranks(move) ? firstScore * (1 + move.model.priority! + highestPriority) : score(move),
       freezeAt: ({ leaving }) => leaving.models.some(({ freezes }) => freezes) ? snapshot.now : undefined
     })
   }
+}
+
+/** Whether those who go can be frozen for somebody who goes before all of them. */
+function outranks ({ model, leaving }: Move): boolean {
+  return leaving.freezes && leaving.inFlight > 0 && leaving.models.every(({ priority = 0 }) => priority < (model.priority ?? 0))
 }
 
 /** How much waiting ends per millisecond spent on it. */
@@ -62,10 +72,12 @@ function dueAt (move: Move, snapshot: Snapshot, beta: number): number {
   const crowd = crowdAround(move, snapshot)
   if (leaving.freezes && leaving.inFlight > 0) {
     const away = visit(move) + thawing(leaving)
+    // Whom it was woken for has to be computed again before it goes on: in that time nobody has been visited.
+    const visited = leaving.awakeSince + leastVisit * (cost + costBack) + thawing(leaving)
+    if (outranks(move)) return visited
     // Those that are frozen are no reason to freeze others: two long answers would only take turns.
     const pays = crowd.waiting - crowd.frozen > gain * away * departing(leaving)
-    // Whom it was woken for has to be computed again before it goes on: in that time nobody has been visited.
-    const from = pays ? leaving.awakeSince + leastVisit * (cost + costBack) + thawing(leaving) : Infinity
+    const from = pays ? Math.max(visited, snapshot.now + largest(leaving.models, ({ owed }) => owed)) : Infinity
     return Math.min(Math.max(worthAt(move, snapshot.now, { crowd, away, beta }), from), snapshot.now + longestForecast)
   }
   const away = drainTime(leaving) + visit(move)

@@ -54,6 +54,8 @@ describe('the board', () => {
       averageWaiting: 0,
       serviceTime: 4_000,
       thawTime: 30,
+      owed: 0,
+      priority: undefined,
       drainTime: 4_000,
       arrivalRate: 0,
       cold: false,

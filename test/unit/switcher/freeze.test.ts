@@ -70,6 +70,22 @@ describe('a switch that freezes', () => {
     expect(rig.switcher.learned.model('a').serviceTime.value, 'the time in which its engine slept is none in the engine').toBe(50)
   })
 
+  test('owes those that have lasted long work for twice as long as they were frozen', () => {
+    const { rig, waiting, lease } = setUpFrozen()
+    rig.switcher.learned.model('a').serviceTime.add(30)
+    rig.clock.advance(5_000)
+    waiting.lease!.release()
+    rig.engines.completeAll()
+    const paused = lease.paused
+    expect(paused).toBeGreaterThanOrEqual(5_000)
+    // It had been worked on for 100 ms, more than three times as long as one is on average.
+    expect(rig.view('a').owed).toBe(2 * paused - 100)
+    rig.clock.advance(1_000)
+    expect(rig.view('a').owed).toBe(2 * paused - 1_100)
+    rig.clock.advance(20_000)
+    expect(rig.view('a').owed).toBe(0)
+  })
+
   test('learns what a thaw costs for each request, from when streams go on', () => {
     const { rig, waiting, lease } = setUpFrozen()
     const figures = rig.switcher.learned.model('a')
@@ -293,4 +309,21 @@ test('a model that is disabled is not woken for those that are frozen: they are 
   rig.switcher.controls.disable('a')
   expect(lease.error).toMatchObject({ code: 'LLMUX_ERR_MODEL_DISABLED' })
   expect(rig.view('a').frozen).toBe(0)
+})
+
+test('the highest priority of those that wait, are frozen or in flight is seen', () => {
+  const rig = new Rig({ models: { a: { freeze: true }, b: {} }, policy: freezing(0), keeping: true })
+  rig.awaken('b')
+  rig.clock.advance(10)
+  rig.awaken('a')
+  expect(rig.view('a').priority).toBeUndefined()
+  const low = rig.ask('a', { priority: -2 })
+  expect(rig.view('a').priority).toBe(-2)
+  rig.ask('b', { priority: -1 })
+  const high = rig.ask('b', { priority: 3 })
+  expect(rig.view('b').priority).toBe(3)
+  high.leave()
+  expect(rig.view('b').priority).toBe(-1)
+  low.lease!.release()
+  expect(rig.view('a').priority).toBeUndefined()
 })

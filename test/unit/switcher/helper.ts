@@ -18,6 +18,8 @@ export function view (id: string, more: Partial<ModelView> = {}): ModelView {
     averageWaiting: 0,
     serviceTime: 4_000,
     thawTime: 0,
+    owed: 0,
+    priority: undefined,
     drainTime: 4_000,
     arrivalRate: 0,
     cold: false,

@@ -243,6 +243,31 @@ describe('models that can be frozen', () => {
     expect(decideFreezing(busy({ ...slow, awakeSince: now - 3_000 }), view('b', waiters(20_000)))).toMatchObject({ wake: undefined, lookAgainAt: now + 500 })
   })
 
+  test('later where they have lasted long, and have been frozen before: until they have had their share', () => {
+    expect(decideFreezing(busy({ owed: 700 }), view('b', waiters(20_000)))).toMatchObject({ wake: undefined, lookAgainAt: now + 700 })
+    expect(decideFreezing(busy({ owed: 700, inFlight: 0 }), view('b', waiters(20_000))).wake).toBe('b')
+  })
+
+  describe('for somebody who goes before all of them', () => {
+    const urgent = { ...waiters(0), priority: 1 }
+
+    test('are frozen at once, whatever that is worth', () => {
+      expect(decideFreezing(busy({ priority: 0, owed: 5_000 }), view('b', urgent))).toMatchObject({ wake: 'b', freezeAt: now })
+      expect(decideFreezing(busy({ priority: 1 }), view('b', urgent)).wake).toBeUndefined()
+      expect(decideFreezing(busy({ priority: 0, freezes: false }), view('b', urgent)).wake).toBeUndefined()
+    })
+
+    test('before others that would be due', () => {
+      const three = { wakes: { a: { b: 2_000, c: 2_000 }, b: { a: 2_000 }, c: { a: 2_000 } } }
+      const { wake } = decide([busy({ priority: 0 }), view('b', urgent), view('c', { ...waiters(20_000, 20_000), priority: 0 })], three)
+      expect(wake).toBe('b')
+    })
+
+    test('not before they have been awake for half of the way there and back, so that nobody is woken in vain', () => {
+      expect(decideFreezing(busy({ priority: 0, awakeSince: now - 1_900 }), view('b', urgent))).toMatchObject({ wake: undefined, lookAgainAt: now + 100 })
+    })
+  })
+
   test('all of them, or they are drained', () => {
     const half = { gpuShare: 0.5, inFlight: 1, departureRate: 1 / 60_000 }
     const two = [awake({ ...half, freezes: true }), view('c', { ...half, awakeSince: now - 100_000, freezes: false })]
