@@ -112,6 +112,8 @@ export const LeaseEndedError = make<[string]>('LEASE_ENDED', 'the lease on model
 export const PolicyError = make<[string]>('POLICY', 'the policy failed, and fifo took its turn: %s', 500)
 /** A warning: waits may be longer than the queue allows. */
 export const LongWaitError = make<[number, number]>('LONG_WAIT', 'with these options a request may have to wait %d ms for its model, and is refused after %d ms: raise timeouts.queue, or lower timeouts.drain', 503)
+/** A warning: streams are cut when the server closes. Arguments: who gives it too little time, `timeouts.grace`. */
+export const CloseDelayError = make<[string, number]>('CLOSE_DELAY', '%s, and streams may run for %d ms more (timeouts.grace): they are cut. Give the server more time, or lower timeouts.grace', 503)
 /** A warning: what was learned could not be read or kept. */
 export const LearnedFileError = make<[string, string]>('LEARNED_FILE', 'the file %s of what has been learned cannot be used: %s', 500)
 /** A warning: recording has ended. */

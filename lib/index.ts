@@ -9,6 +9,7 @@ import type { LiveRequests } from './gateway/live-requests.ts'
 import { decorateRequest } from './gateway/request-model.ts'
 import { unknownRoutes } from './gateway/unknown-route.ts'
 import { enginePort } from './host/engine-port.ts'
+import { watchCloseDelay } from './host/close-delay.ts'
 import { warnOfLongWaits } from './host/fairness.ts'
 import { LearnedFile } from './host/learned-file.ts'
 import { LineFeed } from './host/line-feed.ts'
@@ -54,6 +55,7 @@ async function llmux (fastify: FastifyInstance, given: LlmuxOptions): Promise<vo
   decorateRequest(fastify, knownRoutes.filter(route => options.routes.includes(route.path)), { ...options, prefix: fastify.prefix + options.prefix })
   closeWithServer(fastify, { options, clock, ...floors })
   closeOnSignals(fastify, { options, clock, ...floors })
+  watchCloseDelay(fastify, { grace: options.timeouts.grace, switcher: floors.switcher, events, clock })
   preload(fastify, options)
   await fastify.register(unknownRoutes, { prefix: `${options.prefix}/v1` })
   await fastify.register(gateway, { prefix: options.prefix, options, clock, events, live, ...floors })

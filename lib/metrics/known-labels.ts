@@ -31,7 +31,7 @@ export const modelWarnings = withPrefix([
 ])
 
 /** What concerns no model in particular. */
-export const otherWarnings = withPrefix(['MEMORY_COMMAND', 'WATCHER', 'LEDGER', 'ORPHANS', 'LONG_WAIT', 'LEARNED_FILE', 'RECORD', 'POLICY'])
+export const otherWarnings = withPrefix(['MEMORY_COMMAND', 'WATCHER', 'LEDGER', 'ORPHANS', 'LONG_WAIT', 'LEARNED_FILE', 'RECORD', 'POLICY', 'CLOSE_DELAY'])
 
 type Models = Pick<ModelStatus, 'name' | 'gpus'>[]
 type Series = [name: CounterName, labels: Labels]

@@ -23,6 +23,8 @@ interface Host {
   /** A signal that the server itself listens for. */
   ownListener?: NodeJS.Signals
   laterPluginFails?: boolean
+  /** It has close-with-grace itself, with that delay. */
+  closeDelay?: number
   pluginTimeout?: number
 }
 
@@ -100,6 +102,27 @@ t.test('SIGTERM cuts a stream that does not end in the grace, visibly', async t 
   t.notOk(stream.text.includes('[DONE]'))
   t.match(JSON.parse(stream.events.at(-1)!.data), { error: { code: 'grace_timeout' } })
   await server.nothingLeft()
+})
+
+t.test('a host that gives it too little time cuts streams, and that is said', async t => {
+  const server = await start(t, { closeDelay: 300 })
+  const stream = await server.stream(1_000_000)
+  t.same(await server.stop(), { code: 1, signal: null })
+  await stream.done
+  t.equal(stream.end, 'broken')
+  const [line] = server.lines.filter(line => line.includes('LLMUX_ERR_CLOSE_DELAY'))
+  t.match(JSON.parse(line!), { level: 40, msg: /^the process was ended \d+ ms after the server had begun to close, and streams may run for 30000 ms more \(timeouts\.grace\)/ })
+  await server.nothingLeft()
+})
+
+t.test('one that gives it enough, or has no streams to cut, is not warned of', async t => {
+  const server = await start(t, { closeDelay: 20_000 })
+  const stream = await server.stream(100)
+  const end = server.stop()
+  await stream.done
+  t.equal(stream.end, 'ended')
+  t.same(await end, { code: 0, signal: null })
+  t.notOk(server.logged('CLOSE_DELAY'))
 })
 
 t.test('a second signal ends it at once', async t => {
