@@ -11,7 +11,7 @@ import { keepRecord, pathOf, setErrand } from './errand.ts'
 import type { Keeper } from './errand.ts'
 import type { AnswerSink } from './relay/answer.ts'
 import { Passage } from './relay/passage.ts'
-import type { EngineLink, StallLimit } from './relay/passage.ts'
+import type { EngineLink, StallLimit, Suspicion } from './relay/passage.ts'
 import { requestDetails } from './request-details.ts'
 import type { DetailOptions } from './request-details.ts'
 import type { RequestRecord } from './request-record.ts'
@@ -104,8 +104,8 @@ export class Hold implements EngineLink {
     return this.#wait?.early
   }
 
-  renew (suspect: boolean, answer: Answer): () => void {
-    return this.#ask(answer, { since: this.#since, suspect })
+  renew (suspicion: Suspicion, answer: Answer): () => void {
+    return this.#ask(answer, { since: this.#since, ...suspicion })
   }
 
   silent (): void {

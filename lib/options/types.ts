@@ -210,7 +210,7 @@ export interface LlmuxOptions {
    * where they would be cut, `false` waits for them and cuts them. Needs vLLM 0.17 (0.26 at sleep level 2), see docs/freezing.md. Default `true`.
    */
   freeze?: Freeze
-  /** Whether a request whose engine died before its first byte is sent again, once, to the restarted engine. Default `true`. */
+  /** Whether a request whose engine died before its first byte is sent again to the restarted engine, and once more, alone, if that dies too. Default `true`. */
   replay?: boolean
   /**
    * Program and arguments that print one line per GPU, in the order of their indices: `used, total` in MiB. Asked after a

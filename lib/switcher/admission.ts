@@ -66,12 +66,12 @@ export class Admission {
     const priority = level(asked)
     const id = ++lastId
     const now = this.#context.clock.now()
-    const suspect = comeback?.suspect ?? false
+    const { suspect = false, alone = false } = comeback ?? {}
     // Whoever is not served while another model is awake has not lost anything by it, and whoever comes back has come once.
     if (comeback === undefined && mayCauseSwitch) slot.figures.arrivals.add(now)
     const closed = this.#context.closed()
-    if (obstacle === undefined && closed === undefined && slot.admits && slot.queue.size === 0 && !(suspect && slot.suspect !== undefined)) {
-      call(answer.granted, this.#lease(slot, { id, request, freezable, priority }, 'arrived', now, suspect, { input: bytes }))
+    if (obstacle === undefined && closed === undefined && slot.admits && slot.queue.size === 0 && !(suspect && slot.suspect !== undefined) && !(alone && slot.leases.size > 0)) {
+      call(answer.granted, this.#lease(slot, { id, request, freezable, priority }, 'arrived', now, comeback, { input: bytes }))
       this.#changed()
       return () => {}
     }
@@ -94,8 +94,10 @@ export class Admission {
     if (this.#context.closed() !== undefined) return
     const next = () => slot.admits ? slot.queue.next(slot.suspect === undefined) : undefined
     for (let waiter = next(); waiter !== undefined; waiter = next()) {
+      // Nobody goes before it, or with many requests its turn would never come.
+      if (waiter.comeback?.alone === true && slot.leases.size > 0) return
       this.room.leave(slot, waiter)
-      call(waiter.granted, this.#lease(slot, waiter, 'queued', waiter.queued, waiter.comeback?.suspect ?? false))
+      call(waiter.granted, this.#lease(slot, waiter, 'queued', waiter.queued, waiter.comeback))
     }
   }
 
@@ -121,6 +123,7 @@ export class Admission {
       // A stream goes on when its tokens have been computed again, and those of half of the others on average.
       if (lease.output > 0 && !lease.ended) lease.whenOutput(() => figures.thawTime.add((clock.now() - now) * 2 / (frozen + 1)))
     }
+    this.#watchAlone(slot)
   }
 
   /** Refuses all who wait for a model. */
@@ -144,14 +147,23 @@ export class Admission {
     this.#context.onChange()
   }
 
-  #lease (slot: Slot, asker: Asker, from: RequestState, since: number, suspect: boolean, more?: Details): Lease {
+  #lease (slot: Slot, asker: Asker, from: RequestState, since: number, comeback: Comeback | undefined, more?: Details): Lease {
     const { id, request, freezable, priority } = asker
     const onEnd = (lease: Lease, how: LeaseEnd) => this.#ended(slot, lease, how)
     const lease = new Lease({ id, request, freezable, priority, model: slot.id, since: this.#context.clock.now(), onEnd })
     slot.leases.add(lease)
-    if (suspect) slot.suspect = lease
+    if (comeback?.suspect === true) slot.suspect = lease
+    if (comeback?.alone === true) {
+      slot.alone = lease
+      this.#watchAlone(slot)
+    }
     this.#emit(slot, asker, from, 'granted', since, 'the model is awake', more)
     return lease
+  }
+
+  /** With its first byte the others may come. */
+  #watchAlone ({ alone }: Slot): void {
+    if (alone !== undefined && alone.output === 0 && !alone.ended) alone.whenOutput(() => this.#context.onChange())
   }
 
   #ended (slot: Slot, lease: Lease, how: LeaseEnd): void {
@@ -162,6 +174,7 @@ export class Admission {
     // A lease that was cut or lost says nothing of how long it would have taken.
     if (how === 'released' && !lease.frozen) slot.figures.serviceTime.add(lease.served(now))
     if (slot.suspect === lease) slot.suspect = undefined
+    if (slot.alone === lease) slot.alone = undefined
     this.#emit(slot, lease, lease.frozen ? 'frozen' : 'granted', how, lease.changedAt, lease.error?.message ?? 'done', { error: lease.error, output: lease.output })
     this.#context.onChange()
   }

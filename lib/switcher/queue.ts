@@ -17,6 +17,8 @@ export interface Comeback {
   since: number
   /** It may be what killed the engine: no two of these are let in at once. */
   suspect: boolean
+  /** So much so that nobody else is let in beside it, until the engine's first byte has shown that it lives. */
+  alone?: boolean
 }
 
 /** How much earlier a request counts as having come for each level of its priority, in milliseconds. */

@@ -30,6 +30,8 @@ export class Slot {
   readonly #waiters = new Waiters(this.queue)
   /** The lease of a request that may have killed the engine before; there is at most one. */
   suspect: Lease | undefined
+  /** That of one that has to be alone, if it is that. */
+  alone: Lease | undefined
   /** Milliseconds since the epoch since when it is awake; undefined while it is not. */
   awakeSince: number | undefined
   /** Requests for it are refused, and nothing wakes it. */
@@ -88,7 +90,12 @@ export class Slot {
 
   /** Whether a lease can be granted at this very moment. */
   get admits (): boolean {
-    return this.awake && !this.draining && this.leases.size < this.model.maxConcurrency
+    return this.awake && !this.draining && !this.#apart && this.leases.size < this.model.maxConcurrency
+  }
+
+  /** Whether the engine has nobody but one who has to be alone, and has given that one no byte yet. */
+  get #apart (): boolean {
+    return this.alone !== undefined && this.alone.output === 0
   }
 
   woken (now: number): void {

@@ -118,6 +118,33 @@ t.test('502: the engine died before the first byte', async t => {
   await nobodyServed(gateway)
 })
 
+t.test('200: in flight by chance in two deaths, it is sent a third time, with nobody beside it; what kills a third engine gets 502', async t => {
+  const gateway = await start(t, { mock: { 'prompt-ms': 300 }, models: ['a'] })
+  const replays: number[] = []
+  gateway.app.llmux.events.on('response', end => replays.push(end.replays))
+  const sent = (prompt: string) => gateway.gpu.records().filter(record => record.event === 'request' && String(record['prompt']).startsWith(prompt))
+  const dieWith = async (prompt: string, time: number) => {
+    await until('it is with an engine', () => sent(prompt).length === time)
+    process.kill(-statusOf(gateway, 'a').pid!, 'SIGKILL')
+  }
+  const chance = gateway.chat('a', 'chance')
+  await dieWith('chance', 1)
+  await dieWith('chance', 2)
+  await until('it waits for the next engine', () => statusOf(gateway, 'a').waiting === 1)
+  const other = gateway.chat('a', 'other')
+  t.equal((await chance).status, 200)
+  t.equal((await other).status, 200)
+  t.same(replays, [2, 0])
+  const [, , last] = sent('chance')
+  const finished = gateway.gpu.records().find(({ event, core, id }) => event === 'finished' && core === last!.core && id === last!.id)
+  t.ok(sent('other')[0]!.t >= finished!.t, 'the other one came to the engine when the first had its answer')
+
+  const poison = gateway.chat('a', 'poison')
+  for (const time of [1, 2, 3]) await dieWith('poison', time)
+  await refused(t, await poison, { status: 502, code: 'ENGINE_DIED', retry: 1 })
+  t.equal(sent('poison').length, 3)
+})
+
 t.test('an engine that dies in the midst of a stream: said, and visibly broken', async t => {
   const gateway = await start(t, { mock: { 'token-ms': 1 } })
   await gateway.app.llmux.switchTo('a')

@@ -12,9 +12,13 @@ export type UpstreamRequest = Required<Pick<Dispatcher.DispatchOptions, 'path' |
 /** Refused connections are no harm to the engine, but they must come to an end. */
 const mostAttempts = 5
 
+/** After the next one that it is in flight in, a request is not sent again. */
+const mostDeaths = 2
+
 /**
  * One request and its answer, over as many attempts as it takes: a request whose engine died before the first byte came
- * back is sent again to the restarted engine, once.
+ * back is sent again to the restarted engine; if that dies too, once more, alone, so that one that was there by chance is
+ * served, and one that kills every engine takes nobody with it.
  */
 export class Exchange implements AttemptListener {
   readonly #passage: Passage
@@ -114,8 +118,9 @@ export class Exchange implements AttemptListener {
     if (sent) this.#casualties++
     const { abortReason, link } = this.#passage
     if (abortReason !== undefined) return this.#goesTo.fail(abortReason)
-    if (!link!.replay || this.#casualties > 1 || this.#attempts === mostAttempts) return this.#giveUp(died)
-    this.#passage.renew(sent && !alive, error => error === undefined ? this.send() : this.#giveUp(error))
+    if (!link!.replay || this.#casualties > (alive ? 1 : mostDeaths) || this.#attempts === mostAttempts) return this.#giveUp(died)
+    const suspicion = { suspect: sent && !alive, alone: sent && !alive && this.#casualties === mostDeaths }
+    this.#passage.renew(suspicion, error => error === undefined ? this.send() : this.#giveUp(error))
   }
 
   #giveUp (error: Error): void {

@@ -4,7 +4,7 @@ import type { Clock } from '../../clock.ts'
 import type { LlmuxError } from '../../errors.ts'
 import type { Endpoint } from '../../orchestrator/driver.ts'
 import type { Lease } from '../../switcher/lease.ts'
-import type { Answer } from '../../switcher/queue.ts'
+import type { Answer, Comeback } from '../../switcher/queue.ts'
 import type { AnswerBody, AnswerSink } from './answer.ts'
 
 /** How long a client may read nothing, in milliseconds. */
@@ -17,14 +17,16 @@ export interface StallLimit {
   over: () => void
 }
 
+export type Suspicion = Pick<Comeback, 'suspect' | 'alone'>
+
 /** What a request on its way to an engine may ask of the floors below. */
 export interface EngineLink {
   /** The lease it sets out with. */
   readonly lease: Lease
   /** Where the engine answers now. */
   endpoint (): Endpoint
-  /** Waits for another lease, apart from others of its kind if the request is suspected of having killed its engine. Returns how to give up. */
-  renew (suspect: boolean, answer: Answer): () => void
+  /** Waits for another lease, apart from others of its kind, or from all, if the request is suspected of having killed its engine. Returns how to give up. */
+  renew (suspicion: Suspicion, answer: Answer): () => void
   /** The answer that was begun while the request waited; undefined as long as the client has been sent nothing. */
   begun (): AnswerSink | undefined
   /** Whether a request may be sent again after its engine died. */
@@ -144,7 +146,7 @@ export class Passage {
   }
 
   /** Waits for a lease to try again with. */
-  renew (suspect: boolean, callback: (error?: Error) => void): void {
+  renew (suspicion: Suspicion, callback: (error?: Error) => void): void {
     const link = this.link!
     this.#lease!.release()
     this.#controller = undefined
@@ -154,7 +156,7 @@ export class Passage {
       this.#stopWaiting = undefined
       callback(error)
     }
-    const leave = link.renew(suspect, {
+    const leave = link.renew(suspicion, {
       granted: lease => {
         this.#target = link.endpoint()
         this.#hold(lease)

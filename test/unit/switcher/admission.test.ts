@@ -260,6 +260,53 @@ describe('a request that comes back because its engine died', () => {
     expect(ask(comeback(true)).lease).toBeDefined()
   })
 
+  describe('for the second time', () => {
+    const alone = () => ({ comeback: { since: clock.now(), suspect: true, alone: true } })
+
+    test('is let in when nobody else is there, and nobody beside it until the engine\'s first byte', () => {
+      const last = ask(alone())
+      const other = ask(comeback(true))
+      const fresh = ask()
+      awaken()
+      admission.admit(slot)
+      expect([last, other, fresh].map(({ lease }) => lease !== undefined)).toEqual([true, false, false])
+      const later = ask()
+      expect(later.lease).toBeUndefined()
+      onChange.mockReset()
+      last.lease!.output = 10
+      expect(onChange).toHaveBeenCalled()
+      admission.admit(slot)
+      expect([other, fresh].map(({ lease }) => lease !== undefined), 'but no second suspect').toEqual([false, true])
+    })
+
+    test('has its turn also with many others: nobody goes before it', () => {
+      awaken()
+      const busy = ask()
+      const last = ask(alone())
+      const fresh = ask()
+      admission.admit(slot)
+      expect([last.lease, fresh.lease]).toEqual([undefined, undefined])
+      busy.lease!.release()
+      admission.admit(slot)
+      expect(last.lease).toBeDefined()
+      expect(fresh.lease).toBeUndefined()
+      last.lease!.lose(new Error('it died again'))
+      admission.admit(slot)
+      expect(fresh.lease).toBeDefined()
+    })
+
+    test('is watched again when it was frozen before its first byte', () => {
+      awaken()
+      const last = ask(alone())
+      admission.freeze(slot)
+      clock.advance(10)
+      admission.thaw(slot)
+      onChange.mockReset()
+      last.lease!.output = 1
+      expect(onChange).toHaveBeenCalledOnce()
+    })
+  })
+
   test('and is innocent is let in beside a suspect', () => {
     awaken()
     ask(comeback(true))

@@ -153,13 +153,40 @@ describe('an engine that dies before the first byte', () => {
     expect(ends).toEqual(['released', 'released'])
   })
 
-  test('twice: the request is not sent a third time', async () => {
+  test('twice: the request is sent once more, alone, and not a fourth time', async () => {
     const { sendings, renewals, answers, find } = rig()
     sendings[0]!.start().fail()
     await find(false)
     renewals[0]!.grant()
     sendings[1]!.start().fail()
     await find(false)
+    expect(renewals).toMatchObject([{ suspect: true, alone: false }, { suspect: true, alone: true }])
+    expect(answers).toEqual([])
+    renewals[1]!.grant()
+    sendings[2]!.start().fail()
+    await find(false)
+    expect(renewals).toHaveLength(2)
+    expect(answers[0]).toBeInstanceOf(EngineDiedError)
+  })
+
+  test('twice, by chance: alone it is answered', async () => {
+    const { sendings, renewals, answers, find } = rig()
+    for (const index of [0, 1]) {
+      sendings[index]!.start().fail()
+      await find(false)
+      renewals[index]!.grant()
+    }
+    sendings[2]!.start().head().data('whole').end()
+    expect(await textOf(answer(answers).body)).toBe('whole')
+  })
+
+  test('a connection that breaks twice although the engine lives is no reason for a third time', async () => {
+    const { sendings, renewals, answers, find } = rig()
+    sendings[0]!.start().fail()
+    await find(true)
+    renewals[0]!.grant()
+    sendings[1]!.start().fail()
+    await find(true)
     expect(renewals).toHaveLength(1)
     expect(answers[0]).toBeInstanceOf(EngineDiedError)
   })

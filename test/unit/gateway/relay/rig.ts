@@ -69,6 +69,7 @@ export type StreamedAnswer = UpstreamResponse & { body: Readable }
 
 export interface Renewal extends Answer {
   suspect: boolean
+  alone?: boolean
   left: boolean
   grant (): Lease
 }
@@ -96,8 +97,8 @@ export function rig ({ replay = true, path = '/v1/chat/completions', fallback = 
     begun: () => undefined,
     replay,
     endpoint: () => endpoint,
-    renew: (suspect, answer) => {
-      const renewal: Renewal = { suspect, left: false, ...answer, grant: () => { const lease = newLease(); answer.granted(lease); return lease } }
+    renew: (suspicion, answer) => {
+      const renewal: Renewal = { ...suspicion, left: false, ...answer, grant: () => { const lease = newLease(); answer.granted(lease); return lease } }
       renewals.push(renewal)
       return () => { renewal.left = true }
     },
