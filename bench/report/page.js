@@ -1,7 +1,7 @@
 import { markdown } from 'fastify-llmux/simulator'
 import { ratio, ratioRows } from './compare.js'
 import { freezing, longs, overload, withoutEstimates } from './freezing.js'
-import { distances } from './references.js'
+import { distances, freezing as frozenReference } from './references.js'
 import { againstOthers, beside, byFamily, lost, many } from './sections.js'
 import { tried } from './tried-text.js'
 
@@ -135,6 +135,13 @@ ${beside(best)}
 request is overdue after one minute, and most of what the longer \`maxWait\` gains is gained there. What it does not know is not the reason: given the true rates, times
 and costs it came no nearer in three of four pairs that were tried (0.5 + 0.1/s at 30 s: 1.01 instead of 1.09), and it is the same without the first half hour. In
 the four pairs that were looked at the best policy never drains a busy model; \`even-handed\` has to when a request is overdue, and does when more wait than usual.
+
+Where requests can be frozen, the state has them too: times without memory make one that is frozen as good as one that waits. K = 12, six hours; the mean time that a request waits or is frozen, in seconds for the
+best, and as a multiple of it for the best policy that drains, and for ours with \`freeze: true\`:
+
+${frozenReference()}
+
+With such times those who have lasted long are no reason to freeze, and estimates gain nothing over counting: \`simple\` is as near. On recorded traffic, where times have long tails, it is not; see *Freezing*.
 
 The least mean wait for somebody who knows the future, on short traces (0.2 + 0.2/s for four minutes, 10 s a switch). Most of this distance is knowledge, not
 scheduling:

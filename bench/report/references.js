@@ -1,4 +1,4 @@
-import { bestOnline, clairvoyant, geometricMean, merge, poisson, simulate } from 'fastify-llmux/simulator'
+import { bestOnline, clairvoyant, geometricMean, markdown, merge, poisson, simulate } from 'fastify-llmux/simulator'
 import { policies, run } from './compare.js'
 
 /** @typedef {import('fastify-llmux/simulator').TwoModels} TwoModels */
@@ -26,6 +26,26 @@ export function online (compared = candidates, seed = 7) {
     const means = Object.entries(compared).map(([name, policy]) => [name, simulate({ arrivals, policy, costs: { switch: cost }, maxConcurrency }).mean])
     return { name: `${rates.join(' + ')}/s, ${seconds} s`, best: best.wait, means: Object.fromEntries(means) }
   })
+}
+
+/** The same where requests can be frozen, of the time that a request waits or is frozen: of `even-handed`, and of `simple`. */
+export function freezing () {
+  const all = /** @type {[number, number][]} */ ([[0.25, 0.25], [0.8, 0.2], [0.1, 0.1], [0.5, 0.1]]).flatMap(rates => [1, 3, 10].map(seconds => ({ rates, seconds })))
+  const found = all.map(({ rates, seconds }) => {
+    const cost = seconds * 1000
+    const queue = Math.ceil(20 + maxConcurrency + (rates[0] + rates[1]) * seconds * 1.5)
+    const models = { rates, services: /** @type {[number, number]} */ ([service.mean, service.mean]), costs: /** @type {[number, number]} */ ([cost, cost]), maxConcurrency, queue }
+    const best = bestOnline({ ...models, freeze: true }).wait
+    const arrivals = merge(...['a', 'b'].map((model, index) => poisson(/** @type {number} */ (rates[index]), { model, seed: 7 + index, duration: 6 * 3_600_000, service })))
+    const worked = arrivals.reduce((sum, { service }) => sum + service, 0) / arrivals.length
+    const times = (/** @type {'even-handed' | 'simple'} */ policy) => (simulate({ arrivals, policy, costs: { switch: cost }, maxConcurrency, freeze: true }).end.mean - worked) / best
+    return { name: `${rates.join(' + ')}/s, ${seconds} s`, best, draining: bestOnline(models).wait / best, times: { 'even-handed': times('even-handed'), simple: times('simple') } }
+  })
+  const mean = (/** @type {'even-handed' | 'simple'} */ policy) => geometricMean(found.map(({ times }) => times[policy])).toFixed(2)
+  return markdown([
+    ...found.map(({ name, best, draining, times }) => ({ case: name, best: `${(best / 1000).toFixed(2)} s`, 'best that drains': draining.toFixed(2), 'even-handed': times['even-handed'].toFixed(2), simple: times.simple.toFixed(2) })),
+    { case: 'all', best: '', 'best that drains': geometricMean(found.map(({ draining }) => draining)).toFixed(2), 'even-handed': mean('even-handed'), simple: mean('simple') }
+  ])
 }
 
 /** Short traces of two models: beside the least wait for somebody who knows the future. @returns {Reference[]} */

@@ -5,12 +5,14 @@ import { arrivalsDuring } from './two-models.ts'
 import type { TwoModels } from './two-models.ts'
 
 export interface BestOnline {
-  /** Requests that wait, on average over time. */
+  /** Requests that wait or are frozen, on average over time. */
   waiting: number
-  /** Milliseconds that a request waits on average. */
+  /** Milliseconds that a request waits or is frozen on average: from its arrival to its end, but for its time in the engine. */
   wait: number
   /** Whether to leave the awake model: no new leases, and the switch when those granted are back. */
   leaves: (awake: 0 | 1, inFlight: number, waitingHere: number, waitingThere: number) => boolean
+  /** Whether to freeze those in flight then, rather than to wait for them. */
+  freezes: (awake: 0 | 1, inFlight: number, waitingHere: number, waitingThere: number) => boolean
 }
 
 /** How far apart the bounds of the mean may still be, as a share of it. */
@@ -29,7 +31,12 @@ export function bestOnline (models: TwoModels): BestOnline {
     if (most - least > precision * least) continue
     const waiting = (least + most) / 2
     const wait = waiting / (models.rates[0] + models.rates[1]) * 1000
-    return { waiting, wait, leaves: (awake, inFlight, here, there) => values.leaves(awake, inFlight, here, there) }
+    return {
+      waiting,
+      wait,
+      leaves: (awake, inFlight, here, there) => values.leaves(awake, inFlight, here, there),
+      freezes: (awake, inFlight, here, there) => values.freezes(awake, inFlight, here, there)
+    }
   }
   throw new SimulationError(`the values of ${JSON.stringify(models)} have not settled after ${mostSteps} steps`)
 }
@@ -38,7 +45,7 @@ export function bestOnline (models: TwoModels): BestOnline {
 const patience = 600_000
 
 /** That policy for the switcher. */
-export function bestOnlinePolicy ({ leaves }: BestOnline, names: readonly [string, string]): Policy {
+export function bestOnlinePolicy ({ leaves, freezes }: BestOnline, names: readonly [string, string]): Policy {
   return ({ now, models }) => {
     const awake = models.find(model => model.awakeSince !== undefined && !model.held)
     const other = models.find(model => model.awakeSince === undefined && !model.held && model.waiting > 0)
@@ -46,7 +53,8 @@ export function bestOnlinePolicy ({ leaves }: BestOnline, names: readonly [strin
     const index = awake.id === names[0] ? 0 : 1
     const late = other.oldest! + patience
     const leave = leaves(index, awake.inFlight, awake.waiting, other.waiting) || now >= late
-    return leave ? { wake: other.id, evict: [awake.id], lookAgainAt: undefined } : stay(late)
+    const freezeAt = freezes(index, awake.inFlight, awake.waiting, other.waiting) ? now : undefined
+    return leave ? { wake: other.id, evict: [awake.id], freezeAt, lookAgainAt: undefined } : stay(late)
   }
 }
 
@@ -82,7 +90,14 @@ class Values {
     const { queue, maxConcurrency } = this.#models
     const state = this.#state(awake, inFlight, Math.min(here, queue), Math.min(there, queue))
     const open = this.#on[this.#admitting(state, Math.min(here, queue, maxConcurrency - inFlight))]!
-    return (inFlight === 0 ? this.#away(awake, Math.min(here, queue), Math.min(there, queue), state) : this.#on[state]!) < open
+    const away = this.#gone(awake, inFlight, here, there, state)
+    return (inFlight === 0 ? away : Math.min(away, this.#on[state]!)) < open
+  }
+
+  freezes (awake: 0 | 1, inFlight: number, here: number, there: number): boolean {
+    const { queue } = this.#models
+    const state = this.#state(awake, inFlight, Math.min(here, queue), Math.min(there, queue))
+    return inFlight > 0 && this.#gone(awake, inFlight, here, there, state) < this.#on[state]!
   }
 
   /** One tick more. Returns bounds of the mean number of waiters. */
@@ -135,7 +150,7 @@ class Values {
         const open = Math.min(here, maxConcurrency - inFlight) * (this.#block - this.#side)
         for (let there = 0; there <= queue; there++, state++) {
           let value = Math.min(this.#on[state]!, this.#on[state + open]!)
-          if (inFlight === 0) value = Math.min(value, this.#away(awake, here, there, state))
+          value = Math.min(value, this.#gone(awake, inFlight, here, there, state))
           const change = value - this.#best[state]!
           if (change < least) least = change
           if (change > most) most = change
@@ -145,6 +160,15 @@ class Values {
       }
     }
     return [least, most]
+  }
+
+  /**
+   * What it is worth to go now: with nobody in flight, or where they can be frozen. Times in the engine have no memory, so that
+   * one that is frozen is as good as one that has not begun.
+   */
+  #gone (awake: 0 | 1, inFlight: number, here: number, there: number, state: number): number {
+    const { queue, freeze = false } = this.#models
+    return inFlight === 0 || freeze ? this.#away(awake, Math.min(here + inFlight, queue), Math.min(there, queue), state) : Infinity
   }
 
   /** What a switch is worth, for one tick of it: its mean cost, and the share of it that is over. */
