@@ -18,8 +18,9 @@ const loads = [
 const connections = 32
 
 /**
- * Requests and events per second: the engine directly, a bare @fastify/http-proxy, llmux. All over TCP, the client, the
- * relay and the engine each in a process of its own. Lanes take turns, and what is told is the median of the rounds' ratios.
+ * Requests and events per second: the engine directly, node:http in front of undici and nothing else (the ceiling), a bare
+ * @fastify/http-proxy, llmux. All over TCP, the client, the relay and the engine each in a process of its own. Lanes take
+ * turns, and what is told is the median of the rounds' ratios.
  * @param {import('./run.js').Options} options
  */
 export async function relay ({ quick, profile }) {
@@ -33,9 +34,10 @@ export async function relay ({ quick, profile }) {
       const samples = new Map(lanes.map(({ name }) => [name, []]))
       for (let round = 0; round < rounds; round++) {
         // Who goes first changes, or one would always follow the same other.
-        for (const lane of [...lanes.slice(round % 3), ...lanes.slice(0, round % 3)]) samples.get(lane.name)?.push(await sample(client, lane, load, ms))
+        const first = round % lanes.length
+        for (const lane of [...lanes.slice(first), ...lanes.slice(0, first)]) samples.get(lane.name)?.push(await sample(client, lane, load, ms))
       }
-      for (const [name, own] of samples) rows.push(row(load.name, name, own, samples.get('http-proxy') ?? []))
+      for (const [name, own] of samples) rows.push(row(load.name, name, own, samples.get('ceiling') ?? []))
     }
   } finally {
     await close()
@@ -49,14 +51,16 @@ async function setUp (profile) {
   const execArgv = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]
   const llmux = await Child.start('relay-server.js', { kind: 'llmux', enginePort }, execArgv)
   const bare = await Child.start('relay-server.js', { kind: 'bare', enginePort }, execArgv)
+  const top = await Child.start('relay-server.js', { kind: 'ceiling', enginePort }, execArgv)
   const client = await Child.start('load.js', {})
   /** @type {Lane[]} */
   const lanes = [
     { name: 'engine', url: `http://127.0.0.1:${enginePort}` },
+    { name: 'ceiling', url: await top.call('url'), server: top },
     { name: 'http-proxy', url: await bare.call('url'), server: bare },
     { name: 'llmux', url: await llmux.call('url'), server: llmux }
   ]
-  return { lanes, client, close: () => Promise.all([client, bare, llmux].map(child => child.stop())) }
+  return { lanes, client, close: () => Promise.all([client, bare, top, llmux].map(child => child.stop())) }
 }
 
 /** Until then V8 is still compiling, and the relay that has the most to compile looks the worst. Requests. */
@@ -79,15 +83,15 @@ async function sample (client, { url, server }, { answer, per }, ms) {
   return { rate: bytes / lengthOf(answer) * per / seconds, cpu: (after - before) / (all * per) }
 }
 
-/** @param {string} load @param {string} lane @param {Sample[]} own @param {Sample[]} bare */
-function row (load, lane, own, bare) {
-  const ratio = (/** @type {(sample: Sample) => number} */ of) => round(median(own.map((sample, index) => of(sample) / of(/** @type {Sample} */ (bare[index])))))
+/** @param {string} load @param {string} lane @param {Sample[]} own @param {Sample[]} top */
+function row (load, lane, own, top) {
+  const ratio = (/** @type {(sample: Sample) => number} */ of) => round(median(own.map((sample, index) => of(sample) / of(/** @type {Sample} */ (top[index])))))
   return {
     load,
     through: lane,
     'per second': Math.round(median(own.map(({ rate }) => rate))),
-    'to http-proxy': ratio(({ rate }) => rate),
+    'to the ceiling': ratio(({ rate }) => rate),
     'CPU µs each': lane === 'engine' ? '' : round(median(own.map(({ cpu }) => cpu))),
-    'CPU to http-proxy': lane === 'engine' ? '' : ratio(({ cpu }) => cpu)
+    'CPU to the ceiling': lane === 'engine' ? '' : ratio(({ cpu }) => cpu)
   }
 }
