@@ -5,7 +5,6 @@ import { Agent } from 'undici'
  * What Node can do: node:http in front of undici's `dispatch`, and nothing else. No hooks, no model, no queue, no errors.
  */
 
-/** @implements {import('undici').Dispatcher.DispatchHandler} */
 class Passage {
   /** @param {import('node:http').ServerResponse} response */
   constructor (response) {

@@ -68,7 +68,7 @@ export async function gateway (scope: FastifyInstance, { options, directory, orc
   })
   runLast(scope, hook)
   await modelsRoute(scope, directory)
-  await relay(scope, { routes, preHandler: hook, errandOf, forwardCredentials })
+  await relay(scope, { routes, preHandler: hook, errandOf, forwardCredentials, hasFallback: fallbackUpstream !== undefined })
 }
 
 /** The models that have given no byte since they became awake. */

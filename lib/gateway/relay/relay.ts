@@ -1,13 +1,6 @@
-import type { IncomingHttpHeaders } from 'node:http'
-import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { LlmuxError } from '../../errors.ts'
-import { kParcel, passageDispatcher } from './dispatcher.ts'
-import type { HeadersWithParcel } from './dispatcher.ts'
-import { ClientLeftError } from './passage.ts'
+import { forward } from './forward.ts'
 import type { Passage } from './passage.ts'
-import { requestHeaders } from './request-headers.ts'
-import { responseHeaders } from './response-headers.ts'
 
 /** What the relay takes from the `preHandler`. */
 export interface Errand {
@@ -22,53 +15,22 @@ export interface RelayOptions {
   /** What the `preHandler` has made of the request. */
   errandOf: (request: FastifyRequest) => Errand
   forwardCredentials: boolean
+  /** Whether requests for models that are not ours go elsewhere. */
+  hasFallback: boolean
 }
 
-/** Hands requests over to @fastify/http-proxy: the only room that knows how bytes get to an engine and back. */
-export async function relay (scope: FastifyInstance, { routes, preHandler, errandOf, forwardCredentials }: RelayOptions): Promise<void> {
-  // Made once, and none of the options below is a copy: that alone was a thirtieth of all the work.
-  const rewriteRequestHeaders = (request: unknown, headers: IncomingHttpHeaders): IncomingHttpHeaders => {
-    const { passage } = errandOf(request as FastifyRequest)
-    const parcel: HeadersWithParcel = { [kParcel]: { passage, headers: requestHeaders(headers, passage.target.apiKey, forwardCredentials) } }
-    return parcel
+/** The only room that knows how bytes get to an engine and back. */
+export async function relay (scope: FastifyInstance, options: RelayOptions): Promise<void> {
+  if (options.hasFallback) {
+    // Most gateways have none, and start without what it takes.
+    const { relayThroughProxy } = await import('./through-proxy.ts')
+    return await relayThroughProxy(scope, options)
   }
-  await scope.register(httpProxy, {
-    // Stands for the target, which is known only when the request has its lease.
-    upstream: 'http://engine',
-    undici: passageDispatcher as never,
-    routes,
-    httpMethods: ['POST'],
-    preHandler,
-    replyOptions: { rewriteHeaders: responseHeaders },
-    // Bodies are read by our own content type parser and sent on as they are.
-    proxyPayloads: false,
-    disableRequestLogging: true,
-    handler (request, reply, _destination, { rewriteHeaders }) {
-      const { passage, body } = errandOf(request)
-      reply.from(passage.path, {
-        // Always there, though its type does not say so.
-        rewriteHeaders: rewriteHeaders!,
-        body,
-        // Without one reply-from would encode the body as JSON a second time.
-        contentType: request.headers['content-type'] ?? 'application/octet-stream',
-        rewriteRequestHeaders,
-        // Never again by reply-from: what may be sent twice is decided here.
-        retryDelay: never,
-        onError: answerError
-      })
-      // Not the reply, for whose end Fastify would wait once more.
-    }
-  })
-}
-
-function never (): null {
-  return null
-}
-
-/** reply-from wraps what happened into an error of its own. */
-function answerError (to: object, { error: { cause } }: { error: Error }): void {
-  const reply = to as FastifyReply
-  if (cause instanceof LlmuxError) reply.send(cause)
-  else if (cause instanceof ClientLeftError) reply.hijack()
-  else throw cause
+  const { routes, preHandler, errandOf, forwardCredentials } = options
+  for (const url of routes) {
+    scope.post(url, { preHandler }, (request, reply) => {
+      // The reply is not returned: Fastify would wait for its end once more.
+      forward(request, reply, errandOf(request), forwardCredentials)
+    })
+  }
 }

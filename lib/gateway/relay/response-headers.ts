@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { isEventStream } from './answer.ts'
+import { connectionNames } from './connection-names.ts'
 
 /** Between the target and us only (RFC 9110, 7.6.1): with `connection: keep-alive` of the target's, a client that asked for `close` would wait for it. */
 const hopByHop = new Set(['connection', 'keep-alive', 'proxy-authenticate', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'])
@@ -10,12 +11,24 @@ const crossOrigin = 'access-control-'
 /** Tells nginx to pass an event stream on as it comes: by default nginx buffers it, and the client gets it in one piece. */
 export const unbuffered = { 'x-accel-buffering': 'no' }
 
+/** What Node refuses in a value, though undici lets it through. */
+const unsendable = /[^\t\x20-\x7e\x80-\xff]/
+
 /** The headers of an answer as the client gets them. */
 export function responseHeaders (headers: IncomingHttpHeaders): IncomingHttpHeaders {
-  const named = headers.connection?.toLowerCase().split(',').map(name => name.trim())
+  const named = connectionNames(headers.connection)
   const result: IncomingHttpHeaders = isEventStream({ headers }) ? { ...unbuffered } : {}
   for (const name of Object.keys(headers)) {
-    if (!hopByHop.has(name) && !name.startsWith(crossOrigin) && named?.includes(name) !== true) result[name] = headers[name]
+    if (!hopByHop.has(name) && !name.startsWith(crossOrigin) && named?.includes(name) !== true) result[name] = sendable(headers[name])
   }
   return result
+}
+
+function sendable (value: string | string[] | undefined): string | string[] | undefined {
+  if (Array.isArray(value)) return value.map(one => clean(one))
+  return value === undefined ? undefined : clean(value)
+}
+
+function clean (value: string): string {
+  return unsendable.test(value) ? [...value].filter(character => !unsendable.test(character)).join('') : value
 }
