@@ -1,4 +1,4 @@
-import { Ajv } from 'ajv'
+import { Ajv, type ValidateFunction } from 'ajv'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AdminRequestError, LlmuxError } from '../errors.ts'
 import { errorAnswer, errorBody } from '../gateway/error-answer.ts'
@@ -6,14 +6,22 @@ import { errorAnswer, errorBody } from '../gateway/error-answer.ts'
 // Nobody waits in a queue here.
 const answerError = errorAnswer({ exposeEngineOutput: true })
 
-/** Fastify's own Ajv coerces types and drops unknown keys; this one only looks. */
-const ajv = new Ajv({ strict: true, allErrors: false, coerceTypes: false, useDefaults: false, removeAdditional: false, allowUnionTypes: true })
+let shared: Ajv | undefined
+
+/** Fastify's own Ajv coerces types and drops unknown keys; this one only looks. Made when it is first needed. */
+function ajv (): Ajv {
+  shared ??= new Ajv({ strict: true, allErrors: false, coerceTypes: false, useDefaults: false, removeAdditional: false, allowUnionTypes: true })
+  return shared
+}
 
 /** Strict schemas, and errors in OpenAI's shape, for the routes of this scope. */
 export function beStrict (scope: FastifyInstance): void {
   scope.setValidatorCompiler(({ schema, httpPart }) => {
-    const validate = ajv.compile(schema as object)
+    // At the first request: a start is not to wait for all routes' schemas, of which most are never needed.
+    let compiled: ValidateFunction | undefined
     return (value: unknown) => {
+      compiled ??= ajv().compile(schema as object)
+      const validate = compiled
       if (validate(value ?? null)) return { value }
       const [{ instancePath, message, params }] = validate.errors as [NonNullable<typeof validate.errors>[number]]
       const detail = params['additionalProperty'] ?? params['allowedValues']?.map((word: unknown) => JSON.stringify(word)).join(', ')

@@ -1,12 +1,6 @@
 import { createRequire } from 'node:module'
-import { ConfigError, OptionsError } from '../errors.ts'
 import { readArguments, type Arguments } from './arguments.ts'
-import { readConfig } from './config/read.ts'
-import { help } from './help.ts'
-import { optionsText } from './print-options.ts'
-import { serve } from './serve.ts'
 import { UsageError } from './usage.ts'
-import { runValidate } from './validate.ts'
 
 /** 0: well. 1: it failed, or a level is broken. 2: the command line or the file is wrong. */
 export async function run (argv: string[]): Promise<number> {
@@ -16,28 +10,41 @@ export async function run (argv: string[]): Promise<number> {
     const { message } = error as Error
     console.error(`fastify-llmux: ${message.split('\n', 1)[0]}`)
     if (error instanceof UsageError) console.error('fastify-llmux --help says more')
-    return error instanceof UsageError || error instanceof ConfigError || error instanceof OptionsError ? 2 : 1
+    return error instanceof UsageError || await isOfConfig(error) ? 2 : 1
   }
 }
+
+async function isOfConfig (error: unknown): Promise<boolean> {
+  const { ConfigError, OptionsError } = await import('../errors.ts')
+  return error instanceof ConfigError || error instanceof OptionsError
+}
+
+// Each command loads only what it needs: whoever asks for help is not to wait for a web server.
 
 async function dispatch (args: Arguments): Promise<number> {
   switch (args.command) {
     case 'help':
-      process.stdout.write(help)
+      process.stdout.write((await import('./help.ts')).help)
       return 0
     case 'version':
       console.log(version())
       return 0
     case 'print-options':
-      process.stdout.write(optionsText(await readConfig(args.config), args.config))
-      return 0
+      return await printOptions(args.config)
     case 'serve':
-      return await serve(args)
+      return await (await import('./serve.ts')).serve(args)
     case 'validate':
-      return await runValidate(args)
+      return await (await import('./validate.ts')).runValidate(args)
     case 'simulate':
       return await simulate()
   }
+}
+
+async function printOptions (file: string): Promise<number> {
+  const { readConfig } = await import('./config/read.ts')
+  const { optionsText } = await import('./print-options.ts')
+  process.stdout.write(optionsText(await readConfig(file), file))
+  return 0
 }
 
 /** A program of its own, which reads the command line itself: only the word that led here is in its way. */

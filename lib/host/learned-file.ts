@@ -1,5 +1,5 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { Ajv } from 'ajv'
+import { Ajv, type ValidateFunction } from 'ajv'
 import type { Clock } from '../clock.ts'
 import { LearnedFileError } from '../errors.ts'
 import type { LlmuxEvents } from '../events.ts'
@@ -14,14 +14,17 @@ export interface LearnedFileContext {
 
 const milliseconds = { type: 'number', minimum: 0 }
 const byModel = (value: object) => ({ type: 'object', additionalProperties: value })
-const isKnowledge = new Ajv({ strict: true }).compile<Knowledge>({
+const knowledge = {
   type: 'object',
   required: ['costs', 'models'],
   properties: {
     costs: { type: 'object', required: ['wakes', 'starts'], properties: { wakes: byModel(byModel(milliseconds)), starts: byModel(milliseconds) } },
     models: byModel({ type: 'object', properties: { serviceTime: milliseconds, drainTime: milliseconds, thawTime: milliseconds } })
   }
-})
+}
+
+/** Compiled when there is a file to be read, which most gateways have not. */
+const isKnowledge = (): ValidateFunction<Knowledge> => new Ajv({ strict: true }).compile<Knowledge>(knowledge)
 
 /** What has been learned, kept in a file from one run to the next. It may fail: nothing but learning anew is lost by it. */
 export class LearnedFile {
@@ -34,7 +37,7 @@ export class LearnedFile {
   read (): Learned {
     try {
       const content: unknown = JSON.parse(readFileSync(this.#context.path, 'utf8'))
-      if (isKnowledge(content)) return new Learned(content)
+      if (isKnowledge()(content)) return new Learned(content)
       this.#warn('it has other content', undefined)
     } catch (error) {
       // Not there before the first run.

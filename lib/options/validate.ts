@@ -9,7 +9,18 @@ import type { LlmuxOptions } from './types.ts'
  * a polluted prototype is not taken for an option, and stops at the first error, so that the last of a failed
  * `if` is the one inside it.
  */
-const ajv = new Ajv({ strict: true, ownProperties: true, verbose: true, coerceTypes: false, useDefaults: false, removeAdditional: false })
+const ajv = new Ajv({
+  strict: true,
+  ownProperties: true,
+  verbose: true,
+  coerceTypes: false,
+  useDefaults: false,
+  removeAdditional: false,
+  // Every start pays for these, and the options are looked at once. That the schema is one is tested.
+  meta: false,
+  validateSchema: false,
+  code: { optimize: false }
+})
 
 // JSON Schema knows no functions.
 ajv.addKeyword({ keyword: 'isFunction', schemaType: 'boolean', validate: (wanted: boolean, value: unknown) => (typeof value === 'function') === wanted })

@@ -24,10 +24,10 @@ async function read (stream: NodeJS.ReadableStream): Promise<string> {
   return text
 }
 
-/** Runs the command line to its end. */
-export async function cli (args: string[]): Promise<{ stdout: string, stderr: string, code: number }> {
+/** Runs the command line to its end; `flags` are Node's. */
+export async function cli (args: string[], flags: string[] = []): Promise<{ stdout: string, stderr: string, code: number }> {
   const [command, ...before] = plainNode
-  const child = spawn(command, [...before, bin, ...args], { env: plainEnv, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(command, [...before, ...flags, bin, ...args], { env: plainEnv, stdio: ['ignore', 'pipe', 'pipe'] })
   const [stdout, stderr, [code]] = await Promise.all([read(child.stdout), read(child.stderr), once(child, 'exit')])
   return { stdout, stderr, code }
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { request } from 'node:http'
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { family, remaining } from '../../example-app/demo/leftovers.js'
 import { bin, cli, file } from '../helpers/cli.ts'
@@ -20,6 +21,12 @@ t.test('what it says, and its exit codes', async t => {
   t.match(await cli(['--print-options', '--config', old]), { stdout: /^\/\/ .*llmux 0\.3[^]*dtype is ignored[^]*await app\.register\(llmux, \{/, code: 0 })
   t.match(await cli(['simulate', '--help']), { stdout: /simulate/, code: 0 })
   t.match(await cli(['validate', '--config', old, '--model', 'b']), { stderr: /fastify-llmux: the model `b` does not exist\n$/, code: 1 })
+})
+
+t.test('what needs no package waits for none', async t => {
+  const flags = ['--require', fileURLToPath(new URL('fixtures/loaded.cjs', import.meta.url))]
+  t.match(await cli(['--help'], flags), { stdout: /usage: fastify-llmux/, stderr: '[]\n', code: 0 })
+  t.match(await cli(['srve'], flags), { stderr: /says more\n\[\]\n$/, code: 2 })
 })
 
 t.test('serve', async t => {

@@ -5,7 +5,7 @@ import type { Driver, Endpoint, EngineProcess, ProcessExit, SleepMode } from '..
 import type { Ledger } from '../orphans/ledger.ts'
 import { engineArgv, engineEnv, type Address } from './command.ts'
 import { Connection } from './connection.ts'
-import { spawnLeader } from './leader.ts'
+import type { spawnLeader } from './leader.ts'
 import { LocalProcess } from './local-process.ts'
 import type { OutputStream } from './output.ts'
 import { obstacle } from './prepare.ts'
@@ -34,7 +34,7 @@ export class LocalDriver implements Driver {
   constructor (options: LocalDriverOptions) {
     const { clock, onLine = () => {}, ledger, sockets = new SocketDirectory(undefined, path => ledger?.keepDirectory(path)) } = options
     this.#clock = clock
-    this.#spawnLeader = options.spawnLeader ?? spawnLeader
+    this.#spawnLeader = options.spawnLeader ?? loadAndSpawn
     this.#onLine = onLine
     this.#sockets = sockets
     this.#ledger = ledger
@@ -138,3 +138,6 @@ export class LocalDriver implements Driver {
     return connection
   }
 }
+
+/** A gateway listens before it has loaded what it starts processes with. */
+const loadAndSpawn: typeof spawnLeader = async (argv, env) => await (await import('./leader.ts')).spawnLeader(argv, env)

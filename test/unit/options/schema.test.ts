@@ -1,3 +1,4 @@
+import { Ajv } from 'ajv'
 import { describe, expect, test } from 'vitest'
 import { modelSchema, optionsSchema, timeoutsSchema } from '../../../lib/options/schema.ts'
 import { refusal, modelOf, withModel, withTop, resolve } from './helper.ts'
@@ -267,4 +268,10 @@ test('nothing is coerced, and the options are not changed', () => {
   const before = structuredClone(options)
   resolve(options)
   expect(options).toEqual(before)
+})
+
+// It is not checked at each start.
+test('The schema of the options is a schema.', () => {
+  const ajv = new Ajv()
+  expect(ajv.validateSchema(optionsSchema), ajv.errorsText()).toBe(true)
 })
