@@ -120,6 +120,8 @@ export const LearnedFileError = make<[string, string]>('LEARNED_FILE', 'the file
 export const RecordError = make<[string, string]>('RECORD', 'nothing more is recorded in %s: %s', 500)
 /** A warning: requests in flight are waited for rather than frozen. Arguments: the model, what its engine says of its version. */
 export const FreezeUnsupportedError = make<[string, string, number, string]>('FREEZE_UNSUPPORTED', 'requests of model `%s` cannot be frozen: that takes vLLM %s or newer at sleep level %d, and its engine says %s', 500)
+/** Somebody else holds the memory that it needs: it is not woken or started, for that would break it. Arguments: the model, MiB that it needs and that are free, who holds how much. */
+export const GpuMemoryError = make<[string, number, number, string]>('GPU_MEMORY', 'model `%s` needs %d MiB of GPU memory, and %d MiB are free%s', 503)
 /** A warning: the next start may fail for lack of memory. */
 export const MemoryTimeoutError = make<[number]>('MEMORY_TIMEOUT', 'GPU memory did not come back within %d ms', 503)
 /** A warning: without it, the end of the processes is all there is to go by. */

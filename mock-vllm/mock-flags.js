@@ -21,6 +21,8 @@ export const mockDefaults = {
   record: '',
   startMs: 20,
   sleepMs: 5,
+  /** ms that the first sleep takes longer, as host memory is pinned then */
+  pinMs: 0,
   wakeMs: 5,
   reloadMs: 5,
   resetMs: 0,

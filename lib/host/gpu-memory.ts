@@ -1,7 +1,7 @@
 import { parseStat, procFiles } from '../orchestrator/local/proc.ts'
 import type { ProcFiles } from '../orchestrator/local/proc.ts'
 import type { GpuProcess } from '../orchestrator/memory/gpu-processes.ts'
-import type { MemorySeen } from '../orchestrator/memory/memory-watch.ts'
+import type { MemorySeen } from '../orchestrator/memory/memory-reader.ts'
 
 /** Who holds memory of a GPU: the processes of one model together, or a process of somebody else's. */
 export interface GpuHolder {

@@ -1,6 +1,8 @@
 import type { WakeSteps } from '../events.ts'
 import type { ResolvedModel } from '../options/types.ts'
 import type { EngineStatus } from './engine-status.ts'
+import { parseSleepReport } from './memory/sleep-report.ts'
+import type { Sleepers } from './memory/memory-at-hand.ts'
 import type { MemoryWatch, Settlement } from './memory/memory-watch.ts'
 
 export interface EngineMemoryContext {
@@ -8,6 +10,7 @@ export interface EngineMemoryContext {
   status: EngineStatus
   /** Undefined where nobody can look: then the end of processes is all there is to go by. */
   memory: MemoryWatch | undefined
+  sleepers: Sleepers
 }
 
 /** The GPU memory of one engine, while it is brought up. */
@@ -38,10 +41,27 @@ export class EngineMemory {
     await this.#wait('start', signals)
   }
 
-  /** Before a wake. Whoever has gone to sleep has given its memory back already: a plain switch does not wait. */
+  /** Before a wake. In a plain switch it is known beforehand that there is enough, and nothing is waited for. */
   async awaitWake (signals: AbortSignal[]): Promise<void> {
     const { model, memory } = this.#context
-    if (memory?.expects(model)) await this.#wait('wake', signals)
+    if (memory === undefined) return
+    if (memory.expects(model) || (memory.knowsNeed(model) && !memory.foresees(model))) await this.#wait('wake', signals)
+  }
+
+  /** A line of its output, which may say what a sleep has freed. */
+  read (line: string): void {
+    const { model, memory } = this.#context
+    const report = memory && parseSleepReport(line)
+    if (report !== undefined) memory!.learn(model, report)
+  }
+
+  /** It is about to take or to free memory. */
+  changing (): void {
+    this.#context.memory?.changing()
+  }
+
+  slept (): void {
+    this.#context.memory?.slept(this.#context.model)
   }
 
   /** Its processes are gone, or have failed to do what takes or frees memory: it may change from here on. */
@@ -60,8 +80,8 @@ export class EngineMemory {
   }
 
   async #wait (purpose: Settlement['purpose'], signals: AbortSignal[]): Promise<void> {
-    const { model, status, memory } = this.#context
-    const took = await memory?.settle(model, { purpose, signals, warn: error => status.warn(error) })
+    const { model, status, memory, sleepers } = this.#context
+    const took = await memory?.settle(model, { purpose, signals, sleepers, warn: error => status.warn(error) })
     if (took !== undefined) this.#took = (this.#took ?? 0) + took
   }
 }

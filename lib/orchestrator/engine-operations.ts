@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import { ProcessDiedError, SleepError, StopError, StopTimeoutError, WakeError } from '../errors.ts'
+import { GpuMemoryError, ProcessDiedError, SleepError, StopError, StopTimeoutError, WakeError } from '../errors.ts'
 import type { LlmuxError } from '../errors.ts'
 import type { ResolvedModel, SleepLevel } from '../options/types.ts'
 import type { WakeSteps } from '../events.ts'
@@ -10,6 +10,7 @@ import { EngineSteps } from './engine-steps.ts'
 import { KeptRequests } from './keeping.ts'
 import { explained } from './last-words.ts'
 import { Life } from './life.ts'
+import type { Sleepers } from './memory/memory-at-hand.ts'
 import type { MemoryWatch } from './memory/memory-watch.ts'
 import type { StartProgress } from './progress/start-progress.ts'
 import type { StartBackoff } from './start-backoff.ts'
@@ -26,6 +27,7 @@ export interface OperationsContext {
   progress: StartProgress
   /** Undefined where nobody can look at GPU memory. */
   memory: MemoryWatch | undefined
+  sleepers: Sleepers
   /** It held requests that were frozen, and holds them no more. */
   onLost: (id: string, error: Error) => void
   /** The leader of the group ended. */
@@ -93,8 +95,10 @@ export class EngineOperations {
     if (status.state === 'asleep') return
     const details = { level, pid: life.pid, ...(frozen > 0 && { frozen }) }
     status.change('sleeping', 'sleep requested', details)
+    this.#memory.changing()
     try {
       await this.#steps(epoch).sleep(level, this.kept.hold(frozen))
+      this.#memory.slept()
       status.change('asleep', 'sleep requested', details)
     } catch (error) {
       await this.#failSleep(error as Error, epoch)
@@ -143,7 +147,10 @@ export class EngineOperations {
     status.change('starting', 'wanted')
     await this.#memory.awaitStart([epoch])
     await progress.during(status.request, () => this.#timer.time('start', async () => {
-      const life = await Life.begin(driver, model, onExit, text => progress.read(text))
+      const life = await Life.begin(driver, model, onExit, text => {
+        progress.read(text)
+        this.#memory.read(text)
+      })
       this.life = life
       this.#lines = count => life.lines(count)
       await this.#steps(epoch).start()
@@ -161,37 +168,24 @@ export class EngineOperations {
     if (how === 'started') this.#memory.measure(() => this.life === life)
   }
 
-  /** Resolves with false if it could not be woken and was ended: half awake it is of no use, and in the way of others. */
+  /** Resolves with false if it could not be woken and was ended: after a wake that failed vLLM says that it is healthy, and never answers. */
   async #rouse (level: 1 | 2, epoch: AbortSignal): Promise<boolean> {
     const { status } = this.#context
-    status.change('waking', 'wanted', { pid: this.life!.pid })
+    const life = this.life!
     try {
-      await this.#tryWake(level, epoch).catch(async error => {
-        if (!await this.#mayRetry(error, epoch)) throw error
-        status.warn(error)
-        this.#memory.release()
-        await this.#tryWake(level, epoch)
-      })
+      await this.#memory.awaitWake([epoch, life.dead])
+      status.change('waking', 'wanted', { pid: life.pid })
+      this.#memory.changing()
+      await this.#steps(epoch).wake(level)
+      await this.#warmUp(epoch)
       return true
     } catch (error) {
+      if (error instanceof GpuMemoryError) throw error
       const cause = await this.#bury(error as Error, epoch)
       if (epoch.aborted) throw cause
       status.warn(cause)
       return false
     }
-  }
-
-  async #tryWake (level: 1 | 2, epoch: AbortSignal): Promise<void> {
-    await this.#memory.awaitWake([epoch, this.life!.dead])
-    await this.#steps(epoch).wake(level)
-    await this.#warmUp(epoch)
-  }
-
-  /** Only what has answered may do better the next time: what is dead does not, and what hangs would be waited for twice. */
-  async #mayRetry (error: Error, epoch: AbortSignal): Promise<boolean> {
-    if (!(error instanceof WakeError) || epoch.aborted) return false
-    await pause(this.#context.clock, exitPause, this.life!.dead)
-    return await this.says('probe')
   }
 
   async #warmUp (epoch: AbortSignal): Promise<void> {
@@ -202,6 +196,12 @@ export class EngineOperations {
   async #giveUp (error: Error, epoch: AbortSignal): Promise<Error> {
     if (error instanceof StopError) return error // told of, and looked after
     const { status, backoff } = this.#context
+    if (error instanceof GpuMemoryError && this.life !== undefined) {
+      // It sleeps on, as whole as it was.
+      backoff.failed(error)
+      status.warn(error)
+      return error
+    }
     const cause = await this.#bury(error, epoch, !epoch.aborted)
     if (epoch.aborted) {
       status.change('stopped', cause.message)

@@ -9,6 +9,7 @@ import { EngineStatus } from './engine-status.ts'
 import { mayFreeze } from './keeping.ts'
 import { lastWords, withLastWords } from './last-words.ts'
 import type { Life } from './life.ts'
+import type { Sleepers } from './memory/memory-at-hand.ts'
 import type { MemoryWatch } from './memory/memory-watch.ts'
 import { OperationQueue } from './operation-queue.ts'
 import { SharedQuestion } from './shared-question.ts'
@@ -21,6 +22,7 @@ export interface EngineContext {
   clock: Clock
   events: LlmuxEvents
   memory: MemoryWatch | undefined
+  sleepers: Sleepers
   /** For the pauses after starts that failed. */
   random: () => number
   /** Called at once when a running engine is known to be dead without anybody having asked for it. */
@@ -92,6 +94,16 @@ export class Engine {
     return this.#operations.life?.stuck === true
   }
 
+  /** The leader of its process group; undefined if it does not run. */
+  get pid (): number | undefined {
+    return this.#operations.life?.pid
+  }
+
+  /** Since when it sleeps with nobody's requests in it, in milliseconds since the epoch; undefined otherwise. */
+  get asleepSince (): number | undefined {
+    return this.state === 'asleep' && !this.#operations.kept.any ? this.#status.since : undefined
+  }
+
   /** Whether it can be put to sleep with requests in flight. */
   get keeps (): boolean {
     return this.#operations.kept.possible && mayFreeze(this.model)
@@ -123,7 +135,7 @@ export class Engine {
       failures,
       retryAt,
       holdsGpu: this.stuck,
-      pid: this.#operations.life?.pid,
+      pid: this.pid,
       lastLines: lastWords(this.lastLines(1_000))
     }
   }
@@ -133,6 +145,8 @@ export class Engine {
   }
 
   async prepare (force = false): Promise<void> {
+    // One that sleeps may have been refused the memory that it needs.
+    if (this.state === 'asleep' && !force) this.#backoff.check()
     if (this.#running) return
     // A port is not free before its former holder is gone.
     await this.#queue.idle()

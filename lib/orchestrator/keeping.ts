@@ -41,6 +41,11 @@ export class KeptRequests {
     if (!this.possible) warn(new FreezeUnsupportedError(model.id, `0.${firstVersion[level]}`, level, version ?? 'nothing'))
   }
 
+  /** Whether it holds any. */
+  get any (): boolean {
+    return this.#any
+  }
+
   /** It goes to sleep with so many. */
   hold (count: number): SleepMode {
     this.#any = count > 0

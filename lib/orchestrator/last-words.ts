@@ -27,5 +27,5 @@ export function explained (error: LlmuxError, lines: string[]): LlmuxError {
     error.message += `: ${startCauses[known.cause]}`
     return Object.assign(error, { startCause: known.cause, causeLine: known.line })
   }
-  return Object.assign(error, { startCause: error instanceof StartTimeoutError ? 'timeout' : 'other' })
+  return Object.assign(error, { startCause: error.startCause ?? (error instanceof StartTimeoutError ? 'timeout' : 'other') })
 }

@@ -7,7 +7,9 @@ import { Engine } from './engine.ts'
 import type { SleepOptions, WakeOptions } from './engine.ts'
 import type { GpuProcess, ReadProcesses } from './memory/gpu-processes.ts'
 import type { ReadMemory } from './memory/memory-command.ts'
-import { MemoryWatch, type MemorySeen } from './memory/memory-watch.ts'
+import type { Sleepers } from './memory/memory-at-hand.ts'
+import type { MemorySeen } from './memory/memory-reader.ts'
+import { MemoryWatch } from './memory/memory-watch.ts'
 
 export interface OrchestratorOptions {
   driver: Driver
@@ -41,7 +43,7 @@ export class Orchestrator {
     const { driver, clock, readMemory, readProcesses } = options
     this.#options = options
     this.#driver = driver
-    this.#memory = readMemory && new MemoryWatch({ clock, read: readMemory, readProcesses })
+    this.#memory = readMemory && new MemoryWatch({ clock, read: readMemory, readProcesses, ownGroups: () => this.#groups })
     this.#engines = new Map()
     models.forEach(model => this.add(model))
     this.#orphans = options.orphans?.then(found => this.#reclaimed(found))
@@ -58,7 +60,8 @@ export class Orchestrator {
   /** There must be none of that id. */
   add (model: ResolvedModel): void {
     const { random = Math.random } = this.#options
-    this.#engines.set(model.id, new Engine({ ...this.#options, random, model, memory: this.#memory }))
+    const sleepers: Sleepers = { models: () => this.#sleepers(model).map(({ model }) => model), end: async () => await this.#sleepers(model)[0]?.stop('it makes room for a start') }
+    this.#engines.set(model.id, new Engine({ ...this.#options, random, model, memory: this.#memory, sleepers }))
   }
 
   /** It must have no processes any more. */
@@ -78,16 +81,18 @@ export class Orchestrator {
     if (this.#closing !== undefined) throw new ClosingError()
     // They hold memory, and perhaps the port.
     await this.#orphans
-    await this.#engine(id).prepare(force)
+    // Others are served meanwhile: later, nobody would be.
+    await Promise.all([this.#engine(id).prepare(force), this.#memory?.glance()])
   }
 
   /**
-   * Starts or wakes; resolves when the engine serves. Callers at the same time share one start. A wake that fails is tried
-   * once more if the engine still answers, then the engine is started afresh. If the start fails, or is interrupted by a
-   * stop, it rejects when the process group is gone; with StopError if the group cannot be ended. For some time after a
-   * start that failed it rejects at once with the same error, whose `retryAfter` says for how long.
+   * Starts or wakes; resolves when the engine serves. Callers at the same time share one start. After a wake that fails
+   * the engine is ended and started afresh. It is left asleep if somebody else holds the memory that it needs. If the
+   * start fails, or is interrupted by a stop, it rejects when the process group is gone; with StopError if the group
+   * cannot be ended. For some time after a start that failed it rejects at once with the same error, whose `retryAfter`
+   * says for how long.
    *
-   * @throws {SpawnError | StartTimeoutError | ProcessDiedError | WakeError | WakeTimeoutError | ReloadTimeoutError | GpuBlockedError | StopError | ClosingError}
+   * @throws {SpawnError | StartTimeoutError | ProcessDiedError | WakeError | WakeTimeoutError | ReloadTimeoutError | GpuBlockedError | GpuMemoryError | StopError | ClosingError}
    */
   async wake (id: string, options: WakeOptions = {}): Promise<void> {
     const engine = this.#engine(id)
@@ -215,8 +220,18 @@ export class Orchestrator {
     for (const { model } of this.#engines.values()) this.#memory?.release(model.gpus)
   }
 
+  /** The leaders of our process groups. */
+  get #groups (): number[] {
+    return [...this.#engines.values()].flatMap(engine => engine.pid ?? [])
+  }
+
+  /** Those on a model's GPUs that could be ended, who has slept longest first. */
+  #sleepers (model: ResolvedModel): Engine[] {
+    return this.#neighbours({ model }).filter(({ asleepSince }) => asleepSince !== undefined).sort((a, b) => a.asleepSince! - b.asleepSince!)
+  }
+
   /** The other engines that live on a GPU of this one. */
-  #neighbours ({ model: { id, gpus } }: Engine): Engine[] {
+  #neighbours ({ model: { id, gpus } }: Pick<Engine, 'model'>): Engine[] {
     return [...this.#engines.values()].filter(({ model }) => model.id !== id && model.gpus.some(gpu => gpus.includes(gpu)))
   }
 

@@ -11,6 +11,9 @@ import { setTimeout as delay } from 'node:timers/promises'
  */
 /** @typedef {{ error?: string, sleeping: boolean, valid: boolean }} Answer */
 
+/** @param {number} mib */
+const gib = (mib) => (mib / 1024).toFixed(2)
+
 const allTags = ['weights', 'kv_cache']
 
 /** What sleeps, what is loaded, and how much memory that takes: `vllm/v1/executor/abstract.py` without the work. */
@@ -21,6 +24,9 @@ export class Executor {
   #valid = true
   /** MiB lost to earlier sleeps */
   #leaked = 0
+  /** a wake has failed: nothing but the end of the process helps */
+  #broken = false
+  #hasSlept = false
   #config
   #share
   #mib
@@ -83,18 +89,31 @@ export class Executor {
   async #sleep ({ level = 1, leak = 0, fault }) {
     if (this.#sleepingTags.has('weights')) return this.#log('WARNING', 'abstract.py:384', 'Executor is already sleeping.')
     const began = performance.now()
-    await delay(this.#config.sleepMs)
+    const before = this.#share?.mib ?? this.#mib
+    await delay(this.#config.sleepMs + (this.#hasSlept ? 0 : this.#config.pinMs))
+    this.#hasSlept = true
     for (const tag of allTags) this.#sleepingTags.add(tag)
     if (level >= 2) this.#valid = false
     this.#leaked += leak
     // Without --enable-sleep-mode sleeping is a state and nothing else.
     if (this.#config.sleepMode && fault?.kind !== 'keeps-memory') this.#share?.set(this.#config.residue + this.#leaked)
+    this.#logFreed(before, level)
     this.#log('INFO', 'abstract.py:390', `It took ${((performance.now() - began) / 1000).toFixed(6)} seconds to fall asleep.`)
     this.#records.write('slept', { level, mib: this.#share?.mib })
   }
 
+  /** @param {number} before MiB @param {number} level */
+  #logFreed (before, level) {
+    const after = this.#share?.mib ?? this.#mib
+    const freed = Math.max(0, before - after)
+    const kept = level === 1 ? freed * this.#config.weightsShare : 0
+    this.#log('INFO', 'cumem.py:229', `CuMemAllocator: sleep freed ${gib(freed)} GiB memory in total, of which ${gib(kept)} GiB is backed up in CPU and the rest ${gib(freed - kept)} GiB is discarded directly.`)
+    this.#log('INFO', 'gpu_worker.py:150', `Sleep mode freed ${gib(freed)} GiB memory, ${gib(after)} GiB memory is still in use.`)
+  }
+
   /** @param {string[] | undefined} tags */
   async #wake (tags) {
+    if (this.#broken) throw new Error('Call to wake_up method failed: CUDA Error: invalid argument at csrc/cumem_allocator.cpp:163')
     if (this.#sleepingTags.size === 0) return this.#log('WARNING', 'abstract.py:396', 'Executor is not sleeping.')
     const unknown = tags?.find((tag) => !this.#sleepingTags.has(tag))
     if (unknown !== undefined) return this.#log('WARNING', 'abstract.py:401', `Tag ${unknown} is not in sleeping tags {${[...this.#sleepingTags]}}`)
@@ -114,7 +133,12 @@ export class Executor {
     const asleep = (remaining.includes('weights') ? weights : 0) + (remaining.includes('kv_cache') ? this.#mib - weights : 0)
     const wanted = Math.max(this.#config.residue, Math.round(this.#mib - asleep))
     if (wanted <= this.#share.mib) return
-    if (this.#share.claim(wanted) !== undefined) throw new Error('Call to wake_up method failed: CUDA Error: out of memory at csrc/cumem_allocator.cpp:119')
+    const free = this.#share.claim(wanted)
+    if (free === undefined) return
+    this.#broken = true
+    // What was mapped before it ran out stays mapped.
+    this.#share.set(this.#share.mib + free)
+    throw new Error('Call to wake_up method failed: CUDA Error: out of memory at csrc/cumem_allocator.cpp:119')
   }
 
   /** @param {boolean} spoilt As some vision models are: all says 200, and the weights are wrong. */

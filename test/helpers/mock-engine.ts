@@ -35,6 +35,8 @@ export interface MockGpu {
   records (): MockRecord[]
   /** Faults of the engine with that name, read at its next start and counted down across starts. */
   setFaults (engine: string, faults: Record<string, unknown>): void
+  /** A stranger takes so many MiB of a device, as a process of this one's number. Returns how it gives them back. */
+  hold (mib: number, device?: number): () => void
   remove (): void
 }
 
@@ -58,6 +60,15 @@ export function makeGpu ({ totalMiB = 24576, devices = 1 } = {}): MockGpu {
     setFaults (engine, faults) {
       mkdirSync(join(dir, 'faults'), { recursive: true })
       writeFileSync(join(dir, 'faults', `${encodeURIComponent(engine)}.json`), JSON.stringify(faults))
+    },
+    hold (mib, device = 0) {
+      const engines = join(device === 0 ? dir : join(dir, `device-${device}`), 'engines')
+      mkdirSync(engines, { recursive: true })
+      const file = join(engines, 'stranger.json')
+      const stat = readFileSync('/proc/self/stat', 'latin1')
+      const start = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+      writeFileSync(file, JSON.stringify({ name: 'notebook', mib, lag: 0, holders: [{ pid: process.pid, start }] }))
+      return () => rmSync(file)
     },
     remove: () => rmSync(dir, { recursive: true, force: true })
   }

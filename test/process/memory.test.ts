@@ -1,4 +1,5 @@
 import t from 'tap'
+import type { Test } from 'tap'
 import type { EngineChange } from '../../lib/index.ts'
 import { groupMembers, until } from '../helpers/engine-process.ts'
 import { startGateway } from '../helpers/gateway.ts'
@@ -59,4 +60,72 @@ t.test('a command that fails is a warning, and nothing is waited for', async t =
   const warning = nextEvent(gateway.app.llmux.events, 'warning', () => true)
   t.equal((await gateway.chat('a', 'hello')).status, 200)
   t.match(await warning, { model: 'a', error: { code: 'LLMUX_ERR_MEMORY_COMMAND', message: /no driver/ } })
+})
+
+/** `b` sleeps and has said what it needs; `a` is awake. */
+async function setUpSwitch (t: Test, options: Partial<Parameters<typeof startGateway>[0]> = {}) {
+  const setup = await setUp(t, { models: { a: {}, b: { args: ['--mock-memory', '17000'] } }, mock: { memory: 16_000, residue: 800 }, timeouts: { memory: 1_500 }, ...options })
+  for (const model of ['b', 'a', 'b', 'a']) t.equal((await setup.gateway.chat(model, 'x')).status, 200)
+  return setup
+}
+
+t.test('a wake that would not find its memory is not tried: 503 says who has it, the sleeper stays whole, the old model comes back', async t => {
+  const { gateway } = await setUpSwitch(t)
+  const { pid } = statusOf(gateway, 'b')
+  const release = gateway.gpu.hold(7_500)
+  const back = nextEvent(gateway.app.llmux.events, 'engine', change => change.model === 'a' && change.to === 'awake')
+  const answer = await gateway.chat('b', 'x')
+  t.equal(answer.status, 503)
+  t.ok(Number(answer.headers.get('retry-after')) > 0)
+  const { error } = await answer.json() as any
+  t.equal(error.code, 'LLMUX_ERR_GPU_MEMORY')
+  t.match(error.message, new RegExp(`model \`b\` needs 16\\d\\d\\d MiB of GPU memory, and 15\\d\\d\\d MiB are free: process ${process.pid} \\(notebook\\) holds 7500 MiB of GPU 0`))
+  t.match(statusOf(gateway, 'b'), { state: 'asleep', pid })
+  await back
+  t.equal((await gateway.chat('a', 'x')).status, 200, 'the old model serves again')
+  release()
+  await gateway.app.llmux.switchTo('b')
+  t.equal((await gateway.chat('b', 'x')).status, 200)
+  t.equal(statusOf(gateway, 'b').pid, pid, 'by the same processes')
+  t.notOk(gateway.gpu.records().some(({ event }) => event === 'wake-failed'))
+})
+
+t.test('a wake waits for a stranger that goes in time', async t => {
+  const { gateway } = await setUpSwitch(t, { timeouts: { memory: 30_000 } })
+  const release = gateway.gpu.hold(7_500)
+  const slept = nextEvent(gateway.app.llmux.events, 'engine', change => change.model === 'a' && change.to === 'asleep')
+  const answer = gateway.chat('b', 'x')
+  await slept
+  release()
+  t.equal((await answer).status, 200)
+  t.notOk(gateway.gpu.records().some(({ event }) => event === 'wake-failed'))
+})
+
+t.test('a wake that fails all the same ends the engine at once, and the request is served by a new one', async t => {
+  const { gateway } = await setUpSwitch(t, { gpuMemoryCommand: false, timeouts: {} })
+  const { pid } = statusOf(gateway, 'b')
+  const release = gateway.gpu.hold(7_500)
+  gateway.app.llmux.events.on('warning', ({ error }) => { if ((error as any).code === 'LLMUX_ERR_WAKE_FAILED') release() })
+  t.equal((await gateway.chat('b', 'x')).status, 200)
+  t.not(statusOf(gateway, 'b').pid, pid)
+  t.equal(gateway.gpu.records().filter(({ event }) => event === 'wake-failed').length, 1, 'there is no second try')
+})
+
+t.test('a start that would not find its memory is not tried, and says who has it', async t => {
+  const { gateway } = await setUp(t, { models: { a: { args: ['--gpu-memory-utilization', '0.9'] } }, timeouts: { memory: 1_500 } })
+  const release = gateway.gpu.hold(7_500)
+  const answer = await gateway.chat('a', 'x')
+  t.equal(answer.status, 503)
+  t.match((await answer.json() as any).error, { code: 'LLMUX_ERR_GPU_MEMORY', message: /notebook/ })
+  t.equal(starts(gateway), 0)
+  release()
+  await gateway.app.llmux.switchTo('a')
+  t.equal((await gateway.chat('a', 'x')).status, 200)
+})
+
+t.test('more models than sleepers fit on a GPU are served: who has slept longest makes room for a start', async t => {
+  const names = ['a', 'b', 'c', 'd', 'e', 'f']
+  const { gateway } = await setUp(t, { models: Object.fromEntries(names.map(name => [name, { args: ['--gpu-memory-utilization', '0.9'] }])), mock: { residue: 600, 'memory-lag': 10 } })
+  for (const name of [...names, ...names]) t.equal((await gateway.chat(name, 'x')).status, 200, name)
+  t.same(failedStarts(gateway), [])
 })

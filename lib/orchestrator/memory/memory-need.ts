@@ -14,7 +14,7 @@ export function needToStart ({ args, gpuShare }: ResolvedModel, measured: number
   return measured ?? Math.min(gpuShare, defaultUtilization) * total
 }
 
-/** The same for one that sleeps, and still holds a part of it. */
-export function needToWake (model: ResolvedModel, measured: number | undefined, total: number): number {
-  return Math.max(0, (measured ?? needToStart(model, measured, total)) - leastResidue)
+/** The same for one that sleeps, and still holds a part of it. `freed`: what its sleep has given back, if that is known. */
+export function needToWake (model: ResolvedModel, measured: number | undefined, total: number, freed?: number): number {
+  return freed ?? Math.max(0, (measured ?? needToStart(model, measured, total)) - leastResidue)
 }

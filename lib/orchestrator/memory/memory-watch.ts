@@ -1,24 +1,24 @@
 import type { Clock } from '../../clock.ts'
-import { MemoryTimeoutError } from '../../errors.ts'
+import { GpuMemoryError, MemoryTimeoutError } from '../../errors.ts'
+import { memoryUtilization } from '../../options/engine-args.ts'
 import type { ResolvedModel } from '../../options/types.ts'
 import { withTimeLimit } from '../time-limit.ts'
 import type { GpuMemories } from './gpu-memory.ts'
 import type { GpuProcess, ReadProcesses } from './gpu-processes.ts'
 import type { ReadMemory } from './memory-command.ts'
+import { describeStrangers, type OwnGroups } from './holders.ts'
 import { needToStart, needToWake } from './memory-need.ts'
-import { waitForMemory } from './memory-wait.ts'
+import { awaitMemory, type Sleepers } from './memory-at-hand.ts'
+import { MemoryReader, type MemorySeen } from './memory-reader.ts'
+import type { SleepReport } from './sleep-report.ts'
 
 export interface MemoryWatchContext {
   clock: Clock
   read: ReadMemory
   /** Who holds it. */
   readProcesses?: ReadProcesses | undefined
-}
-
-/** The memory of all GPUs, and when it was looked at, in milliseconds since the epoch. */
-export interface MemorySeen {
-  time: number
-  memories: GpuMemories
+  /** Those are no strangers. */
+  ownGroups?: OwnGroups
 }
 
 export interface Settlement {
@@ -27,11 +27,22 @@ export interface Settlement {
   /** What makes waiting pointless. */
   signals: AbortSignal[]
   warn: (error: Error) => void
+  /** Those whose end gives back what they keep. Only for a start: they keep less than it takes to matter to a wake. */
+  sleepers: Sleepers
 }
 
 /** Milliseconds without growth after which no more is expected: where a process has ended its memory is still to come. */
 const quiet = 1_000
 const quietAfterRelease = 3_000
+
+/** What a look has shown holds for so long, as far as nothing of ours has changed. Milliseconds. */
+const glanceHolds = 2_000
+
+/** Nobody waits longer for a look that is only made in case. Milliseconds. */
+const glanceLimit = 200
+
+/** vLLM's figures have two decimals. */
+const rounding = 0.01 * 1024 ** 3
 
 /** How long somebody who only looks on waits for the commands. Milliseconds. */
 const longestLook = 5_000
@@ -39,30 +50,35 @@ const longestLook = 5_000
 /** Sees to it that memory is back before anybody wants it: it comes a while after the last process of a group is gone. */
 export class MemoryWatch {
   readonly #clock: Clock
-  readonly #read: ReadMemory
+  readonly #reader: MemoryReader
   readonly #readProcesses: ReadProcesses | undefined
-  #seen: MemorySeen | undefined
   /** GPUs on which something has ended since they were last looked at. */
   readonly #released = new Set<number>()
   /** Bytes that an engine took of one GPU. */
   readonly #measured = new Map<string, number>()
   /** What was there before an engine started. */
   readonly #before = new Map<string, GpuMemories>()
+  /** Bytes that an engine's sleep gives back of one GPU, in its own words. */
+  readonly #freed = new Map<string, number>()
+  /** Bytes of one GPU that it holds asleep. */
+  readonly #kept = new Map<string, number>()
   readonly #closed = new AbortController()
+  readonly #ownGroups: OwnGroups
+  /** The last look that no change has overtaken, and who has gone to sleep since. */
+  #glance: MemorySeen & { slept: ResolvedModel[] } | undefined
+  /** Counts what may change memory. */
+  #changes = 0
 
-  constructor ({ clock, read, readProcesses }: MemoryWatchContext) {
+  constructor ({ clock, read, readProcesses, ownGroups = () => [] }: MemoryWatchContext) {
+    this.#ownGroups = ownGroups
     this.#clock = clock
     this.#readProcesses = readProcesses
-    this.#read = async signal => {
-      const memories = await read(signal)
-      if (memories !== undefined) this.#seen = { time: clock.now(), memories }
-      return memories
-    }
+    this.#reader = new MemoryReader({ clock, read })
   }
 
   /** What the last look has shown; undefined if nobody has looked yet, or can. */
   get seen (): MemorySeen | undefined {
-    return this.#seen
+    return this.#reader.seen
   }
 
   /**
@@ -73,14 +89,65 @@ export class MemoryWatch {
   async look (): Promise<GpuProcess[] | undefined> {
     const timeout = () => new MemoryTimeoutError(longestLook)
     return await withTimeLimit({ clock: this.#clock, limit: longestLook, timeout, signals: [this.#closed.signal] }, async signal => {
-      await this.#read(signal)
+      await this.#reader.retry(signal)
       return await this.#readProcesses?.(signal)
     })
   }
 
   /** A process group that lived on these GPUs has ended, or failed to do what frees memory. */
   release (gpus: readonly number[]): void {
+    this.changing()
+    this.#glance = undefined
     gpus.forEach(gpu => this.#released.add(gpu))
+  }
+
+  /** An engine is about to take memory, or to free it: a look that is under way will not know whether it has seen that. */
+  changing (): void {
+    this.#changes++
+  }
+
+  /** It has gone to sleep. */
+  slept (model: ResolvedModel): void {
+    this.#glance?.slept.push(model)
+  }
+
+  /** What its engine says of its sleep. */
+  learn ({ id }: ResolvedModel, { freed, kept }: SleepReport): void {
+    this.#freed.set(id, freed)
+    this.#kept.set(id, kept)
+  }
+
+  /** Looks, while nothing changes yet, so that nobody has to when the switch is under way. Resolves after a moment in any case. */
+  async glance (): Promise<void> {
+    const changes = this.#changes
+    await new Promise<void>(resolve => {
+      const timer = this.#clock.setTimeout(resolve, glanceLimit)
+      this.#reader.retry(this.#closed.signal).then(memories => {
+        if (memories !== undefined && changes === this.#changes) this.#glance = { time: this.#clock.now(), memories, slept: [] }
+      }, () => {
+        // We are closing.
+      }).finally(() => {
+        this.#clock.clearTimeout(timer)
+        resolve()
+      })
+    })
+  }
+
+  /** Whether its sleep has told what it gives back, and so what a wake needs. */
+  knowsNeed ({ id }: ResolvedModel): boolean {
+    return this.#freed.has(id)
+  }
+
+  /** Whether a wake is known to find what it needs, without another look. */
+  foresees ({ id, gpus }: ResolvedModel): boolean {
+    const freed = this.#freed.get(id)
+    const glance = this.#glance
+    if (freed === undefined || glance === undefined || this.#clock.now() - glance.time > glanceHolds) return false
+    return gpus.every(gpu => {
+      const memory = glance.memories[gpu]
+      const returned = glance.slept.filter(({ gpus }) => gpus.includes(gpu)).reduce((sum, { id }) => sum + (this.#freed.get(id) ?? 0), 0)
+      return memory !== undefined && memory.total - memory.used + returned >= freed - rounding
+    })
   }
 
   /** Whether memory may still be on its way back on a model's GPUs. */
@@ -90,26 +157,44 @@ export class MemoryWatch {
 
   /**
    * Waits, for at most `timeouts.memory`, until there is the memory that an engine needs, or no more is to come. Resolves
-   * with the milliseconds it took, undefined if there is no way to look. A limit that is over and a look that fails are
-   * warnings: the start itself says whether there is enough.
+   * with the milliseconds it took, undefined if there is no way to look. Where it is certain what is needed, whoever does
+   * not get it is refused: a wake with too little memory breaks vLLM for good, and a start ends in vain. Otherwise a limit
+   * that is over is a warning, and the start itself says whether there is enough.
+   *
+   * @throws {GpuMemoryError}
    */
-  async settle (model: ResolvedModel, { purpose, signals, warn }: Settlement): Promise<number | undefined> {
+  async settle (model: ResolvedModel, { purpose, signals, warn, sleepers }: Settlement): Promise<number | undefined> {
     const { id, gpus, timeouts: { memory: limit } } = model
     const since = this.#clock.now()
     const expected = this.expects(model)
-    const need = (total: number) => (purpose === 'start' ? needToStart : needToWake)(model, this.#measured.get(id), total)
+    const freed = this.#freed.get(id)
+    const certain = purpose === 'wake' ? freed !== undefined : memoryUtilization(model.args) !== undefined
+    const need = (total: number) => purpose === 'start' ? needToStart(model, this.#measured.get(id), total) : needToWake(model, this.#measured.get(id), total, freed) - rounding
     gpus.forEach(gpu => this.#released.delete(gpu))
     try {
       const timeout = () => new MemoryTimeoutError(limit)
       const memories = await withTimeLimit({ clock: this.#clock, limit, timeout, signals: [...signals, this.#closed.signal] }, signal =>
-        waitForMemory({ clock: this.#clock, read: this.#read, gpus, need, quiet: expected ? quietAfterRelease : quiet }, signal))
+        awaitMemory({
+          clock: this.#clock,
+          read: signal => this.#reader.read(signal),
+          gpus,
+          need,
+          quiet: expected ? quietAfterRelease : quiet,
+          certain,
+          sleepers: purpose === 'start' ? sleepers : undefined,
+          kept: id => this.#kept.get(id)
+        }, signal))
+      this.#reader.tellFailure(warn)
       if (memories === undefined) return undefined
+      if (certain) await this.#check(model, memories, need)
       this.#before.set(id, memories)
     } catch (error) {
       if (signals.some(signal => signal.aborted)) {
         if (expected) this.release(gpus)
         throw error
       }
+      if (error instanceof GpuMemoryError) throw error
+      if (certain && error instanceof MemoryTimeoutError && this.seen !== undefined) await this.#check(model, this.seen.memories, need)
       warn(error as Error)
     }
     return this.#clock.now() - since
@@ -120,10 +205,25 @@ export class MemoryWatch {
     const before = this.#before.get(id)
     this.#before.delete(id)
     if (before === undefined) return
-    const after = await this.#read(this.#closed.signal)
+    const after = await this.#reader.read(this.#closed.signal)
     if (!stays()) return
     const taken = gpus.map(gpu => (after?.[gpu]?.used ?? NaN) - (before[gpu]?.used ?? NaN)).filter(bytes => bytes > 0)
     if (taken.length > 0) this.#measured.set(id, Math.max(...taken))
+  }
+
+  /** @throws {GpuMemoryError} if one of its GPUs has less than it needs */
+  async #check ({ id, gpus }: ResolvedModel, memories: GpuMemories, need: (total: number) => number): Promise<void> {
+    for (const gpu of gpus) {
+      const memory = memories[gpu]
+      if (memory === undefined) continue
+      const { total, used } = memory
+      if (total - used >= need(total)) continue
+      // Who it is helps, but is not what the request waits for.
+      const processes = await this.look().catch(() => undefined)
+      const mebibytes = (bytes: number) => Math.round(bytes / 1024 ** 2)
+      const error = new GpuMemoryError(id, mebibytes(need(total)), mebibytes(total - used), await describeStrangers(processes, gpus, this.#ownGroups))
+      throw Object.assign(error, { startCause: 'gpu_memory' })
+    }
   }
 
   /** Ends every look that is under way. */

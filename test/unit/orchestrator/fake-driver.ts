@@ -121,9 +121,16 @@ export class FakeDriver implements Driver {
 
   /** The process spawned last writes this. */
   write: (text: string) => void = () => {}
+  readonly #writers = new Map<string, (text: string) => void>()
+
+  /** The engine of that model writes this. */
+  says (model: string, text: string): void {
+    this.#writers.get(model)!(text)
+  }
 
   async spawn (model: ResolvedModel, onExit: (exit: ProcessExit) => void, onText: (text: string) => void = () => {}): Promise<EngineProcess> {
     this.write = onText
+    this.#writers.set(model.id, onText)
     await this.#call(model, 'spawn')
     const process = new FakeProcess(100 + this.processes.length, this.#clock, onExit)
     process.stamina = this.stamina
