@@ -48,6 +48,7 @@ function policyStep ({ models, waiters }, type) {
       inFlight: index === 0 ? 8 : 0,
       waiting: index === 0 ? 0 : Math.ceil(waiters / (models - 1)),
       oldest: index === 0 ? undefined : now - index,
+      deadline: index === 0 ? undefined : now - index + 600_000,
       maxConcurrency: 256,
       passive: 0,
       age: index * 1000,

@@ -25,6 +25,8 @@ export interface ModelView {
   passive: number
   /** When the first of them came, as its priority counts, or was frozen, in milliseconds since the epoch; undefined if none waits. */
   oldest: number | undefined
+  /** When the first limit of those in its queue ends (`timeouts.queue`), in milliseconds since the epoch; undefined if nobody is in it. */
+  deadline: number | undefined
   /** How long they have waited until now, all together, in milliseconds, as their priorities count. */
   age: number
   /**

@@ -76,8 +76,9 @@ export interface Timeouts {
    */
   stalled?: number
   /**
-   * How long GPU memory may take to come back after a process group has ended; then a warning, and on. Default 30 000.
-   * Minimum 1. `LLMUX_ERR_MEMORY_TIMEOUT`
+   * How long a start or a wake waits for GPU memory: of a process group that has ended, or of somebody else's. Then a model
+   * that is certain to need more is refused with 503 `LLMUX_ERR_GPU_MEMORY`, and left asleep; otherwise a warning
+   * (`LLMUX_ERR_MEMORY_TIMEOUT`), and on. Default 30 000. Minimum 1.
    */
   memory?: number
   /** From SIGTERM to SIGKILL when a process group is ended. Default 10 000. Minimum 1. `LLMUX_ERR_STOP_TIMEOUT` */
@@ -213,8 +214,9 @@ export interface LlmuxOptions {
   /** Whether a request whose engine died before its first byte is sent again to the restarted engine, and once more, alone, if that dies too. Default `true`. */
   replay?: boolean
   /**
-   * Program and arguments that print one line per GPU, in the order of their indices: `used, total` in MiB. Asked after a
-   * process group has ended, before a cold start, and for the page. Lines `process, GPU, pid, name, MiB` may tell who holds it. Default: `nvidia-smi` with the arguments for that, if it is there;
+   * Program and arguments that print one line per GPU, in the order of their indices: `used, total` in MiB. Asked before a
+   * switch and a cold start, after a process group has ended, and for the page. Lines `process, GPU, pid, name, MiB` may tell
+   * who holds it. A command that fails or takes 2 s is told of once, and tried again every minute. Default: `nvidia-smi` with the arguments for that, if it is there;
    * `false`: the end of the processes is all there is to go by.
    */
   gpuMemoryCommand?: string[] | false

@@ -172,15 +172,19 @@ export class EngineOperations {
   async #rouse (level: 1 | 2, epoch: AbortSignal): Promise<boolean> {
     const { status } = this.#context
     const life = this.life!
+    status.change('waking', 'wanted', { pid: life.pid })
     try {
       await this.#memory.awaitWake([epoch, life.dead])
-      status.change('waking', 'wanted', { pid: life.pid })
       this.#memory.changing()
       await this.#steps(epoch).wake(level)
       await this.#warmUp(epoch)
       return true
     } catch (error) {
-      if (error instanceof GpuMemoryError) throw error
+      if (error instanceof GpuMemoryError) {
+        // It sleeps on, as whole as it was.
+        status.change('asleep', error.message, { level, pid: life.pid })
+        throw error
+      }
       const cause = await this.#bury(error as Error, epoch)
       if (epoch.aborted) throw cause
       status.warn(cause)
@@ -197,7 +201,6 @@ export class EngineOperations {
     if (error instanceof StopError) return error // told of, and looked after
     const { status, backoff } = this.#context
     if (error instanceof GpuMemoryError && this.life !== undefined) {
-      // It sleeps on, as whole as it was.
       backoff.failed(error)
       status.warn(error)
       return error

@@ -234,7 +234,10 @@ export class Engine {
     if (life !== this.#operations.life) return
     if (this.state !== 'awake' && this.state !== 'asleep') return
     const tell = this.#status.enter('failed', error.message, { pid: life.pid, error })
-    this.#cleanUp = this.#queue.run(() => this.#operations.end(life)).catch(error => this.#status.warn(error))
+    this.#cleanUp = this.#queue.run(async () => {
+      // Whoever was under way may have ended it already, and started another.
+      if (this.#operations.life === life) await this.#operations.end(life)
+    }).catch(error => this.#status.warn(error))
     this.#onLost(this.model.id, error)
     tell()
   }

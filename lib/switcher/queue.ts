@@ -95,6 +95,13 @@ export class Queue implements Iterable<Waiter> {
     return highest
   }
 
+  /** When the first of the active ones came, whatever its priority. */
+  get earliest (): number | undefined {
+    if (this.active === 0) return undefined
+    // Within a level the first came first.
+    return Math.min(...[this.#back, ...this.#levels.values()].map(lane => first(lane)?.since ?? Infinity))
+  }
+
   /** How long the active ones have waited, all together, as their priorities count. */
   age (now: number): number {
     return this.#ages.at(now)

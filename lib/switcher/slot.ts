@@ -144,6 +144,7 @@ export class Slot {
       frozenSince: frozen === 0 ? undefined : frozenSince,
       passive: queue.passive,
       oldest: this.oldest,
+      deadline: queue.earliest === undefined ? undefined : queue.earliest + timeouts.queue,
       age: queue.age(now) + (frozen === 0 ? 0 : frozen * (now - frozenSince!)),
       queue: this.#waiters,
       averageWaiting: figures.waiting.at(now),

@@ -15,7 +15,7 @@ const table: Array<{ fault?: string, args?: string[], level?: number, why: RegEx
   { fault: 'sleep=crash@1', why: /does not go to sleep \(cycle 1\)/ },
   { fault: 'sleep=keeps-memory', why: /frees only 0 % .* 80 % are wanted/ },
   { fault: 'wake=500', why: /does not wake \(cycle 1\): .*answered 500/ },
-  { fault: 'wake=500*1', why: /does not wake \(cycle 1\): .*only at the second try/ },
+  { fault: 'wake=500*1', why: /does not wake \(cycle 1\): .*answered 500/ },
   { fault: 'wake=oom', why: /does not wake \(cycle 1\): .*out of memory/ },
   { fault: 'wake=hang', why: /does not wake \(cycle 1\): .*within 500 ms/ },
   { fault: 'wake=crash@1', why: /does not wake \(cycle 1\)/ },

@@ -33,7 +33,7 @@ export function decide ({ now }: Snapshot, moves: readonly Move[], { overdueAt, 
   let lookAgainAt = Infinity
   for (const move of moves) {
     const { leaving } = move
-    const overdue = leaving.models.length === 0 ? now : overdueAt(move)
+    const overdue = leaving.models.length === 0 ? now : Math.min(overdueAt(move), lastCall(move, now))
     if (overdue <= now) return wake(move, freezeAt(move))
     // A drain that has begun is brought to its end, for whoever is the best when it ends.
     const due = leaving.draining ? now : dueAt(move)
@@ -48,6 +48,20 @@ export function decide ({ now }: Snapshot, moves: readonly Move[], { overdueAt, 
     }
   }
   return best === undefined ? stay(lookAgainAt === Infinity ? undefined : lookAgainAt) : wake(best, freezeAt(best))
+}
+
+/** What a switch may take longer than it usually does, so that those for whom it is made are still there. Milliseconds. */
+const leeway = 1_000
+
+/**
+ * When leaving for it just suffices for the first whose queue limit ends. `Infinity` once a switch does not fit any more
+ * into what is left, and while the awake models have not even had as long as the switch takes.
+ */
+function lastCall ({ model, leaving, cost }: Move, now: number): number {
+  if (model.deadline === undefined) return Infinity
+  const drain = leaving.freezes ? 0 : largest(leaving.models, ({ inFlight, drainTime, limits }) => inFlight === 0 ? 0 : Math.min(drainTime, limits.drain))
+  const latest = model.deadline - cost - drain
+  return latest < now ? Infinity : Math.max(latest - leeway - (cost + drain) / 2, leaving.awakeSince + cost)
 }
 
 /**

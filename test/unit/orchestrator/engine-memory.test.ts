@@ -176,7 +176,7 @@ describe('GPU memory', () => {
     await pass(clock, 100)
     const wake = outcome(orchestrator.wake('b'))
     await pass(clock, 1_000)
-    expect(orchestrator.state('b')).toBe('asleep')
+    expect(orchestrator.state('b')).toBe('waking')
     expect(driver.calls).not.toContain('b wake')
     gpu.used = 1_000
     await pass(clock, 500)

@@ -13,6 +13,7 @@ export function view (id: string, more: Partial<ModelView> = {}): ModelView {
     freezes: false,
     passive: 0,
     oldest: undefined,
+    deadline: undefined,
     age: 0,
     queue: [],
     averageWaiting: 0,
