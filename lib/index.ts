@@ -19,6 +19,7 @@ import { preload } from './host/preload.ts'
 import { isRegistered, register } from './host/registered.ts'
 import { Recorder } from './host/record/record.ts'
 import { closeOnSignals, closeWithServer } from './host/shutdown.ts'
+import { checkStarts } from './host/start-check.ts'
 import { SwitchHistory } from './host/switch-history.ts'
 import { knownRoutes, resolveOptions, validateOptions } from './options/index.ts'
 import type { LlmuxOptions, ResolvedOptions } from './options/index.ts'
@@ -48,7 +49,8 @@ async function llmux (fastify: FastifyInstance, given: LlmuxOptions): Promise<vo
   const live: LiveRequests = new Set()
   const floors = build(fastify, options, events, lines)
   warnOfLongWaits(given, options, { ...floors, events, clock })
-  const facade = new Llmux({ options: given, machine, limits: options, events, lines, clock, history, live, ...floors })
+  const startCheck = checkStarts(fastify, options.models.map(({ id }) => id), { ...floors, events, clock })
+  const facade = new Llmux({ options: given, machine, startCheck, limits: options, events, lines, clock, history, live, ...floors })
   register(fastify, facade)
   fastify.decorate('llmux', facade)
   // The scope that we are registered in may have a prefix of its own.

@@ -11,8 +11,8 @@ async function health (scope: FastifyInstance): Promise<void> {
   scope.get('/live', { logLevel: 'warn' }, async () => ({ status: 'ok' }))
 
   scope.get('/ready', { logLevel: 'warn' }, async (_request, reply) => {
-    const { ready, reason } = llmux.readiness()
-    if (ready) return { status: 'ok' }
+    const { ready, reason, obstacles } = llmux.readiness()
+    if (ready) return { status: 'ok', ...(obstacles && { obstacles }) }
     return reply.code(503).send({ status: 'not ready', reason })
   })
 }

@@ -19,6 +19,7 @@ import type { LiveRequests } from '../gateway/live-requests.ts'
 import type { LineFeed } from './line-feed.ts'
 import type { AcquireOptions, OrderOptions, SleepOptions } from './order-options.ts'
 import { readiness } from './readiness.ts'
+import type { StartCheck } from './start-check.ts'
 import type { LlmuxStatus } from './status.ts'
 import type { SwitchHistory } from './switch-history.ts'
 import { update } from './update.ts'
@@ -28,6 +29,7 @@ export interface LlmuxContext {
   /** As they were given. */
   options: LlmuxOptions
   machine: Machine
+  startCheck: StartCheck
   /** By what waits are bounded. */
   limits: FairnessOptions
   directory: Directory
@@ -203,10 +205,9 @@ export class Llmux {
     return processes && await gpuHolders(processes, this.status().models)
   }
 
-  /** Whether any model can be served now, and if not, why. */
+  /** Whether any model can be served now, and if not, why. `obstacles`: what is in the way of some, while others can be served. */
   readiness () {
-    const { directory, orchestrator, switcher } = this.#context
-    return readiness(directory.models.map(({ id }) => id), switcher, orchestrator)
+    return readiness(this.#context.directory.models.map(({ id }) => id), this.#context)
   }
 
   /** What a model's engine wrote last, oldest first, at most 1 000 lines; also after its end. */

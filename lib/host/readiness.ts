@@ -1,21 +1,31 @@
 import { ClosingError } from '../errors.ts'
 import type { Orchestrator } from '../orchestrator/orchestrator.ts'
 import type { Switcher } from '../switcher/switcher.ts'
+import type { StartCheck } from './start-check.ts'
 
 export interface Readiness {
   ready: boolean
   /** Why not, in words. */
   reason?: string
+  /** What is in the way of some models, in words, while others can be served. */
+  obstacles?: string[]
+}
+
+export interface ReadinessContext {
+  switcher: Switcher
+  orchestrator: Orchestrator
+  startCheck: StartCheck
 }
 
 /** Ready as long as one model can be served: awake, or with nothing known to be in the way of its start. */
-export function readiness (ids: string[], switcher: Switcher, orchestrator: Orchestrator): Readiness {
+export function readiness (ids: string[], { switcher, orchestrator, startCheck }: ReadinessContext): Readiness {
   if (switcher.closed) return { ready: false, reason: new ClosingError().message }
   const held = switcher.controls.closed
   if (held !== undefined) return { ready: false, reason: held }
-  const obstacles = ids.map(id => switcher.obstacle(id) ?? inPause(orchestrator.snapshot(id)))
-  if (obstacles.includes(undefined)) return { ready: true }
-  return { ready: false, reason: obstacles.map(error => error!.message).join('; ') }
+  const known = ids.flatMap(id => switcher.obstacle(id) ?? inPause(orchestrator.snapshot(id)) ?? startCheck.obstacle(id) ?? [])
+  const obstacles = known.map(({ message }) => message)
+  if (obstacles.length === ids.length) return { ready: false, reason: obstacles.join('; ') }
+  return { ready: true, ...(obstacles.length > 0 && { obstacles }) }
 }
 
 /** After a start that failed nobody is evicted for it for a while. Then it is worth a request again, which only comes to who is ready. */

@@ -27,7 +27,7 @@ export const cutCodes = withPrefix([
 /** What a model's engine is warned of. */
 export const modelWarnings = withPrefix([
   'SLEEP_FAILED', 'SLEEP_TIMEOUT', 'WAKE_FAILED', 'WAKE_TIMEOUT', 'RELOAD_TIMEOUT', 'RESET_PREFIX_CACHE_TIMEOUT', 'HEALTH_TIMEOUT', 'PROCESS_DIED',
-  'FREEZE_UNSUPPORTED', 'STOP_TIMEOUT', 'STOP_FAILED', 'GPU_MEMORY', 'MEMORY_TIMEOUT', 'MEMORY_COMMAND'
+  'FREEZE_UNSUPPORTED', 'STOP_TIMEOUT', 'STOP_FAILED', 'NOT_STARTABLE', 'GPU_MEMORY', 'MEMORY_TIMEOUT', 'MEMORY_COMMAND'
 ])
 
 /** What concerns no model in particular. */

@@ -39,6 +39,8 @@ export type SleepMode = 'wait' | 'keep'
  * the signal, and whoever is called gives up at once. A rejection says in words what went wrong.
  */
 export interface Driver {
+  /** Checks what can be known when nothing is to be started yet, and leaves no trace. Rejects with NotStartableError. */
+  check (model: ResolvedModel): Promise<void>
   /** Checks what can be known before a start. Rejects with NotStartableError. */
   prepare (model: ResolvedModel): Promise<void>
   /**

@@ -73,6 +73,15 @@ export class Orchestrator {
   }
 
   /**
+   * Checks what can be known of a model when the server starts.
+   *
+   * @throws {NotStartableError}
+   */
+  async check (id: string): Promise<void> {
+    await this.#driver.check(this.#engine(id).model)
+  }
+
+  /**
    * Checks what can be known before anybody is put to sleep for it. Nothing to check if the engine runs.
    *
    * @throws {NotStartableError} or, in the pause after starts that failed, what the last one failed with, with `retryAfter`

@@ -176,12 +176,15 @@ scenario('a lost connection is told, and taken up again where it was', {}, async
   await tab.getByText(/1 switch, with/).waitFor()
 })
 
-scenario('a model is tried, with the wait told', {}, async (t, { tab, visit }) => {
+scenario('a model is tried, with the wait told', {}, async (t, { tab, visit, app }) => {
   await visit('#/try')
+  // The wait is to last until it has been seen.
+  app.llmux.pause({ what: 'switching' })
   await tab.getByLabel('Model', { exact: true }).selectOption('b')
   await tab.getByLabel('Your message').fill('Why?')
   await tab.keyboard.press('Enter')
   await seen(t, tab, /Waits for b, place 1/)
+  app.llmux.resume()
   await seen(t, tab, /served=b/, '.message.assistant')
   await seen(t, tab, /first word after/)
 })

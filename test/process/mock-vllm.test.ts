@@ -399,8 +399,11 @@ t.test('the GPU is shared: start and wake fail for lack of memory, and memory co
   t.match(await one.json('/is_sleeping'), { is_sleeping: true })
   two.kill('SIGKILL')
   await two.gone()
-  await until('the memory is back', async () => (await gpu.memory()).used === 50)
-  t.equal((await one.post('/wake_up')).status, 200)
+  await until('the memory is back, but for what the failed wake had mapped', async () => (await gpu.memory()).used === 200)
+  const again = await one.post('/wake_up')
+  t.match({ status: again.status, text: again.text }, { status: 500, text: /invalid argument/ }, 'nothing but its end helps it any more')
+  t.equal((await one.post('/sleep')).status, 200)
+  t.equal((await one.call('/health')).status, 200)
 })
 
 t.test('without --enable-sleep-mode sleeping frees nothing; the utilization must be free at the start', async (t) => {

@@ -8,7 +8,7 @@ import { Connection } from './connection.ts'
 import type { spawnLeader } from './leader.ts'
 import { LocalProcess } from './local-process.ts'
 import type { OutputStream } from './output.ts'
-import { obstacle } from './prepare.ts'
+import { lasting, obstacle } from './prepare.ts'
 import type { Obstacle } from './prepare.ts'
 import { SocketDirectory } from './socket-directory.ts'
 
@@ -20,6 +20,12 @@ export interface LocalDriverOptions {
   /** Where what would outlive us is written down. */
   ledger?: Ledger
   spawnLeader?: typeof spawnLeader
+}
+
+/** @throws {NotStartableError} */
+async function refuse ({ id }: ResolvedModel, look: () => Promise<Obstacle | undefined>): Promise<void> {
+  const problem = await look().catch((error: Error): Obstacle => ({ text: error.message, cause: 'other' }))
+  if (problem !== undefined) throw Object.assign(new NotStartableError(id, problem.text), { startCause: problem.cause })
 }
 
 /** Runs engines as process groups on this machine, and reaches them over loopback or a unix socket that nobody else can open. */
@@ -40,9 +46,12 @@ export class LocalDriver implements Driver {
     this.#ledger = ledger
   }
 
+  async check (model: ResolvedModel): Promise<void> {
+    await refuse(model, async () => await lasting(this.#plan(model)) ?? this.#socketObstacle(model))
+  }
+
   async prepare (model: ResolvedModel): Promise<void> {
-    const problem = await this.#obstacle(model).catch((error: Error): Obstacle => ({ text: error.message, cause: 'other' }))
-    if (problem !== undefined) throw Object.assign(new NotStartableError(model.id, problem.text), { startCause: problem.cause })
+    await refuse(model, async () => await obstacle({ ...this.#plan(model), address: this.#address(model) }))
   }
 
   async spawn (model: ResolvedModel, onExit: (exit: ProcessExit) => void, onText: (text: string) => void = () => {}): Promise<EngineProcess> {
@@ -62,6 +71,8 @@ export class LocalDriver implements Driver {
       }
       return new LocalProcess({ ...leader, untrack }, { clock: this.#clock, onLine, onRewrite: onText })
     } catch (error) {
+      // It is said in the same words as before a start.
+      await this.prepare(model)
       throw new SpawnError(model.id, (error as Error).message, { cause: error })
     }
   }
@@ -115,11 +126,15 @@ export class LocalDriver implements Driver {
     this.#sockets.remove()
   }
 
-  async #obstacle (model: ResolvedModel): Promise<Obstacle | undefined> {
-    const address = this.#address(model)
-    const [file = ''] = engineArgv(model, address)
-    const searchPath = model.env.PATH ?? process.env.PATH ?? ''
-    return await obstacle({ file, searchPath, address, path: model.path })
+  #plan (model: ResolvedModel): { file: string, searchPath: string, path: string } {
+    // Which program it is does not depend on where it is to listen.
+    const [file = ''] = engineArgv(model, { port: model.port ?? 0 })
+    return { file, searchPath: model.env.PATH ?? process.env.PATH ?? '', path: model.path }
+  }
+
+  #socketObstacle ({ port }: ResolvedModel): Obstacle | undefined {
+    const text = port === undefined ? this.#sockets.obstacle : undefined
+    return text === undefined ? undefined : { text, cause: 'other' }
   }
 
   #address ({ id, port }: ResolvedModel): Address {

@@ -76,10 +76,14 @@ async function checkModelPath (path: string): Promise<string | undefined> {
   }
 }
 
-/** Why an engine cannot be started, as far as it can be known beforehand; undefined if nothing speaks against it. */
-export async function obstacle ({ file, searchPath, address, path }: Plan): Promise<Obstacle | undefined> {
-  return because('command_missing', await missingProgram(file, searchPath)) ??
-    because('model_missing', await checkModelPath(path)) ??
+/** Why an engine could not be started at any time, as things stand; undefined if nothing speaks against it. */
+export async function lasting ({ file, searchPath, path }: Omit<Plan, 'address'>): Promise<Obstacle | undefined> {
+  return because('command_missing', await missingProgram(file, searchPath)) ?? because('model_missing', await checkModelPath(path))
+}
+
+/** Why an engine cannot be started now, as far as it can be known beforehand; undefined if nothing speaks against it. */
+export async function obstacle ({ address, ...plan }: Plan): Promise<Obstacle | undefined> {
+  return await lasting(plan) ??
     because('port_taken', 'port' in address ? await checkPort(address.port) : await checkSocket(address.socket))
 }
 

@@ -1,11 +1,27 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { atExit } from './at-exit.ts'
 
 /** Above this Node cuts a socket's path silently, and Python refuses it. Bytes. */
 const longestSocketPath = 107
+
+/** Names of sockets are all as long as this one. */
+function tooLong (directory: string): string | undefined {
+  const path = join(directory, '123456789abc.sock')
+  if (Buffer.byteLength(path) <= longestSocketPath) return undefined
+  return `the path of its socket, in ${directory}, is longer than ${longestSocketPath} bytes: let XDG_RUNTIME_DIR name a shorter directory, or give the model a port`
+}
+
+function isWritable (directory: string): boolean {
+  try {
+    accessSync(directory, constants.W_OK)
+    return true
+  } catch {
+    return false // Not there and not allowed are the same here.
+  }
+}
 
 function makeDirectory (bases: string[]): string {
   const errors: Error[] = []
@@ -34,16 +50,21 @@ export class SocketDirectory {
     this.#bases = bases.filter(base => base !== undefined && base !== '') as string[]
   }
 
+  /** Why there could be no path, as far as it can be known without making one; undefined if nothing speaks against it. */
+  get obstacle (): string | undefined {
+    const base = this.#bases.find(base => isWritable(base))
+    if (base === undefined) return `no directory for sockets can be made in ${this.#bases.join(' or ')}`
+    return tooLong(this.#path === undefined ? join(base, 'llmux-123456') : this.#path)
+  }
+
   /** A path of its own for each engine, the same for all its lives, short whatever its name is. */
   pathFor (id: string): string {
     this.#path ??= this.#make()
     // An empty directory may have been tidied away.
     if (!existsSync(this.#path)) mkdirSync(this.#path, { mode: 0o700 })
-    const path = join(this.#path, `${createHash('sha256').update(id).digest('hex').slice(0, 12)}.sock`)
-    if (Buffer.byteLength(path) > longestSocketPath) {
-      throw new Error(`the path of its socket, ${path}, is longer than ${longestSocketPath} bytes: let XDG_RUNTIME_DIR name a shorter directory, or give the model a port`)
-    }
-    return path
+    const problem = tooLong(this.#path)
+    if (problem !== undefined) throw new Error(problem)
+    return join(this.#path, `${createHash('sha256').update(id).digest('hex').slice(0, 12)}.sock`)
   }
 
   /** vLLM does not start where a socket is left. */

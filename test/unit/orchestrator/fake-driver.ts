@@ -115,6 +115,8 @@ export class FakeDriver implements Driver {
     return this.processes.filter(process => process.alive)
   }
 
+  async check (): Promise<void> {}
+
   async prepare (model: ResolvedModel): Promise<void> {
     await this.#call(model, 'prepare')
   }

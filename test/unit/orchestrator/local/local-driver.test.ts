@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -87,6 +87,21 @@ describe('preparing a local engine', () => {
     await expect(driver.prepare(makeModel('qwen', { command: 'sh', path: '/no/such/model' }))).rejects.toMatchObject({ code, message: expect.stringContaining('/no/such/model') })
   })
 
+  it('looks at what can be known long before, and makes nothing', async () => {
+    const { driver } = setUp()
+    const code = 'LLMUX_ERR_NOT_STARTABLE'
+    await driver.check(makeModel('qwen', { command: 'sh' }))
+    await expect(driver.check(makeModel('qwen', { command: 'no-such-program' }))).rejects.toMatchObject({ code, startCause: 'command_missing' })
+    await expect(driver.check(makeModel('qwen', { command: 'sh', path: '/no/such/model' }))).rejects.toMatchObject({ code, startCause: 'model_missing' })
+    expect(readdirSync(base)).toEqual([])
+    const nowhere = new LocalDriver({ clock: new FakeClock(), sockets: new SocketDirectory([join(base, 'none')]) })
+    await expect(nowhere.check(makeModel('qwen', { command: 'sh' }))).rejects.toMatchObject({ code, message: expect.stringContaining('no directory for sockets') })
+    await nowhere.check(makeModel('qwen', { command: 'sh', port: 8_000 }))
+    const long = join(base, 'x'.repeat(90))
+    mkdirSync(long)
+    await expect(new LocalDriver({ clock: new FakeClock(), sockets: new SocketDirectory([long]) }).check(makeModel('qwen', { command: 'sh' }))).rejects.toMatchObject({ code, message: expect.stringContaining('longer than 107 bytes') })
+  })
+
   it('looks where the engine itself will look for programs', async () => {
     const { driver } = setUp()
     await expect(driver.prepare(makeModel('qwen', { command: 'sh', env: { PATH: '/no/such/directory' } }))).rejects.toMatchObject({ code: 'LLMUX_ERR_NOT_STARTABLE' })
@@ -131,14 +146,13 @@ describe('spawning a local engine', () => {
     expect(exits).toEqual([{ code: 1, signal: null }])
   })
 
-  it('says why it failed', async () => {
+  it('says why it failed, in the words that it has before a start', async () => {
     const driver = new LocalDriver({ clock: new FakeClock(), sockets })
-    await expect(driver.spawn(makeModel('qwen', { command: '/no/such/program' }), () => {})).rejects.toMatchObject({
-      code: 'LLMUX_ERR_SPAWN_FAILED', message: expect.stringMatching(/`qwen`.*ENOENT/), cause: { code: 'ENOENT' }
-    })
-    await expect(driver.spawn(makeModel('qwen', { command: () => { throw new Error('my own mistake') } }), () => {})).rejects.toMatchObject({
-      code: 'LLMUX_ERR_SPAWN_FAILED', message: expect.stringContaining('my own mistake')
-    })
+    const code = 'LLMUX_ERR_NOT_STARTABLE'
+    await expect(driver.spawn(makeModel('qwen', { command: '/no/such/program' }), () => {})).rejects.toMatchObject({ code, startCause: 'command_missing', message: expect.stringMatching(/`qwen`.*is not an executable file/) })
+    await expect(driver.spawn(makeModel('qwen', { command: () => { throw new Error('my own mistake') } }), () => {})).rejects.toMatchObject({ code, message: expect.stringContaining('my own mistake') })
+    const broken = new LocalDriver({ clock: new FakeClock(), sockets, spawnLeader: async () => { throw new Error('EAGAIN') } })
+    await expect(broken.spawn(makeModel('qwen', { command: 'sh' }), () => {})).rejects.toMatchObject({ code: 'LLMUX_ERR_SPAWN_FAILED', message: expect.stringContaining('EAGAIN') })
   })
 })
 
