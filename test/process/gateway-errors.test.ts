@@ -214,8 +214,10 @@ t.test('503: the engine cannot be started', async t => {
 
   await t.test('its command is not there', async t => {
     const cold = await start(t, { models: { a: { command: '/nowhere/vllm' } } })
-    await refused(t, await cold.chat('a', 'x'), { status: 503, code: 'SPAWN_FAILED', retry: 1, message: /ENOENT/ })
+    t.match(cold.app.llmux.readiness(), { ready: false, reason: /`a` cannot be started: \/nowhere\/vllm is not an executable file/ }, 'said before anybody asks')
+    await refused(t, await cold.chat('a', 'x'), { status: 503, code: 'NOT_STARTABLE', retry: 1, message: /\/nowhere\/vllm/ })
     const gateway = await start(t, { models: { a: { command: '/nowhere/vllm' }, b: {} } })
+    t.match(gateway.app.llmux.readiness(), { ready: true, obstacles: [/\/nowhere\/vllm/] })
     t.equal((await gateway.chat('b', 'x')).status, 200)
     const changes: string[] = []
     gateway.app.llmux.events.on('engine', ({ model, to }) => changes.push(`${model} ${to}`))

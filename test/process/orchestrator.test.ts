@@ -130,7 +130,7 @@ test('a start that fails', [
   await t.rejects(orchestrator.wake('exits'), { code: 'LLMUX_ERR_PROCESS_DIED', message: /exit code 3$/ })
   await t.rejects(orchestrator.wake('hangs'), { code: 'LLMUX_ERR_START_TIMEOUT', message: /within 3000 ms$/, lastLines: ['still loading'] })
   await t.rejects(orchestrator.prepare('missing'), { code: 'LLMUX_ERR_NOT_STARTABLE' })
-  await t.rejects(orchestrator.wake('missing'), { code: 'LLMUX_ERR_SPAWN_FAILED', message: /ENOENT/ })
+  await t.rejects(orchestrator.wake('missing'), { code: 'LLMUX_ERR_NOT_STARTABLE', startCause: 'command_missing' })
   t.equal(pid('exits') ?? pid('hangs') ?? pid('missing'), undefined)
   t.same(states.filter(state => state === 'failed').length, 3)
 })
