@@ -1,6 +1,6 @@
-// The tables of options, made from the comments on the types, so that there is one place to write them.
+// The tables of options and metrics, generated from the types and the catalogue, so that there is one place to write them.
 //
-//     npm run readme        writes them between the markers in README.md and docs/policies.md
+//     npm run readme        writes them between the markers in the documents below
 import { readFileSync, writeFileSync } from 'node:fs'
 import ts from 'typescript'
 
@@ -8,7 +8,8 @@ const typesFiles = ['types.ts', 'policy-options.ts'].map(name => new URL(`../lib
 
 /** Where they are. @type {Record<string, string[]>} */
 export const tables = {
-  'README.md': ['LlmuxOptions', 'ModelOptions', 'Timeouts'],
+  'docs/reference/options.md': ['LlmuxOptions', 'ModelOptions', 'Timeouts'],
+  'docs/reference/metrics.md': ['metrics'],
   'docs/policies.md': ['EvenHandedOptions', 'FifoOptions', 'CostAwareOptions', 'TimeSliceOptions', 'SimpleOptions']
 }
 
@@ -57,12 +58,21 @@ function table (interfaceName) {
   return ['| option | type | default | effect |', '|---|---|---|---|', ...lines].join('\n')
 }
 
+/** The metrics as written in the catalogue, read as text: this script runs without a build. */
+function metricsTable () {
+  const source = readFileSync(new URL('../lib/metrics/catalogue.ts', import.meta.url), 'utf8')
+  const entries = source.matchAll(/^ {2}(\w+): \{ type: '(\w+)', help: '((?:[^'\\]|\\.)*)', labels: \[(.*)\] \},?$/gm)
+  const lines = [...entries].map(([, name, type, help = '', labels = '']) =>
+    `| \`${name}\` | ${type} | ${[...labels.matchAll(/'(\w+)'/g)].map(([, label]) => `\`${label}\``).join(', ')} | ${help.replaceAll("\\'", "'")} |`)
+  return ['| metric | type | labels | |', '|---|---|---|---|', ...lines].join('\n')
+}
+
 /** A document with its tables made anew. @param {string} text @param {string} document */
 export function withTables (text, document) {
   return (tables[document] ?? []).reduce((text, name) => {
     const markers = new RegExp(`(<!-- ${name}[^>]*-->\n)[^]*?(<!-- end -->)`)
     if (!markers.test(text)) throw new Error(`${document} has no place for ${name}`)
-    return text.replace(markers, (_, start, end) => `${start}\n${table(name)}\n\n${end}`)
+    return text.replace(markers, (_, start, end) => `${start}\n${name === 'metrics' ? metricsTable() : table(name)}\n\n${end}`)
   }, text)
 }
 

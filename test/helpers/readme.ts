@@ -1,8 +1,21 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 
-const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
+const root = new URL('../../', import.meta.url)
+const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
 
 export const readme = read('README.md')
+
+/** Pages whose TypeScript snippets are parts of the README's server. The tests build and run them all together. */
+export const pagesOfParts = [
+  'docs/get-started.md', 'docs/security.md', 'docs/admin.md', 'docs/page.md', 'docs/reference/api.md', 'docs/reference/events.md', 'docs/reference/metrics.md'
+]
+
+/** Every document that people read. */
+export const documents = [
+  ...readdirSync(root).filter(name => name.endsWith('.md')),
+  ...['docs', 'example-app', 'examples', 'mock-vllm'].flatMap(folder => readdirSync(new URL(folder, root), { recursive: true })
+    .map(name => `${folder}/${String(name)}`).filter(name => name.endsWith('.md') && !name.includes('node_modules')))
+]
 
 /** The code blocks of a language, in order; of another text than the README if there is one. */
 export function blocks (language: string, text = readme): string[] {
@@ -10,8 +23,8 @@ export function blocks (language: string, text = readme): string[] {
 }
 
 /** The cells of the rows of the first table after a heading. */
-export function tableAfter (heading: string): string[][] {
-  const [, rest = ''] = readme.split(`\n${heading}\n`)
+export function tableAfter (path: string, heading: string): string[][] {
+  const [, rest = ''] = read(path).split(`\n${heading}\n`)
   return tablesOf(rest)[0] ?? []
 }
 
@@ -38,11 +51,12 @@ export function codeWords (text: string): string[] {
 }
 
 /**
- * The README's server with all its other snippets in it, as somebody would write who takes them all: hooks before the
- * plugin is registered, the rest before the server listens.
+ * The README's server with the snippets of the pages in it: hooks before the plugin is registered, the rest before the
+ * server listens.
  */
 export function completeServer (): string {
-  const [server, ...parts] = blocks('ts').filter(code => !code.includes("from 'openai'")) as [string, ...string[]]
+  const [server] = blocks('ts') as [string]
+  const parts = pagesOfParts.flatMap(path => blocks('ts', read(path)))
   const imports = parts.flatMap(code => code.match(/^import .*$/gm) ?? [])
   const bodies = parts.map(code => code.replace(/^import .*\n/gm, ''))
   const hooks = bodies.filter(code => code.includes('addHook'))
@@ -69,4 +83,10 @@ export function scopesServer (): string {
 export function examplePolicy (): string {
   const [code] = blocks('ts', read('docs/policies.md'))
   return `${code}\nexport default takeTurns\n`
+}
+
+/** The program of `docs/validate.md`. */
+export function validateProgram (): string {
+  const [code] = blocks('js', read('docs/validate.md'))
+  return code as string
 }

@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { mockCommand } from '../helpers/mock-engine.ts'
 import { plainEnv as env, plainNode, startServer } from '../helpers/plain-node.ts'
-import { client, completeServer, examplePolicy, scopesServer } from '../helpers/readme.ts'
+import { client, completeServer, examplePolicy, scopesServer, validateProgram } from '../helpers/readme.ts'
 
 // What somebody has who installs the package: packed, installed and used as theirs, in a plain JavaScript project and
 // in a TypeScript one.
@@ -91,7 +91,7 @@ t.test('the package', async t => {
     t.equal(required.stdout.trim(), 'function')
   })
 
-  t.test('serves what the README says, with its server and its client as they stand there', async t => {
+  t.test('serves what the README and the pages say, with their server and client as they stand there', async t => {
     const bin = join(home, 'bin')
     mkdirSync(bin)
     // vLLM is what is called `vllm` in PATH.
@@ -133,6 +133,13 @@ t.test('the package', async t => {
     t.equal((await status('a-token')).status, 401)
     t.match(await (await status('the-operators-key')).json(), { models: [{ name: 'qwen-14b', state: 'awake' }] })
     t.equal((await server.stop()).code, 0)
+  })
+
+  t.test('validates a model with the program of docs/validate.md as it stands there', async t => {
+    write(js, { 'validate.js': validateProgram() })
+    const { stdout } = await run(command, [...nodeArgs, 'validate.js'], { cwd: js, env: { ...env, PATH: `${join(home, 'bin')}:${env['PATH']}` } })
+    t.match(stdout, /qwen/)
+    t.match(stdout, /safe|slow/)
   })
 
   t.test('has types that a strict TypeScript project compiles with, the README\'s snippets and the policy of the docs among it', async t => {

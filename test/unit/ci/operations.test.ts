@@ -7,37 +7,37 @@ import { catalogue } from '../../../lib/metrics/catalogue.ts'
 import { defaultTimeouts } from '../../../lib/options/defaults.ts'
 
 const source = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')
-const docs = source('docs/operations.md')
 
 /** The rows of the table whose header begins so, as cells without backticks at their ends. */
-function table (header: string): string[][] {
+function table (path: string, header: string): string[][] {
+  const docs = source(path)
   const [, rows = ''] = new RegExp(`^\\| ${header} \\|.*\\n\\|[-|]+\\|\\n((?:\\|.*\\n)+)`, 'm').exec(docs) ?? []
   return rows.trim().split('\n').map(row => row.split('|').slice(1, -1).map(cell => cell.trim()))
 }
 
 const words = (cell = '') => [...cell.matchAll(/`([^`]+)`/g)].map(([, word]) => word!)
 
-describe('docs/operations.md names', () => {
+describe('the docs name', () => {
   test('every metric with its type and labels, and none that is not there', () => {
-    const stated = table('metric').map(([name, type, labels]) => [words(name)[0], { type, labels: words(labels) }])
+    const stated = table('docs/reference/metrics.md', 'metric').map(([name, type, labels]) => [words(name)[0], { type, labels: words(labels) }])
     const real = Object.entries(catalogue).map(([name, { type, labels }]) => [name, { type, labels: [...labels] }])
     expect(stated).toEqual(real)
   })
 
   test('every event', () => {
-    expect(table('event').map(([name]) => words(name)[0])).toEqual(eventNames)
+    expect(table('docs/reference/events.md', 'event').map(([name]) => words(name)[0])).toEqual(eventNames)
   })
 
   test('every field of every event', () => {
     const types = source('lib/events.ts')
     const interfaces = [...types.matchAll(/^export interface (\w+)(?:<[^>]*>)?(?: extends [^{]*)? \{\n([^]*?)^\}/gm)].filter(([, name]) => name !== 'LlmuxEventMap')
     const fields = interfaces.flatMap(([, , body]) => [...body!.matchAll(/^ {2}(\w+)\??:/gm)].map(([, field]) => field!))
-    const stated = table('field').flatMap(([cell]) => words(cell).map(word => word.replace('?', '')))
+    const stated = table('docs/reference/events.md', 'field').flatMap(([cell]) => words(cell).map(word => word.replace('?', '')))
     expect([...new Set(stated)].sort()).toEqual([...new Set(fields)].sort())
   })
 
   test('every file in deploy', () => {
-    const files = table('file').flatMap(([cell]) => words(cell))
+    const files = table('docs/operations.md', 'file').flatMap(([cell]) => words(cell))
     for (const file of files) expect(existsSync(new URL(`../../../deploy/${file}`, import.meta.url)), file).toBe(true)
   })
 })

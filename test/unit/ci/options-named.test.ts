@@ -63,7 +63,7 @@ describe('what operators are told to do:', () => {
 })
 
 // One of them is about the options of another program.
-const documents = inFolder('docs', '.md').filter(file => file !== 'docs/moving.md')
+const documents = [...inFolder('docs', '.md'), ...inFolder('docs/reference', '.md')].filter(file => file !== 'docs/moving.md')
 
 test.for(['README.md', 'lib/errors.ts', ...documents])('%s names only options that there are', file => {
   for (const option of grouped(read(file))) expect(isGrouped(option, ['even-handed', 'fifo', 'cost-aware', 'time-slice', 'simple']), option).toBe(true)

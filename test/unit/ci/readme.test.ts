@@ -1,16 +1,18 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { rows, tables, withTables } from '../../../.ci/options-tables.js'
 import * as errors from '../../../lib/errors.ts'
 import { Llmux } from '../../../lib/host/llmux.ts'
 import { defaultTimeouts, modelDefaults, topDefaults } from '../../../lib/options/defaults.ts'
 import { policyDefaults } from '../../../lib/options/policy-defaults.ts'
 import { knownRoutes } from '../../../lib/options/index.ts'
-import { allRows, codeWords, readme, tableAfter } from '../../helpers/readme.ts'
+import { validateOptions } from '../../../lib/options/validate.ts'
+import { allRows, blocks, codeWords, documents, pagesOfParts, readme, tableAfter } from '../../helpers/readme.ts'
 
 const source = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')
 
-test.for(Object.keys(tables))('the tables of options are those that `npm run readme` makes from the types: %s', document => {
+test.for(Object.keys(tables))('the generated tables are those that `npm run readme` makes: %s', document => {
   const text = source(document)
   expect(withTables(text, document)).toBe(text)
 })
@@ -47,7 +49,7 @@ test('all events and their states are in the table', () => {
   const types = source('lib/events.ts')
   const union = (name: string) => [...(new RegExp(`type ${name} = (.*)`).exec(types)?.[1] ?? '').matchAll(/'(\w+)'/g)].map(([, word]) => word)
   const [, map = ''] = /interface LlmuxEventMap \{([^}]*)\}/.exec(types) ?? []
-  const stated = tableAfter('## Events').map(([event = '', , states = '']) => [codeWords(event)[0], codeWords(states)])
+  const stated = tableAfter('docs/reference/events.md', '## All events').map(([event = '', , states = '']) => [codeWords(event)[0], codeWords(states)])
   expect(stated.map(([event]) => event)).toEqual([...map.matchAll(/(\w+):/g)].map(([, name]) => name))
   expect(Object.fromEntries(stated)).toEqual({
     engine: union('EngineState'), transition: union('TransitionPhase'), request: union('RequestState'), response: union('ResponseOutcome'), first: [], progress: union('StartStage'), warning: [], control: [], models: []
@@ -56,27 +58,61 @@ test('all events and their states are in the table', () => {
 
 test('everything that fastify.llmux has is in its table', () => {
   const methods = Object.getOwnPropertyNames(Llmux.prototype).filter(name => name !== 'constructor')
-  const stated = tableAfter('### `fastify.llmux`').map(([cell = '']) => /\w+/.exec(cell)?.[0])
+  const stated = tableAfter('docs/reference/api.md', '## `fastify.llmux`').map(([cell = '']) => /\w+/.exec(cell)?.[0])
   expect(stated.sort()).toEqual([...methods, 'events'].sort())
 })
 
 test('the routes are those that are offered', () => {
-  const [, section = ''] = /### Routes\n([^]*?)\n## /.exec(readme) ?? []
-  const [, posts = ''] = /that carry a model:\n([^]*?)\.\n/.exec(section) ?? []
+  const [, posts = ''] = /that carry a model:\n([^]*?)\.\n/.exec(source('docs/reference/api.md')) ?? []
   expect(codeWords(posts).sort()).toEqual(knownRoutes.map(({ path }) => path).sort())
 })
 
 test('the environment of the example app is the one that it reads', () => {
   const code = source('example-app/config.js')
   const read = [...code.matchAll(/env\['(\w+)'\]|\b([A-Z_]{4,}): \w+ =/g)].map(([, a, b]) => a ?? b)
-  const stated = tableAfter('## The example app').flatMap(([names = '']) => codeWords(names)).filter(name => !name.startsWith('MOCK_'))
+  const stated = tableAfter('example-app/README.md', '## Environment').flatMap(([names = '']) => codeWords(names)).filter(name => !name.startsWith('MOCK_'))
   expect(stated.sort()).toEqual([...new Set(read)].sort())
 })
 
-test('what it links to is there, and so are the scripts that it names', () => {
-  const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)\)/g)].map(([, path]) => path as string)
-  expect(links.length).toBeGreaterThan(2)
-  for (const path of links) expect(existsSync(new URL(`../../../${path}`, import.meta.url)), path).toBe(true)
+test('the README names only scripts that there are, and stays short', () => {
   const { scripts } = JSON.parse(source('package.json'))
   for (const [, , script] of readme.matchAll(/npm (run )?(demo|test|start|readme)\b/g)) expect(scripts).toHaveProperty(script as string)
+  expect(readme.split(/\s+/).length).toBeLessThanOrEqual(1_200)
+})
+
+/** The anchors of a document, as GitHub and VitePress derive them from its headings. */
+function anchors (text: string): string[] {
+  return [...text.replaceAll(/^```[^]*?^```/gm, '').matchAll(/^#+ (.*)$/gm)]
+    .map(([, heading = '']) => heading.toLowerCase().replaceAll(/[^\w\- ]/g, '').trim().replaceAll(' ', '-'))
+}
+
+test.for(documents)('every link in %s leads somewhere', path => {
+  const text = source(path).replaceAll(/^```[^]*?^```/gm, '')
+  for (const [, link = ''] of text.matchAll(/\]\((?!https?:|mailto:)([^)\s]+)\)/g)) {
+    const [file = '', anchor] = link.split('#')
+    const target = file === '' ? path : new URL(file, `file:///${path}`).pathname.slice(1)
+    expect(existsSync(new URL(`../../../${target}`, import.meta.url)), `${path} links to ${link}`).toBe(true)
+    if (anchor !== undefined) expect(anchors(source(target)), `${path} links to ${link}`).toContain(anchor)
+  }
+})
+
+test('the contents have every page, and the README has the contents', () => {
+  const contents = source('docs/index.md')
+  for (const page of documents.filter(path => path.startsWith('docs/') && path !== 'docs/index.md')) expect(contents).toContain(`](${page.slice('docs/'.length)})`)
+  expect(readme).toContain('](docs/index.md)')
+})
+
+describe('every snippet of code is run by a test:', () => {
+  const tests = readdirSync(new URL('../../../test', import.meta.url), { recursive: true }).map(String)
+    .filter(name => name.endsWith('.ts') && !name.includes('node_modules')).map(name => source(`test/${name}`)).join('\n')
+
+  test.for(documents.filter(path => path.startsWith('docs/')))('%s', path => {
+    const hasCode = [...blocks('ts', source(path)), ...blocks('js', source(path))].length > 0
+    if (hasCode && !pagesOfParts.includes(path)) expect(tests.includes(path), `a test that reads ${path}`).toBe(true)
+    // A file of options is taken as it stands.
+    for (const text of blocks('yaml', source(path))) {
+      const { server, ...options } = parse(text) as { server?: unknown, models: Record<string, object> }
+      expect(() => validateOptions(options as never), text).not.toThrow()
+    }
+  })
 })
