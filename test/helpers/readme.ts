@@ -12,7 +12,7 @@ export const pagesOfParts = [
 
 /** Every document that people read. */
 export const documents = [
-  ...readdirSync(root).filter(name => name.endsWith('.md')),
+  ...readdirSync(root).filter(name => name.endsWith('.md') || name === 'llms.txt'),
   ...['docs', 'example-app', 'examples', 'mock-vllm'].flatMap(folder => readdirSync(new URL(folder, root), { recursive: true })
     .map(name => `${folder}/${String(name)}`).filter(name => name.endsWith('.md') && !name.includes('node_modules')))
 ]

@@ -44,10 +44,11 @@ t.test('the package', async t => {
   const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', home], { cwd: root, env })
   const [{ filename, files }] = JSON.parse(stdout) as [{ filename: string, files: Array<{ path: string }> }]
 
-  t.test('holds the compiled plugin with its types, the page, the mock for the demo, three texts, and nothing else', async t => {
+  t.test('holds the compiled plugin with its types, the page, the mock for the demo, the documentation, and nothing else', async t => {
     const sources = filesBelow(join(root, 'lib')).map(path => path.replace(/\.ts$/, ''))
     const expected = [
-      'CHANGELOG.md', 'LICENSE', 'README.md', 'package.json',
+      'CHANGELOG.md', 'LICENSE', 'README.md', 'llms.txt', 'package.json',
+      ...filesBelow(join(root, 'docs')).filter(path => path.endsWith('.md')).map(path => `docs/${path}`),
       ...['app.css', 'app.js', 'icon.svg', 'index.html', 'what-if.js'].map(name => `dist/lib/page/assets/${name}`),
       ...filesBelow(join(root, 'mock-vllm')).map(path => `mock-vllm/${path}`),
       ...sources.flatMap(path => [`dist/lib/${path}.js`, `dist/lib/${path}.d.ts`])
