@@ -1,5 +1,5 @@
 import neostandard from 'neostandard'
 
 export default [
-  ...neostandard({ ts: true, ignores: ['dist', 'coverage', '.tap', 'reports', '.stryker-tmp', '.venv*', '.vllm'] })
+  ...neostandard({ ts: true, ignores: ['dist', 'site/dist', 'site/pages', 'site/.vitepress/cache', 'coverage', '.tap', 'reports', '.stryker-tmp', '.venv*', '.vllm'] })
 ]

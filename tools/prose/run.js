@@ -1,0 +1,79 @@
+// Checks the English of what people read: `npm run prose`. Lists each sentence that it objects to, with the reason.
+//
+//     node tools/prose/run.js --count      only how many, by file
+import { readFileSync, readdirSync } from 'node:fs'
+import writeGood from 'write-good'
+import { longest, riddles } from './rules.js'
+
+const root = new URL('../../', import.meta.url)
+const read = path => readFileSync(new URL(path, root), 'utf8')
+const inFolder = (folder, end) => readdirSync(new URL(folder, root), { recursive: true }).map(name => `${folder}/${name}`).filter(name => name.endsWith(end) && !name.includes('node_modules'))
+
+/** Made by machines, or a list of quotations. */
+const exempt = new Set(['docs/scheduling.md', 'docs/failures.md', 'CHANGELOG.md'])
+
+/** Code and placeholders, each a word of its own: two in a row are no repetition. */
+let codes = 0
+const code = () => `Code${codes++}`
+
+const blank = text => text.replace(/[^\n]/g, ' ')
+
+/** Prose alone, with each sentence on the line where it stands: no code, no links' targets, no tables' rules. */
+const proseOf = text => text
+  .replace(/^```[^]*?^```/gm, blank).replace(/<!--[^]*?-->/g, blank).replace(/`[^`\n]*`/g, code).replace(/\]\([^)]*\)/g, ']').replace(/^\|[-|: ]+\|$/gm, blank)
+
+/** Messages of errors, and the comments that become the reference of options. */
+const messagesOf = text => text.split('\n').map(line => /make<.*>\('\w+', '((?:[^'\\]|\\.)*)'/.exec(line)?.[1] ?? '').join('\n\n')
+const commentsOf = text => text.replace(/\/\*\*([^]*?)\*\/|[^\n]/g, (match, comment) => comment === undefined ? '' : match.replace(/^ *\/?\*+\/?|\*\/$/gm, ' '))
+
+const sources = {
+  ...Object.fromEntries(['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CODE_OF_CONDUCT.md', 'example-app/README.md', 'llms.txt', ...inFolder('docs', '.md'), ...inFolder('examples', '.md')]
+    .filter(path => !exempt.has(path)).map(path => [path, proseOf(read(path))])),
+  'lib/errors.ts': messagesOf(read('lib/errors.ts')).replace(/`[^`\n]*`|%[sd]/g, code),
+  ...Object.fromEntries(['lib/options/types.ts', 'lib/options/policy-options.ts'].map(path => [path, commentsOf(read(path)).replace(/`[^`\n]*`/g, code)]))
+}
+
+/** Paragraphs, list items and cells, each with the line where it begins. */
+function * blocks (text) {
+  let block = ''
+  let begin = 0
+  for (const [index, line] of [...text.split('\n'), ''].entries()) {
+    const isRow = line.startsWith('|')
+    if (line.trim() === '' || isRow || /^\s*(?:[-*]|\d+\.|#+) /.test(line)) {
+      if (block.trim() !== '') yield { line: begin, text: block }
+      block = ''
+    }
+    if (isRow) for (const cell of line.split('|')) if (cell.trim() !== '') yield { line: index + 1, text: cell }
+    if (isRow) continue
+    if (block === '') begin = index + 1
+    block += `${line.trim()} `
+  }
+}
+
+function * objections (text) {
+  for (const sentence of text.split(/(?<=[.!?:;])\s+/)) {
+    const words = sentence.split(/\s+/).filter(word => /\w/.test(word)).length
+    if (words > longest) yield `${words} words in one sentence: “${sentence.trim().slice(0, 60)}…”`
+    for (const [pattern, instead] of riddles) {
+      const [found] = pattern.exec(sentence) ?? []
+      if (found !== undefined) yield `“${found}”: ${instead}`
+    }
+  }
+  // A word twice, and clichés. The passive voice is fine where nobody matters but the thing.
+  for (const { reason } of writeGood(text, { passive: false, weasel: false, adverb: false, tooWordy: false, so: false, thereIs: false, eprime: false })) yield reason
+}
+
+let count = 0
+for (const [path, text] of Object.entries(sources)) {
+  let own = 0
+  for (const block of blocks(text)) {
+    for (const objection of objections(block.text)) {
+      own++
+      if (!process.argv.includes('--count')) console.log(`${path}:${block.line}: ${objection}`)
+    }
+  }
+  if (process.argv.includes('--count') && own > 0) console.log(`${String(own).padStart(4)} ${path}`)
+  count += own
+}
+console.log(count === 0 ? 'The prose is fine.' : `${count} objections`)
+process.exitCode = count === 0 ? 0 : 1
