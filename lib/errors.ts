@@ -33,7 +33,7 @@ const make = <Arg extends Text[]>(code: string, message: string, statusCode: num
 export const OptionsError = make<[string, string]>('OPTIONS', 'llmux: option %s %s', 500)
 export const AlreadyRegisteredError = make<[]>('ALREADY_REGISTERED', 'llmux is already registered in this server: name all models in one registration', 500)
 /** What needs llmux was registered, or asked for, before it. */
-export const NotRegisteredError = make<[]>('NOT_REGISTERED', 'fastify-llmux is not registered in this server, or not yet', 500)
+export const NotRegisteredError = make<[]>('NOT_REGISTERED', 'fastify-llmux is not registered in this server yet: register it first', 500)
 
 // A request that cannot be served as it is.
 
@@ -55,14 +55,14 @@ export const QueueFullError = make<[string]>('QUEUE_FULL', 'too many requests ar
 export const UnauthorizedError = make<[]>('UNAUTHORIZED', 'the admin key is missing or wrong', 401)
 /** Arguments: the part of the request, what is wrong. */
 export const AdminRequestError = make<[string, string]>('ADMIN_REQUEST', '%s %s', 400)
-export const OperationNotFoundError = make<[string]>('OPERATION_NOT_FOUND', 'there is no operation %s, or not any more', 404)
+export const OperationNotFoundError = make<[string]>('OPERATION_NOT_FOUND', 'operation %s does not exist, or is no longer remembered', 404)
 /** Arguments: of what there are too many, how many there may be. */
 export const AdminLimitError = make<[string, number]>('ADMIN_LIMIT', 'too many %s at once: at most %d', 429)
 /** A browser sent it from a page of another origin. */
-export const CrossSiteError = make<[]>('CROSS_SITE', 'calls that change something are not taken from pages of another origin', 403)
+export const CrossSiteError = make<[]>('CROSS_SITE', 'the call comes from a page of another origin, which must not change anything here', 403)
 /** Argument: the request's number. */
-export const RequestNotFoundError = make<[number]>('REQUEST_NOT_FOUND', 'request %d neither waits nor is in flight', 404)
-export const NoMetricsError = make<[]>('NO_METRICS', 'there are no metrics: give the plugin a registry', 404)
+export const RequestNotFoundError = make<[number]>('REQUEST_NOT_FOUND', 'request %d is neither waiting nor in flight', 404)
+export const NoMetricsError = make<[]>('NO_METRICS', 'there are no metrics: pass `registry` to fastify-llmux/admin', 404)
 
 // A request that could not be served. Arguments: the model, then details.
 
@@ -71,10 +71,10 @@ export const EngineDiedError = make<[string]>('ENGINE_DIED', 'the request was lo
 /** A client that was promised an event stream cannot be given what the engine has said instead. `statusCode` is then the engine's, if that is an error's. */
 export const EngineAnswerError = make<[string, number, string]>('ENGINE_ANSWER', 'the engine of model `%s` answered %d and no event stream: %s', 502)
 export const UpstreamError = make<[string]>('UPSTREAM', 'the upstream did not answer: %s', 502)
-export const QueueTimeoutError = make<[string, number]>('QUEUE_TIMEOUT', 'a request for model `%s` waited more than %d ms', 504)
+export const QueueTimeoutError = make<[string, number]>('QUEUE_TIMEOUT', 'the request for model `%s` waited longer than %d ms', 504)
 /** It was not to cause a switch, and nobody else did. */
-export const PassiveTimeoutError = make<[string, number]>('PASSIVE_TIMEOUT', 'a request for model `%s`, which may not cause a switch, waited more than %d ms', 504)
-export const DrainTimeoutError = make<[string, number]>('DRAIN_TIMEOUT', 'the request was cut: model `%s` had to go, and %d ms were not enough to finish', 504)
+export const PassiveTimeoutError = make<[string, number]>('PASSIVE_TIMEOUT', 'model `%s` was not awake within %d ms, and this request may not cause a switch', 504)
+export const DrainTimeoutError = make<[string, number]>('DRAIN_TIMEOUT', 'the request was cut: model `%s` had to make room for another model, and %d ms were not enough to finish', 504)
 export const GraceTimeoutError = make<[number]>('GRACE_TIMEOUT', 'the request was cut: the server is closing, and %d ms were not enough to finish', 503)
 export const ClosingError = make<[]>('CLOSING', 'the server is closing', 503)
 
@@ -109,17 +109,17 @@ export const GpuBlockedError = make<[string, string]>('GPU_BLOCKED', 'model `%s`
 /** A lease was used after its end. */
 export const LeaseEndedError = make<[string]>('LEASE_ENDED', 'the lease on model `%s` has ended', 500)
 /** A warning: a policy threw, or decided something that cannot be. */
-export const PolicyError = make<[string]>('POLICY', 'the policy failed, and fifo took its turn: %s', 500)
+export const PolicyError = make<[string]>('POLICY', 'the policy failed, and fifo decided in its place: %s', 500)
 /** A warning: waits may be longer than the queue allows. */
-export const LongWaitError = make<[number, number]>('LONG_WAIT', 'with these options a request may have to wait %d ms for its model, and is refused after %d ms: raise timeouts.queue, or lower timeouts.drain', 503)
+export const LongWaitError = make<[number, number]>('LONG_WAIT', 'with these options a request can wait %d ms for its model, but is refused after %d ms: raise timeouts.queue, or lower timeouts.drain', 503)
 /** A warning: streams are cut when the server closes. Arguments: who gives it too little time, `timeouts.grace`. */
-export const CloseDelayError = make<[string, number]>('CLOSE_DELAY', '%s, and streams may run for %d ms more (timeouts.grace): they are cut. Give the server more time, or lower timeouts.grace', 503)
+export const CloseDelayError = make<[string, number]>('CLOSE_DELAY', '%s, but streams may run for %d ms (timeouts.grace), so they are cut. Give the server more time, or lower timeouts.grace', 503)
 /** A warning: what was learned could not be read or kept. */
-export const LearnedFileError = make<[string, string]>('LEARNED_FILE', 'the file %s of what has been learned cannot be used: %s', 500)
+export const LearnedFileError = make<[string, string]>('LEARNED_FILE', 'cannot use learnedFile %s: %s', 500)
 /** A warning: recording has ended. */
-export const RecordError = make<[string, string]>('RECORD', 'nothing more is recorded in %s: %s', 500)
+export const RecordError = make<[string, string]>('RECORD', 'recording to %s has stopped: %s', 500)
 /** A warning: requests in flight are waited for rather than frozen. Arguments: the model, what its engine says of its version. */
-export const FreezeUnsupportedError = make<[string, string, number, string]>('FREEZE_UNSUPPORTED', 'requests of model `%s` cannot be frozen: that takes vLLM %s or newer at sleep level %d, and its engine says %s', 500)
+export const FreezeUnsupportedError = make<[string, string, number, string]>('FREEZE_UNSUPPORTED', 'requests of model `%s` cannot be frozen: that needs vLLM %s or newer at sleep level %d, and its engine reports %s', 500)
 /** Somebody else holds the memory that it needs: it is not woken or started, for that would break it. Arguments: the model, MiB that it needs and that are free, who holds how much. */
 export const GpuMemoryError = make<[string, number, number, string]>('GPU_MEMORY', 'model `%s` needs %d MiB of GPU memory, and %d MiB are free%s', 503)
 /** A warning: the next start may fail for lack of memory. */
@@ -127,11 +127,11 @@ export const MemoryTimeoutError = make<[number]>('MEMORY_TIMEOUT', 'GPU memory d
 /** A warning: without it, the end of the processes is all there is to go by. */
 export const MemoryCommandError = make<[string]>('MEMORY_COMMAND', 'GPU memory could not be read: %s', 503)
 /** A warning: engines would outlive us if we were killed now. */
-export const WatcherError = make<[string]>('WATCHER', 'the watcher that ends engines when this process is killed does not run: %s', 500)
+export const WatcherError = make<[string]>('WATCHER', 'the watcher that stops engines after this process is killed is not running: %s', 500)
 /** A warning: the next gateway would not find what this one leaves behind, or this one what another left. Arguments: the file, then details. */
-export const LedgerError = make<[string, string]>('LEDGER', 'the file %s with the process groups of a gateway is of no use: %s', 500)
+export const LedgerError = make<[string, string]>('LEDGER', 'cannot use %s, which lists the process groups of a gateway: %s', 500)
 /** A warning: what a gateway that was killed has left behind. Argument: what became of it. */
-export const OrphansError = make<[string]>('ORPHANS', 'engines were left behind by a gateway that did not end properly: %s', 500)
+export const OrphansError = make<[string]>('ORPHANS', 'a gateway that did not shut down properly left engines behind: %s', 500)
 
 // Raised by the simulator.
 

@@ -3,25 +3,25 @@ import type { Policy } from './policy-types.ts'
 /** Weighs what the others wait against what those of the awake model would wait. */
 export interface EvenHandedOptions {
   type: 'even-handed'
-  /** How much waiting of others has to have piled up, as a share of what leaving inflicts. Default 0.5. Above 0. */
+  /** How much waiting must have accumulated for other models, as a share of the waiting that leaving would cause. Default 0.5. Above 0. */
   beta?: number
-  /** Milliseconds after which a request is overdue, or three times what going there and back takes, if that is more. Default 60 000. Minimum 0. */
+  /** Milliseconds after which a request is overdue; three times the cost of a switch there and back, if that is more. Default 60 000. Minimum 0. */
   maxWait?: number
 }
 
 /** Leave at the first request for another model, oldest first. */
 export interface FifoOptions {
   type: 'fifo'
-  /** Milliseconds a model stays awake at least before another may take its place. Default 0. Minimum 0. */
+  /** Milliseconds that a model stays awake before another one may replace it. Default 0. Minimum 0. */
   minActive?: number
 }
 
 /** As `cost_aware` of llmux 0.9: collect requests until a switch pays. */
 export interface CostAwareOptions {
   type: 'cost-aware'
-  /** Requests that have to wait for each second that the switch costs. Default 0.5. Minimum 0. */
+  /** Requests that must wait for each second that the switch costs. Default 0.5. Minimum 0. */
   amortizationFactor?: number
-  /** Milliseconds after which the first of them is reason enough. Default 2 000. Minimum 0. */
+  /** Milliseconds after which the first waiting request is reason enough. Default 2 000. Minimum 0. */
   coalesceWindow?: number
   /** Milliseconds after which a request is overdue. Default 15 000. Minimum 0. */
   maxWait?: number
@@ -30,7 +30,7 @@ export interface CostAwareOptions {
 /** As `time_slice` of llmux 0.9: stay until the model has nothing to do. */
 export interface TimeSliceOptions {
   type: 'time-slice'
-  /** Milliseconds a model stays awake at least, unless a request is overdue. Default 2 000. Minimum 0. */
+  /** Milliseconds that a model stays awake, unless a request is overdue. Default 2 000. Minimum 0. */
   minQuantum?: number
   /** Milliseconds after which a request is overdue. Default 15 000. Minimum 0. */
   maxWait?: number
@@ -39,9 +39,9 @@ export interface TimeSliceOptions {
 /** Counts requests: no estimates but the switch cost. */
 export interface SimpleOptions {
   type: 'simple'
-  /** Requests that have to wait for each one that the awake model works on. Default 3. Minimum 0. */
+  /** Requests that must wait for each one in flight at the awake model. Default 3. Minimum 0. */
   perRequest?: number
-  /** And for each second that the switch costs. Default 0.3. Minimum 0. */
+  /** Further requests that must wait for each second that the switch costs. Default 0.3. Minimum 0. */
   perSecond?: number
   /** Milliseconds after which a request is overdue. Default 120 000. Minimum 0. */
   maxWait?: number

@@ -9,13 +9,13 @@ export type * from './policy-types.ts'
 export type SleepLevel = 1 | 2 | 3
 
 /**
- * What becomes of a model's requests in flight when it has to go. `true`: the policy decides whether they are waited for or
- * frozen: the engine sleeps in the midst of them, and goes on with them when it is woken. `'late'`: they are waited for, and
- * frozen only where they would otherwise be cut. `false`: they are waited for, and cut at `timeouts.drain`.
+ * What happens to a model's requests in flight when it makes room for another model. `true`: the policy waits for them or
+ * freezes them; a frozen request pauses while its engine sleeps and continues after the wake. `'late'`: the gateway waits for
+ * them, and freezes them only where it would otherwise cut them. `false`: it waits for them, and cuts them at `timeouts.drain`.
  */
 export type Freeze = boolean | 'late'
 
-/** What a `command` function is told about the engine it is to start. */
+/** What a `command` function gets to know about the engine that it starts. */
 export interface CommandContext {
   /** The key in `models`. */
   model: string
@@ -41,23 +41,23 @@ export interface CommandContext {
  */
 export type Command = string | string[] | ((context: CommandContext) => string[])
 
-/** Limits in milliseconds, each with an error code of its own. All are whole numbers from 1 to 2 147 483 647, the longest that a timer of Node's runs. */
+/** Limits in milliseconds. Each one has its own error code. All are whole numbers from 1 to 2 147 483 647, the longest that a Node.js timer runs. */
 export interface Timeouts {
   /** From spawn to a healthy engine. Default 300 000. Minimum 1. `LLMUX_ERR_START_TIMEOUT` */
   start?: number
-  /** One `/sleep` call; past it the process group is ended. Default 120 000. Minimum 1. `LLMUX_ERR_SLEEP_TIMEOUT` */
+  /** One `/sleep` call. After that the gateway stops the process group. Default 120 000. Minimum 1. `LLMUX_ERR_SLEEP_TIMEOUT` */
   sleep?: number
   /** One `/wake_up` call. Default 120 000. Minimum 1. `LLMUX_ERR_WAKE_TIMEOUT` */
   wake?: number
   /** `reload_weights` on the way back from level 2. Default 60 000. Minimum 1. `LLMUX_ERR_RELOAD_TIMEOUT` */
   reload?: number
-  /** `/reset_prefix_cache` after level 2; past it a warning, then on. Default 30 000. Minimum 1. `LLMUX_ERR_RESET_PREFIX_CACHE_TIMEOUT` */
+  /** `/reset_prefix_cache` after level 2. After that the gateway warns and continues. Default 30 000. Minimum 1. `LLMUX_ERR_RESET_PREFIX_CACHE_TIMEOUT` */
   resetPrefixCache?: number
   /** One health probe. Default 5 000. Minimum 1. `LLMUX_ERR_HEALTH_TIMEOUT` */
   health?: number
   /** Reading a request's body. Default 60 000. Minimum 1. `LLMUX_ERR_BODY_TIMEOUT` (global: a model may not override it) */
   body?: number
-  /** How long requests of a model that is to go may still run; then they are frozen, or cut where they cannot be. Default 300 000. Minimum 1. `LLMUX_ERR_DRAIN_TIMEOUT` */
+  /** How long requests in flight may still run when their model makes room for another one. After that they are frozen, or cut where freezing is impossible. Default 300 000. Minimum 1. `LLMUX_ERR_DRAIN_TIMEOUT` */
   drain?: number
   /** How long a request may wait for its model. Default 600 000. Minimum 1. `LLMUX_ERR_QUEUE_TIMEOUT` */
   queue?: number
@@ -66,22 +66,22 @@ export interface Timeouts {
   /** How long streams may still run at shutdown. Default 30 000. Minimum 1. `LLMUX_ERR_GRACE_TIMEOUT` (global: a model may not override it) */
   grace?: number
   /**
-   * How long an engine may leave both its requests and a probe without an answer before it is treated as dead, over several
-   * probes: one long step blocks a probe too. Default 60 000. Minimum 1. `LLMUX_ERR_WEDGED`
+   * How long an engine may answer neither its requests nor several probes before the gateway treats it as dead. One long step
+   * blocks a probe too, so a single one does not count. Default 60 000. Minimum 1. `LLMUX_ERR_WEDGED`
    */
   wedged?: number
   /**
-   * How long a client may read nothing, with its buffer full, while requests for other models wait; then it is cut.
+   * How long a client may read nothing while its buffer is full and requests for other models wait. After that it is cut.
    * Default 60 000. Minimum 1. `LLMUX_ERR_STALLED`
    */
   stalled?: number
   /**
-   * How long a start or a wake waits for GPU memory: of a process group that has ended, or of somebody else's. Then a model
-   * that is certain to need more is refused with 503 `LLMUX_ERR_GPU_MEMORY`, and left asleep; otherwise a warning
-   * (`LLMUX_ERR_MEMORY_TIMEOUT`), and on. Default 30 000. Minimum 1.
+   * How long a start or a wake waits for GPU memory that a stopped engine or another process still holds. If the model then
+   * certainly needs more than is free, its requests get 503 `LLMUX_ERR_GPU_MEMORY` and it stays asleep. Otherwise the gateway
+   * warns (`LLMUX_ERR_MEMORY_TIMEOUT`) and continues. Default 30 000. Minimum 1.
    */
   memory?: number
-  /** From SIGTERM to SIGKILL when a process group is ended. Default 10 000. Minimum 1. `LLMUX_ERR_STOP_TIMEOUT` */
+  /** From SIGTERM to SIGKILL when the gateway stops a process group. Default 10 000. Minimum 1. `LLMUX_ERR_STOP_TIMEOUT` */
   stop?: number
 }
 
@@ -94,47 +94,47 @@ export interface ModelOptions {
   path?: string
   /** Other names for the same model, accepted in `model`. Default `[]`. */
   aliases?: string[]
-  /** LoRA adapters served by the same engine (`--lora-modules` in `args`): routed to it, but not among its served names. Default `[]`. */
+  /** Names of LoRA adapters that the same engine serves (`--lora-modules` in `args`). Requests for them go to this engine. Default `[]`. */
   adapters?: string[]
-  /** More arguments for `vllm serve`; those that llmux sets itself are refused. Default `[]`. */
+  /** More arguments for `vllm serve`. Arguments that llmux sets itself are refused. Default `[]`. */
   args?: string[]
-  /** More environment for the process. `VLLM_API_KEY` is also used for our own calls and relayed requests. Default `{}`. */
+  /** More environment for the process. The gateway uses a `VLLM_API_KEY` in it for its own calls and for relayed requests. Default `{}`. */
   env?: Record<string, string>
   /** How this engine is started. Default: the top-level `command`. */
   command?: Command
   /** Limits for this model. Default: the top-level `timeouts`. */
   timeouts?: ModelTimeouts
-  /** Start the engine as soon as the server is ready, in the background, rather than on the first request. Default `false`. */
+  /** Start the engine in the background as soon as the server is ready, instead of at the first request. Default `false`. */
   preload?: boolean
-  /** Milliseconds without a request after which the awake model goes to sleep, at its `sleepLevel`. Default 0: it stays awake. Minimum 0. */
+  /** Milliseconds without a request after which the gateway puts the model to sleep, at its `sleepLevel`. Default 0: it stays awake. Minimum 0. */
   idleTimeout?: number
   /**
-   * Milliseconds without a request after which its processes are ended, awake or asleep: more than `idleTimeout`, if both are
-   * given. Default 0: never. Minimum 0.
+   * Milliseconds without a request after which the gateway stops the processes, whether the model is awake or asleep. Must
+   * exceed `idleTimeout`. Default 0: never. Minimum 0.
    */
   idleStopTimeout?: number
   /**
-   * From its first start on, bring it back when nobody else wants its GPU: when the others there have had no request for their
-   * `idleTimeout`, or for 10 s. Not with `idleTimeout` or `idleStopTimeout`. Default `false`.
+   * After its first start, wake the model again when no other model needs its GPU: when the models that are awake there have
+   * had no request for their `idleTimeout`, or for 10 s. Excludes `idleTimeout` and `idleStopTimeout`. Default `false`.
    */
   keepAwake?: boolean
-  /** Requests granted at once; others wait. Default 256, as vLLM's `--max-num-seqs`. Minimum 1. */
+  /** Requests in flight at the same time; further ones wait. Default 256, as vLLM's `--max-num-seqs`. Minimum 1. */
   maxConcurrency?: number
   /** Requests that may wait for this model. Default: no more than for all models together. Minimum 0. */
   maxQueue?: number
-  /** Generate one token after each start and wake, before the first user. Default `false`. */
+  /** Generate one token after each start and wake, before the first request. Default `false`. */
   warmup?: boolean
   /** TCP port on 127.0.0.1. 1 to 65 535. Default: a unix socket in a private directory. */
   port?: number
-  /** How deep the model sleeps when another takes the GPU. Default 1. */
+  /** How the model leaves the GPU: 1 keeps the weights in host memory, 2 drops them, 3 stops the processes. Default 1. */
   sleepLevel?: SleepLevel
   /**
-   * `true`: start with `--enable-sleep-mode`. `false`: without it, which demands `sleepLevel: 3`.
-   * `'simulated'`: without it, but levels 1 and 2 are used all the same, for CPU builds, which refuse the flag and free nothing.
+   * `true`: start with `--enable-sleep-mode`. `false`: start without it, which requires `sleepLevel: 3`.
+   * `'simulated'`: start without it, and use levels 1 and 2 all the same. For CPU builds, which refuse the flag and free nothing.
    * Default `true`.
    */
   sleepMode?: boolean | 'simulated'
-  /** What becomes of its requests in flight when it has to go. Default: the top-level `freeze`; `false` with `--data-parallel-size` above 1 in `args`. */
+  /** What happens to its requests in flight when it makes room for another model. Default: the top-level `freeze`; `false` with `--data-parallel-size` above 1 in `args`. */
   freeze?: Freeze
   /**
    * The GPUs that the engine uses: an index, the UUID that `nvidia-smi -L` prints, or the name of a MIG device. If the gateway's
@@ -150,7 +150,7 @@ export interface ModelOptions {
 /** The levels of Fastify's logger. */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
 
-/** Files that grow with every line. Nothing of what clients send or get is in them but its size. */
+/** Files that grow with every line. Of what clients send and receive they contain only the size. */
 export interface RecordOptions {
   /** A CSV file of the requests that were served, for the simulator: `time_s,model,service_s,input_bytes,output_bytes`. Default: none. */
   arrivals?: string
@@ -164,67 +164,67 @@ export interface LlmuxOptions {
   models: Record<string, ModelOptions>
   /** How engines are started. Default `'vllm'`. */
   command?: Command
-  /** Put before every route: `/llm`, say, without a slash at its end. Default `''`. */
+  /** Prefix of every route, such as `/llm`. No slash at its end. Default `''`. */
   prefix?: string
-  /** When to switch, and to whom. Default `'even-handed'`. */
+  /** When to switch, and to which model. Default `'even-handed'`. */
   policy?: PolicyOption
   /**
-   * Whether requests have priorities, whole numbers from -5 to 5, higher first: `true` takes them from the header
-   * `x-llmux-priority`, a function from the request. Each step counts as 5 s of waiting, so that nobody starves. Default `false`.
+   * Whether requests have priorities: whole numbers from -5 to 5, higher first. `true` reads the header `x-llmux-priority`; a
+   * function computes them from the request. Each step counts as 5 s of waiting, so no request starves. Default `false`.
    */
   priority?: boolean | ((request: FastifyRequest) => number)
-  /** Whether a model may be woken for a request. If not, it is served only while its model is awake anyway. Default: for all of them. */
+  /** Whether the gateway may wake a model for this request. If not, the request is served only while its model is awake anyway. Default: for all of them. */
   mayCauseSwitch?: (request: FastifyRequest) => boolean
-  /** A file that keeps what has been learned of models and switches for the next run. Default: nothing is kept. */
+  /** A file that keeps the measured costs of models and switches for the next run. Default: nothing is kept. */
   learnedFile?: string
-  /** What is recorded. Default: nothing. */
+  /** Files to record traffic and decisions in. Default: nothing. */
   record?: RecordOptions
-  /** Level at which the engines' output is logged. Default `'debug'`. */
+  /** Level at which the gateway logs the engines' output. Default `'debug'`. */
   engineLogLevel?: LogLevel
-  /** Whether to close the server on SIGTERM and SIGINT. Default: only when nobody else listens for SIGTERM or SIGINT. */
+  /** Whether to close the server on SIGTERM and SIGINT. Default: only if the process has no other listener for SIGTERM or SIGINT. */
   closeWithGrace?: boolean
-  /** The engine's routes that are offered, from the list in `knownRoutes`. Default: all of them. */
+  /** The routes that clients may use, from the list in `knownRoutes`. Default: all of them. */
   routes?: string[]
-  /** Header that names the model and wins over the body; `false` to switch it off. Default `'model-override'`. */
+  /** Header that names the model and takes precedence over the body; `false` disables it. Default `'model-override'`. */
   modelHeader?: string | false
   /** Model of requests that name none. Default: such requests are refused with 400. */
   defaultModel?: string
-  /** Origin (`http://host:port`) to which requests for models that are not ours go untouched. Default: such requests are answered with 404. */
+  /** Origin (`http://host:port`) that receives, unchanged, the requests for models that are not in `models`. Default: such requests get 404. */
   fallbackUpstream?: string
-  /** Whether the client's `Authorization`, `x-api-key` and cookies are sent on to engines and to `fallbackUpstream`. Default `false`. */
+  /** Whether the gateway forwards the client's `Authorization`, `x-api-key` and cookies to engines and to `fallbackUpstream`. Default `false`. */
   forwardCredentials?: boolean
   /**
-   * Whether an error that our routes answer, other than on an event stream that has begun, ends with the last lines of its engine's output. They have paths, arguments and the
-   * like; operators find them in logs, events and the status in any case. Default `false`.
+   * Whether error messages for clients end with the last lines of the engine's output, which can contain paths and arguments.
+   * Event streams that have begun never contain them. Operators find them in logs, events and the status in any case. Default `false`.
    */
   exposeEngineOutput?: boolean
   /** Largest request body in bytes. Default 33 554 432 (32 MiB). Minimum 1, maximum 2 147 483 647. */
   bodyLimit?: number
   /**
-   * Milliseconds from one comment to the next on the event stream of a client that waits for its model, so that neither it nor
-   * a load balancer takes the silence for the end; the answer then begins before it is known what becomes of it. `false`: nothing is
-   * sent before the engine's answer. Default `false`. Minimum 100.
+   * Milliseconds between comments on the event stream of a client that waits, so that neither the client nor a load balancer
+   * closes a silent connection. The response then starts with status 200 before its outcome is known. `false`: the response
+   * starts with the engine's answer. Default `false`. Minimum 100.
    */
   heartbeat?: number | false
   /**
-   * What becomes of a model's requests in flight when it has to go: `true` lets the policy freeze them, `'late'` freezes them
-   * where they would be cut, `false` waits for them and cuts them. Needs vLLM 0.17 (0.26 at sleep level 2), see docs/freezing.md. Default `true`.
+   * What happens to requests in flight when their model makes room for another one: `true` lets the policy freeze them, `'late'`
+   * freezes them only where they would be cut, `false` waits for them and then cuts them. Needs vLLM 0.17 (0.26 at sleep level 2), see docs/freezing.md. Default `true`.
    */
   freeze?: Freeze
-  /** Whether a request whose engine died before its first byte is sent again to the restarted engine, and once more, alone, if that dies too. Default `true`. */
+  /** Whether the gateway sends a request again if its engine died before the first byte of the answer: to the restarted engine, and once more, alone, if that one dies too. Default `true`. */
   replay?: boolean
   /**
-   * Program and arguments that print one line per GPU, in the order of their indices: `used, total` in MiB. Asked before a
-   * switch and a cold start, after a process group has ended, and for the page. Lines `process, GPU, pid, name, MiB` may tell
-   * who holds it. A command that fails or takes 2 s is told of once, and tried again every minute. Default: `nvidia-smi` with the arguments for that, if it is there;
-   * `false`: the end of the processes is all there is to go by.
+   * Program and arguments that print one line per GPU, in the order of their indices: `used, total` in MiB. Optional lines
+   * `process, GPU, pid, name, MiB` name the processes that hold the memory. Runs before a switch and a cold start, after a
+   * process group has ended, and for the page. If it fails or takes 2 s, the gateway warns once and tries again every minute.
+   * `false`: the gateway does not look at GPU memory. Default: `nvidia-smi` with suitable arguments, if it is installed.
    */
   gpuMemoryCommand?: string[] | false
   /** Requests that may wait, all models together. Default 1 000. Minimum 0. */
   maxQueue?: number
   /** Bytes of the bodies of waiting requests, all models together. Default 536 870 912 (512 MiB). Minimum 0. */
   maxQueueBytes?: number
-  /** Limits in milliseconds; a model may override them. */
+  /** Limits in milliseconds. A model can override them. */
   timeouts?: Timeouts
 }
 

@@ -111,7 +111,7 @@ t.test('a host that gives it too little time cuts streams, and that is said', as
   await stream.done
   t.equal(stream.end, 'broken')
   const [line] = server.lines.filter(line => line.includes('LLMUX_ERR_CLOSE_DELAY'))
-  t.match(JSON.parse(line!), { level: 40, msg: /^the process was ended \d+ ms after the server had begun to close, and streams may run for 30000 ms more \(timeouts\.grace\)/ })
+  t.match(JSON.parse(line!), { level: 40, msg: /^the process was ended \d+ ms after the server had begun to close, but streams may run for 30000 ms \(timeouts\.grace\)/ })
   await server.nothingLeft()
 })
 

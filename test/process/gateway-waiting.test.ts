@@ -159,7 +159,7 @@ t.test('an error is the last event, in the dialect of the route, and the connect
     t.equal(plain(reader).match(/^data: /gm)?.length, 1)
   }
   const [chat, completions, messages, responses] = readers as StreamReader[] as [StreamReader, StreamReader, StreamReader, StreamReader]
-  const said = { message: /waited more than 500 ms/, code: 'queue_timeout' }
+  const said = { message: /waited longer than 500 ms/, code: 'queue_timeout' }
   for (const reader of [chat, completions]) t.match(lastEvent(reader), { error: { ...said, type: 'server_error', param: null } })
   t.match(messages.events.at(-1), { event: 'error' })
   t.match(lastEvent(messages), { type: 'error', error: { ...said, type: 'api_error' } })
@@ -323,7 +323,7 @@ t.test('the openai client: comments are nothing to it, and an early error is its
   t.equal(chunks.at(-1)?.choices[0]?.finish_reason, 'length')
   t.match(chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join(''), /engine=b/)
   const again = await hold(gateway)
-  await t.rejects(async () => { for await (const chunk of (await ask('c')).data) t.fail(JSON.stringify(chunk)) }, { name: 'Error', code: 'queue_timeout', message: /waited more than 500 ms/ })
+  await t.rejects(async () => { for await (const chunk of (await ask('c')).data) t.fail(JSON.stringify(chunk)) }, { name: 'Error', code: 'queue_timeout', message: /waited longer than 500 ms/ })
   again.leave()
 })
 

@@ -32,7 +32,7 @@ test('limits that leave it to the queue to end waits are one line, with what to 
   const lines = linesOf({ models, timeouts: { queue: 300_000 } })
   expect(lines).toEqual([[
     { code: 'LLMUX_ERR_LONG_WAIT', model: undefined, reqId: undefined },
-    expect.stringMatching(/^with these options a request may have to wait \d{6} ms for its model, and is refused after 300000 ms: raise timeouts\.queue, or lower timeouts\.drain$/)
+    expect.stringMatching(/^with these options a request can wait \d{6} ms for its model, but is refused after 300000 ms: raise timeouts\.queue, or lower timeouts\.drain$/)
   ]])
 })
 

@@ -43,7 +43,7 @@ describe('a drain', () => {
     clock.advance(1_000)
     for (const { error } of running) {
       expect(error).toBeInstanceOf(DrainTimeoutError)
-      expect(error!.message).toBe('the request was cut: model `a` had to go, and 1000 ms were not enough to finish')
+      expect(error!.message).toBe('the request was cut: model `a` had to make room for another model, and 1000 ms were not enough to finish')
     }
     expect(slot.leases.size).toBe(0)
   })

@@ -80,7 +80,7 @@ describe('a waiting room', () => {
     expect(onTimeout).not.toHaveBeenCalled()
     clock.advance(1)
     expect(onTimeout).toHaveBeenCalledExactlyOnceWith(waiter, expect.any(QueueTimeoutError))
-    expect(onTimeout.mock.lastCall![1].message).toBe('a request for model `a` waited more than 1000 ms')
+    expect(onTimeout.mock.lastCall![1].message).toBe('the request for model `a` waited longer than 1000 ms')
   })
 
   test('counts the time from when the request first came', () => {
@@ -95,7 +95,7 @@ describe('a waiting room', () => {
   test('knows whose time is over before it begins', () => {
     expect(room.late(slot, clock.now() - 999, true)).toBeUndefined()
     expect(room.late(slot, clock.now() - 1_000, true)).toBeInstanceOf(QueueTimeoutError)
-    expect(room.late(slot, clock.now() - 1_000, true)!.message).toBe('a request for model `a` waited more than 1000 ms')
+    expect(room.late(slot, clock.now() - 1_000, true)!.message).toBe('the request for model `a` waited longer than 1000 ms')
   })
 
   test('keeps no timer for those who left', () => {

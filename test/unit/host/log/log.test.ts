@@ -140,7 +140,7 @@ test('a warning has the code of an error of ours, and all of any other', () => {
   events.emit('warning', { time: 0, model: undefined, error: new PolicyError('oh') })
   events.emit('warning', { time: 0, model: 'b', error: strange })
   expect(lines).toMatchObject([
-    ['warn', { model: undefined, code: 'LLMUX_ERR_POLICY' }, 'the policy failed, and fifo took its turn: oh'],
+    ['warn', { model: undefined, code: 'LLMUX_ERR_POLICY' }, 'the policy failed, and fifo decided in its place: oh'],
     ['warn', { model: 'b', err: strange }, 'strange']
   ])
 })

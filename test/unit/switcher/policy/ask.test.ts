@@ -53,7 +53,7 @@ describe('a decision that does not is reported, and fifo takes its turn', () => 
     expect(carriedOut).toEqual(fallback)
     expect(errors).toHaveLength(1)
     expect(errors[0]).toBeInstanceOf(PolicyError)
-    expect(errors[0]!.message).toBe(`the policy failed, and fifo took its turn: ${fault}`)
+    expect(errors[0]!.message).toBe(`the policy failed, and fifo decided in its place: ${fault}`)
   })
 
   test('an answer that is none', () => {
@@ -66,6 +66,6 @@ describe('a decision that does not is reported, and fifo takes its turn', () => 
     const cause = new Error('oh')
     const { decision, errors } = asked(() => { throw cause })
     expect(decision).toEqual(fallback)
-    expect(errors[0]).toMatchObject({ message: 'the policy failed, and fifo took its turn: Error: oh', cause })
+    expect(errors[0]).toMatchObject({ message: 'the policy failed, and fifo decided in its place: Error: oh', cause })
   })
 })
