@@ -42,7 +42,7 @@ describe('whether an engine keeps its requests through a sleep', () => {
     driver.does.version = fails(new Error('404'))
     await orchestrator.stop('a')
     await orchestrator.wake('a')
-    expect(warnings.slice(1)).toMatchObject([{ error: { message: expect.stringContaining('says nothing') } }])
+    expect(warnings.slice(1)).toMatchObject([{ error: { message: expect.stringContaining('reports nothing') } }])
   })
 
   it.each([['that must not freeze', { freeze: false }], ['that sleeps at level 3', { sleepLevel: 3 }], ['without sleep mode', { sleepMode: false }]] as const)('is not asked of a model %s', async (_, changes) => {
