@@ -106,6 +106,8 @@ export const StopTimeoutError = make<[string, number]>('STOP_TIMEOUT', 'the proc
 export const StopError = make<[string, string]>('STOP_FAILED', 'the processes of model `%s` cannot be ended: %s', 503)
 /** A model whose GPU is still held by processes that cannot be ended. */
 export const GpuBlockedError = make<[string, string]>('GPU_BLOCKED', 'model `%s` cannot be started: its GPU is still held by the processes of `%s`, which cannot be ended', 503)
+/** The model's engine has no such route. Arguments: the model, the route, what its engine is. */
+export const RouteNotServedError = make<[string, string, string]>('ROUTE_NOT_SERVED', 'model `%s` has no route %s: its engine, %s, does not serve it', 404)
 /** A lease was used after its end. */
 export const LeaseEndedError = make<[string]>('LEASE_ENDED', 'the lease on model `%s` has ended', 500)
 /** A warning: a policy threw, or decided something that cannot be. */
@@ -119,7 +121,7 @@ export const LearnedFileError = make<[string, string]>('LEARNED_FILE', 'cannot u
 /** A warning: recording has ended. */
 export const RecordError = make<[string, string]>('RECORD', 'recording to %s has stopped: %s', 500)
 /** A warning: requests in flight are waited for rather than frozen. Arguments: the model, what its engine says of its version. */
-export const FreezeUnsupportedError = make<[string, string, number, string]>('FREEZE_UNSUPPORTED', 'requests of model `%s` cannot be frozen: that needs vLLM %s or newer at sleep level %d, and its engine reports %s', 500)
+export const FreezeUnsupportedError = make<[string, string, number, string]>('FREEZE_UNSUPPORTED', 'requests of model `%s` cannot be frozen: that needs %s or newer at sleep level %d, and its engine reports %s', 500)
 /** Somebody else holds the memory that it needs: it is not woken or started, for that would break it. Arguments: the model, MiB that it needs and that are free, who holds how much. */
 export const GpuMemoryError = make<[string, number, number, string]>('GPU_MEMORY', 'model `%s` needs %d MiB of GPU memory, and %d MiB are free%s', 503)
 /** A warning: the next start may fail for lack of memory. */

@@ -110,6 +110,7 @@ export default plugin
 
 export { llmux }
 export * from './errors.ts'
+export type { Address, EngineAdapter, EngineCalls, EngineName, Launch, RecognisedCause, SleepReport, StageSign, WakeStep } from './engines/index.ts'
 export { startCauses } from './start-causes.ts'
 export type { StartCause } from './start-causes.ts'
 export { eventNames } from './events.ts'

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Directory } from '../directory.ts'
+import { RouteNotServedError } from '../errors.ts'
 import { unknownModel } from '../unknown-model.ts'
 import { keepRecord, pathOf, setErrand } from './errand.ts'
 import type { Fallback } from './fallback.ts'
@@ -23,6 +24,7 @@ export function preHandler (gate: Gate): RelayOptions['preHandler'] {
     try {
       const choice = request.llmux.choose()!
       const id = gate.directory.names.get(choice.name)
+      checkRoute(gate, id, request)
       if (id !== undefined) new Hold(gate, { id, request, reply, choice, done }).begin()
       else if (gate.fallback !== undefined) passOn(gate, gate.fallback, request, reply, done)
       else done(unknownModel(choice.name))
@@ -30,6 +32,13 @@ export function preHandler (gate: Gate): RelayOptions['preHandler'] {
       done(error as Error)
     }
   }
+}
+
+/** Nobody is put to sleep for what the engine would refuse. */
+function checkRoute (gate: Gate, id: string | undefined, request: FastifyRequest): void {
+  const engine = id === undefined ? undefined : gate.directory.find(id)?.engine
+  const route = pathOf(gate, request).split('?', 1)[0]!
+  if (engine?.routes?.includes(route) === false) throw new RouteNotServedError(id!, route, engine.name)
 }
 
 /** For models that are not ours: no lease, and the body as it came. */

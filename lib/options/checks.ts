@@ -1,5 +1,5 @@
 import { OptionsError } from '../errors.ts'
-import { checkArgs, checkGpuShare } from './engine-args.ts'
+import { checkEngine } from './engine.ts'
 import { optionPath } from './path.ts'
 import { suggestion } from './suggestion.ts'
 import type { ResolvedModel } from './types.ts'
@@ -48,8 +48,7 @@ export function checkModels (models: readonly ResolvedModel[]): void {
   for (const model of models) {
     checkSleep(model)
     checkIdle(model)
-    checkArgs(model)
-    checkGpuShare(model)
+    checkEngine(model)
   }
   checkKept(models)
   checkPorts(models)

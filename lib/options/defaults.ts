@@ -1,3 +1,4 @@
+import type { EngineName } from '../engines/index.ts'
 import { knownRoutes } from './routes.ts'
 import type { Command, Freeze, PolicyOption, ResolvedModel, ResolvedOptions, Timeouts } from './types.ts'
 
@@ -22,7 +23,8 @@ export const defaultTimeouts: Readonly<Required<Timeouts>> = Object.freeze({
 
 // Made anew for each call: what is handed out is frozen later, and must not be shared.
 
-export const modelDefaults = (name: string): Omit<ResolvedModel, 'id' | 'gpuEnv' | 'command' | 'freeze' | 'timeouts'> => ({
+export const modelDefaults = (name: string): Omit<ResolvedModel, 'id' | 'engine' | 'gpuEnv' | 'command' | 'freeze' | 'sleepLevel' | 'timeouts'> & { engine: EngineName } => ({
+  engine: 'vllm',
   path: name,
   aliases: [],
   adapters: [],
@@ -36,7 +38,7 @@ export const modelDefaults = (name: string): Omit<ResolvedModel, 'id' | 'gpuEnv'
   maxQueue: undefined,
   warmup: false,
   port: undefined,
-  sleepLevel: 1,
+  readyPath: undefined,
   sleepMode: true,
   gpus: [0],
   gpuShare: 1

@@ -1,5 +1,4 @@
 import { OptionsError } from '../errors.ts'
-import { parallelSize } from './engine-args.ts'
 import { optionPath } from './path.ts'
 import type { ResolvedModel } from './types.ts'
 
@@ -34,7 +33,7 @@ export interface Place {
 const firstUnknown = 1_000
 
 /** @throws {OptionsError} for a GPU that is not there, for `env` or `args` that contradict `gpus`. */
-export function placeModel (model: Pick<ResolvedModel, 'id' | 'args' | 'env'>, entries: ReadonlyArray<number | string>, machine: Machine | undefined): Place {
+export function placeModel (model: Pick<ResolvedModel, 'id' | 'engine' | 'args' | 'env'>, entries: ReadonlyArray<number | string>, machine: Machine | undefined): Place {
   const own = (option: string, ...more: string[]) => optionPath('models', model.id, option, ...more)
   const found = entries.map((entry, index) => machine === undefined ? withoutMachine(entry, index) : find(entry, machine, own('gpus')))
   const gpus = found.map(({ index }) => index)
@@ -110,9 +109,9 @@ function sameMembers (a: ReadonlyArray<number | undefined>, b: readonly number[]
   return a.length === b.length && b.every(item => a.includes(item))
 }
 
-/** vLLM uses as many GPUs as its parallel sizes say, whatever it may see. */
-function checkParallelSize ({ id, args }: Pick<ResolvedModel, 'id' | 'args'>, count: number): void {
-  const size = parallelSize(args)
+/** An engine uses as many GPUs as its parallel sizes say, whatever it may see. */
+function checkParallelSize ({ id, engine, args }: Pick<ResolvedModel, 'id' | 'engine' | 'args'>, count: number): void {
+  const size = engine.parallelSize?.(args)
   if (size === undefined || size === count) return
   throw new OptionsError(optionPath('models', id, 'gpus'), `must name ${size} ${size === 1 ? 'GPU' : 'GPUs'}, as many as the parallel sizes in args take, not ${count}`)
 }

@@ -1,5 +1,5 @@
 import { checkDefaultModel, checkModels, upstreamOrigin } from './checks.ts'
-import { dataParallelSize } from './engine-args.ts'
+import { resolveCommand, resolveEngine } from './engine.ts'
 import { defaultTimeouts, modelDefaults, topDefaults } from './defaults.ts'
 import { given } from './given.ts'
 import { placeModel } from './gpus.ts'
@@ -13,20 +13,24 @@ import { validateOptions } from './validate.ts'
 function frozen<T> (value: T): T {
   if (Array.isArray(value)) return Object.freeze(value.map(frozen)) as T
   if (typeof value !== 'object' || value === null) return value
-  return Object.freeze(Object.fromEntries(Object.entries(value).map(([key, item]) => [key, frozen(item)]))) as T
+  // An adapter may be of a class of its own: it is not ours to copy.
+  return Object.freeze(Object.fromEntries(Object.entries(value).map(([key, item]) => [key, key === 'engine' ? item : frozen(item)]))) as T
 }
 
 type Inherited = Pick<ResolvedModel, 'command' | 'freeze'> & { timeouts: Required<Timeouts>, machine: Machine | undefined }
 
 function resolveModel (name: string, model: ModelOptions, { command, freeze, timeouts: { body, grace, ...inherited }, machine }: Inherited): ResolvedModel {
-  const { gpus: named, ...defaults } = modelDefaults(name)
-  const { gpus, devices } = placeModel({ id: name, args: [], env: {}, ...given(model) }, model.gpus ?? named, machine)
+  const defaults = modelDefaults(name)
+  const { engine: kind, command: own, gpus: named, args } = { ...defaults, command: undefined, ...given(model) }
+  const engine = resolveEngine(name, kind)
+  const { gpus, devices } = placeModel({ id: name, args: [], env: {}, ...given(model), engine }, named, machine)
   return {
     ...defaults,
-    command,
-    // A pause of theirs has been seen to hang: not unless asked for.
-    freeze: dataParallelSize(model.args ?? []) > 1 ? false : freeze,
+    sleepLevel: engine.levels[0]!,
+    freeze: engine.freeze?.allowedBy?.(args) === false ? false : freeze,
     ...given(model),
+    engine,
+    command: own ?? resolveCommand(name, kind, command),
     gpus,
     gpuEnv: gpuEnv(devices, machine),
     timeouts: { ...inherited, ...given({ timeouts: {}, ...model }.timeouts) },

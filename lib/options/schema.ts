@@ -1,3 +1,4 @@
+import { engineNames } from '../engines/index.ts'
 import { knownRoutes } from './routes.ts'
 import type { CostAwareOptions, EvenHandedOptions, FifoOptions, LlmuxOptions, ModelOptions, ModelTimeouts, RecordOptions, SimpleOptions, TimeSliceOptions, Timeouts } from './types.ts'
 
@@ -40,7 +41,7 @@ const largestBody = 2 ** 31 - 1
 const milliseconds = (minimum: number): Schema => integer(minimum, longestTimer, ' (milliseconds)')
 const anyCount = (minimum: number, unit = ''): Schema => integer(minimum, Number.MAX_SAFE_INTEGER, unit)
 
-/** A name becomes an argument of vLLM's, a header's value and a word in a log line. */
+/** A name becomes an argument of an engine's, a header's value and a word in a log line. */
 const name: Schema = {
   type: 'string',
   pattern: '^(?![\\s-])[^\\p{Cc}\\p{Cs}]+(?<!\\s)$',
@@ -85,6 +86,8 @@ const environment: Schema = {
 }
 
 export const modelSchema = objectOf<ModelOptions>('must be an object: the options of this model', {
+  engine: ifType('object', { type: 'object', description: 'must be an adapter' }, { ...oneOf(...engineNames), description: `${oneOf(...engineNames)['description']}, or an adapter of your own` }),
+  readyPath: { type: 'string', pattern: '^/[!-~]*$', description: 'must be a path that starts with /' },
   path: word,
   aliases: listOf(name, 'must be a list of names'),
   adapters: listOf(name, 'must be a list of names'),

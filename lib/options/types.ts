@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import type { EngineAdapter, EngineName } from '../engines/index.ts'
 import type { PolicyOption, ResolvedPolicy } from './policy-options.ts'
 import type { Policy } from './policy-types.ts'
 
@@ -19,7 +20,7 @@ export type Freeze = boolean | 'late'
 export interface CommandContext {
   /** The key in `models`. */
   model: string
-  /** What vLLM is to load: a path or a name on the hub. */
+  /** What the engine is to load: a path or a name on the hub. */
   path: string
   /** The name and its aliases, for `--served-model-name`. */
   servedNames: string[]
@@ -37,7 +38,7 @@ export interface CommandContext {
 
 /**
  * How an engine is started. A string (split at white space) or an array is the program with its leading words, to
- * which `serve PATH --port … or --uds …` and the rest is appended; a function returns the whole argv.
+ * which `serve PATH --port … or --uds …` and the rest is appended, or what another engine takes; a function returns the whole argv.
  */
 export type Command = string | string[] | ((context: CommandContext) => string[])
 
@@ -90,18 +91,22 @@ export type ModelTimeouts = Omit<Timeouts, 'body' | 'grace'>
 
 /** One model, and the engine behind it. */
 export interface ModelOptions {
-  /** What vLLM loads: a local path or a name on the hub. Default: the model's name. */
+  /** The kind of engine, by name or as an adapter of your own: see docs/engines.md. Default `'vllm'`. */
+  engine?: EngineName | EngineAdapter
+  /** What the engine loads: a local path or a name on the hub. Default: the model's name. */
   path?: string
   /** Other names for the same model, accepted in `model`. Default `[]`. */
   aliases?: string[]
   /** Names of LoRA adapters that the same engine serves (`--lora-modules` in `args`). Requests for them go to this engine. Default `[]`. */
   adapters?: string[]
-  /** More arguments for `vllm serve`. Arguments that llmux sets itself are refused. Default `[]`. */
+  /** More arguments for the engine. Arguments that llmux sets itself are refused. Default `[]`. */
   args?: string[]
-  /** More environment for the process. The gateway uses a `VLLM_API_KEY` in it for its own calls and for relayed requests. Default `{}`. */
+  /** More environment for the process. The gateway uses the engine's key in it (`VLLM_API_KEY`, `LLAMA_API_KEY`) for its own calls and for relayed requests. Default `{}`. */
   env?: Record<string, string>
-  /** How this engine is started. Default: the top-level `command`. */
+  /** How this engine is started. Default: the top-level `command` for vLLM, the engine's own program for others. */
   command?: Command
+  /** The path that answers 200 as soon as the engine is ready. Default: the engine's own, `/health` for most. */
+  readyPath?: string
   /** Limits for this model. Default: the top-level `timeouts`. */
   timeouts?: ModelTimeouts
   /** Start the engine in the background as soon as the server is ready, instead of at the first request. Default `false`. */
@@ -124,9 +129,9 @@ export interface ModelOptions {
   maxQueue?: number
   /** Generate one token after each start and wake, before the first request. Default `false`. */
   warmup?: boolean
-  /** TCP port on 127.0.0.1. 1 to 65 535. Default: a unix socket in a private directory. */
+  /** TCP port on 127.0.0.1. 1 to 65 535. Default: a unix socket in a private directory; SGLang has none, and must be given a port. */
   port?: number
-  /** How the model leaves the GPU: 1 keeps the weights in host memory, 2 drops them, 3 stops the processes. Default 1. */
+  /** How the model leaves the GPU: 1 keeps the weights in host memory, 2 drops them, 3 stops the processes. Engines that cannot sleep have level 3 only. Default: the engine's first, 1 for vLLM. */
   sleepLevel?: SleepLevel
   /**
    * `true`: start with `--enable-sleep-mode`. `false`: start without it, which requires `sleepLevel: 3`.
@@ -162,7 +167,7 @@ export interface RecordOptions {
 export interface LlmuxOptions {
   /** The models by name: what clients write in `model`. At least one. */
   models: Record<string, ModelOptions>
-  /** How engines are started. Default `'vllm'`. */
+  /** How vLLM is started. Default `'vllm'`. */
   command?: Command
   /** Prefix of every route, such as `/llm`. No slash at its end. Default `''`. */
   prefix?: string
@@ -229,9 +234,11 @@ export interface LlmuxOptions {
 }
 
 /** One model's options with every default filled in. The floors below the plugin see only this. */
-export interface ResolvedModel extends Required<Omit<ModelOptions, 'port' | 'maxQueue' | 'timeouts' | 'gpus'>> {
+export interface ResolvedModel extends Required<Omit<ModelOptions, 'engine' | 'readyPath' | 'port' | 'maxQueue' | 'timeouts' | 'gpus'>> {
   /** The engine's own id: names, aliases and adapters map to it at the edge. */
   id: string
+  engine: EngineAdapter
+  readyPath: string | undefined
   /** The machine's indices of its GPUs. */
   gpus: number[]
   /** The engine's environment that says so. */

@@ -1,17 +1,20 @@
 import type { Dispatcher } from 'undici'
+import type { SleepMode } from '../engines/index.ts'
 import type { ResolvedModel } from '../options/types.ts'
+
+export type { SleepMode } from '../engines/index.ts'
 
 /** Where a running engine answers. */
 export interface Endpoint {
   /** `http://127.0.0.1:PORT`, or `http://engine` behind a unix socket. */
   origin: string
-  /** Connections to this engine only, as many as there are requests, none kept idle for longer than vLLM keeps them. */
+  /** Connections to this engine only, as many as there are requests, none kept idle for longer than engines keep them. */
   dispatcher: Dispatcher
-  /** `VLLM_API_KEY` as the engine sees it. */
+  /** The key that the engine asks for. */
   apiKey: string | undefined
 }
 
-/** How the leader of a process group ended. Exit code 0 is no better than any other: a dead vLLM has been seen to say 0. */
+/** How the leader of a process group ended. Exit code 0 is no better than any other: a dead engine has been seen to say 0. */
 export interface ProcessExit {
   code: number | null
   signal: NodeJS.Signals | null
@@ -30,9 +33,6 @@ export interface EngineProcess {
   /** Resolves when everything that the group wrote has been read, or after a moment if a stranger holds its pipes open. */
   flushed (): Promise<void>
 }
-
-/** What becomes of requests in flight: they are waited for, or kept and gone on with when the engine is woken. As vLLM calls it. */
-export type SleepMode = 'wait' | 'keep'
 
 /**
  * How engines are started, probed, put to sleep, woken, stopped and addressed. Limits of time are the caller's: it aborts

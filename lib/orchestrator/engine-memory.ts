@@ -1,7 +1,6 @@
 import type { WakeSteps } from '../events.ts'
 import type { ResolvedModel } from '../options/types.ts'
 import type { EngineStatus } from './engine-status.ts'
-import { parseSleepReport } from './memory/sleep-report.ts'
 import type { Sleepers } from './memory/memory-at-hand.ts'
 import type { MemoryWatch, Settlement } from './memory/memory-watch.ts'
 
@@ -51,7 +50,7 @@ export class EngineMemory {
   /** A line of its output, which may say what a sleep has freed. */
   read (line: string): void {
     const { model, memory } = this.#context
-    const report = memory && parseSleepReport(line)
+    const report = memory && model.engine.readSleepReport?.(line)
     if (report !== undefined) memory!.learn(model, report)
   }
 

@@ -123,7 +123,7 @@ export class EngineOperations {
   async end (life: Life, starting = false): Promise<void> {
     const { model, model: { id, timeouts }, driver, status, onStuck } = this.#context
     const wasStuck = life.stuck
-    // vLLM does not end while a connection is open. What a dead one has sent may still be on its way to somebody.
+    // An engine may not end while a connection is open. What a dead one has sent may still be on its way to somebody.
     driver.disconnect(model, life.dead.aborted)
     if (await life.end(timeouts.stop, () => status.warn(new StopTimeoutError(id, timeouts.stop)))) {
       this.forget()
@@ -168,7 +168,7 @@ export class EngineOperations {
     if (how === 'started') this.#memory.measure(() => this.life === life)
   }
 
-  /** Resolves with false if it could not be woken and was ended: after a wake that failed vLLM says that it is healthy, and never answers. */
+  /** Resolves with false if it could not be woken and was ended: after a wake that failed an engine may say that it is healthy, and never answers. */
   async #rouse (level: 1 | 2, epoch: AbortSignal): Promise<boolean> {
     const { status } = this.#context
     const life = this.life!
@@ -227,8 +227,8 @@ export class EngineOperations {
   /** Ends what an operation that failed has left, if anything, and says why it failed. */
   async #bury (error: Error, epoch: AbortSignal, starting = false): Promise<Error> {
     const { life } = this
-    if (life === undefined) return starting ? explained(error as LlmuxError, []) : error
-    const { clock, status } = this.#context
+    const { clock, status, model } = this.#context
+    if (life === undefined) return starting ? explained(error as LlmuxError, [], model.engine) : error
     // A process that dies breaks its connections before its exit is known, and the exit says more.
     if (!epoch.aborted && (error instanceof WakeError || error instanceof SleepError)) await pause(clock, exitPause, life.dead)
     const cause: Error = life.dead.aborted ? life.dead.reason : error

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { HealthTimeoutError, ProcessDiedError, ReloadTimeoutError, ResetPrefixCacheTimeoutError, SleepTimeoutError, StartTimeoutError, WakeError, WakeTimeoutError } from '../errors.ts'
+import type { WakeStep } from '../engines/index.ts'
 import type { ModelTimeouts, ResolvedModel } from '../options/types.ts'
 import type { Driver, SleepMode } from './driver.ts'
 import { withLastWords } from './last-words.ts'
@@ -54,15 +55,10 @@ export class EngineSteps {
     }
   }
 
-  /** From the level it sleeps at. After level 2 there are no weights: without the reload it would generate garbage, and not say so. */
+  /** From the level it sleeps at, by the calls that its engine asks for. */
   async wake (level: 1 | 2): Promise<void> {
-    const { model, model: { id, timeouts }, driver, timer } = this.#context
-    if (level === 1) return await this.#wake(undefined)
-    await this.#wake('weights')
-    const timeout = () => new ReloadTimeoutError(id, timeouts.reload)
-    await timer.time('reload', () => this.#controlled('reload', timeout, signal => driver.reload(model, signal)))
-    await this.#wake('kv_cache')
-    await this.#resetPrefixCache()
+    const { model: { engine } } = this.#context
+    for (const step of engine.wakeSteps?.(level) ?? ['wake'] as const) await this.#take(step)
   }
 
   /** One token, so that the first user does not pay for what the first request brings, and as proof that it answers. */
@@ -75,6 +71,22 @@ export class EngineSteps {
   async sleep (level: 1 | 2, mode: SleepMode): Promise<void> {
     const { model, model: { id, timeouts }, driver } = this.#context
     await this.#controlled('sleep', () => new SleepTimeoutError(id, timeouts.sleep), signal => driver.sleep(model, level, mode, signal))
+  }
+
+  async #take (step: WakeStep): Promise<void> {
+    switch (step) {
+      case 'wake': return await this.#wake(undefined)
+      case 'wake weights': return await this.#wake('weights')
+      case 'wake kv_cache': return await this.#wake('kv_cache')
+      case 'reload': return await this.#reload()
+      case 'resetPrefixCache': return await this.#resetPrefixCache()
+    }
+  }
+
+  async #reload (): Promise<void> {
+    const { model, model: { id, timeouts }, driver, timer } = this.#context
+    const timeout = () => new ReloadTimeoutError(id, timeouts.reload)
+    await timer.time('reload', () => this.#controlled('reload', timeout, signal => driver.reload(model, signal)))
   }
 
   async #wake (tag: 'weights' | 'kv_cache' | undefined): Promise<void> {

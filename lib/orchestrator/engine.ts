@@ -74,7 +74,7 @@ export class Engine {
     const status = new EngineStatus({ ...context, id: model.id })
     this.#status = status
     this.#backoff = new StartBackoff(context)
-    this.#progress = new StartProgress({ ...context, id: model.id })
+    this.#progress = new StartProgress({ ...context, id: model.id, readSign: text => model.engine.readSign?.(text) })
     this.#operations = new EngineOperations({
       ...context,
       status,
@@ -136,7 +136,7 @@ export class Engine {
       retryAt,
       holdsGpu: this.stuck,
       pid: this.pid,
-      lastLines: lastWords(this.lastLines(1_000))
+      lastLines: lastWords(this.lastLines(1_000), this.model.engine.noise)
     }
   }
 
@@ -172,8 +172,9 @@ export class Engine {
   sleep (level: SleepLevel = this.model.sleepLevel, { frozen, request }: SleepOptions = {}): Promise<void> {
     this.#sharedWake = undefined
     const { signal } = this.#epoch
-    // Without the flag vLLM plays along, and frees nothing.
-    const real = this.model.sleepMode === false ? 3 : level
+    // An engine that cannot sleep may play along, and free nothing.
+    const { engine, sleepMode } = this.model
+    const real = sleepMode === false || !engine.levels.includes(level) ? 3 : level
     return this.#for(request, () => this.#operations.sleep(real, signal, frozen))
   }
 

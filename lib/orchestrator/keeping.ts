@@ -2,22 +2,9 @@ import { FreezeUnsupportedError } from '../errors.ts'
 import type { ResolvedModel } from '../options/types.ts'
 import type { SleepMode } from './driver.ts'
 
-/**
- * The first minor version of 0.x that goes on after a sleep at this level. `mode=keep` came with vLLM 0.17, in
- * vllm-project/vllm#34528. From level 2 that one lets requests go on when the weights are allocated, before they are loaded:
- * garbage. 0.26 and 0.32 wait for the last tag; where between them and 0.17 that changed is not known.
- */
-const firstVersion = { 1: 17, 2: 26 } as const
-
-/** Whether an engine of this version goes on after a sleep with the requests that it had. */
-export function keepsRequests (version: string | undefined, level: 1 | 2): boolean {
-  const [, major = 0, minor = 0] = (/^v?(\d+)\.(\d+)/.exec(version ?? '') ?? []).map(Number)
-  return major > 0 || minor >= firstVersion[level]
-}
-
 /** Whether requests of a model are ever to be frozen. */
-export function mayFreeze ({ freeze, sleepLevel, sleepMode }: Pick<ResolvedModel, 'freeze' | 'sleepLevel' | 'sleepMode'>): boolean {
-  return freeze !== false && sleepMode !== false && sleepLevel !== 3
+export function mayFreeze ({ engine, freeze, sleepLevel, sleepMode }: Pick<ResolvedModel, 'engine' | 'freeze' | 'sleepLevel' | 'sleepMode'>): boolean {
+  return engine.freeze !== undefined && freeze !== false && sleepMode !== false && sleepLevel !== 3
 }
 
 /** The requests that an engine is put to sleep with, and that it goes on with when it is awake again. */
@@ -37,8 +24,9 @@ export class KeptRequests {
     if (!mayFreeze(model)) return
     const version = await ask()
     const level = model.sleepLevel as 1 | 2
-    this.possible = keepsRequests(version, level)
-    if (!this.possible) warn(new FreezeUnsupportedError(model.id, `0.${firstVersion[level]}`, level, version ?? 'nothing'))
+    const { name, freeze } = model.engine
+    this.possible = freeze!.keeps(version, level)
+    if (!this.possible) warn(new FreezeUnsupportedError(model.id, `${name} ${freeze!.since(level)}`, level, version ?? 'nothing'))
   }
 
   /** Whether it holds any. */

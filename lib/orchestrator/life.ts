@@ -1,5 +1,6 @@
 import { ProcessDiedError } from '../errors.ts'
 import type { LlmuxError } from '../errors.ts'
+import type { EngineAdapter } from '../engines/index.ts'
 import type { ResolvedModel } from '../options/types.ts'
 import type { Driver, EngineProcess, ProcessExit } from './driver.ts'
 import { explained, lastWords, withLastWords } from './last-words.ts'
@@ -17,6 +18,7 @@ function describe ({ code, signal }: ProcessExit): string {
 /** One life of an engine: one process group, from its spawn until nobody of it is left. */
 export class Life {
   readonly #id: string
+  readonly #engine: EngineAdapter
   readonly #process: EngineProcess
   readonly #death = new AbortController()
   #exit: ProcessExit | undefined
@@ -24,8 +26,9 @@ export class Life {
   /** Not even SIGKILL ended it. */
   stuck = false
 
-  private constructor (id: string, process: EngineProcess) {
+  private constructor ({ id, engine }: ResolvedModel, process: EngineProcess) {
     this.#id = id
+    this.#engine = engine
     this.#process = process
   }
 
@@ -34,7 +37,7 @@ export class Life {
       life.#exit = exit
       onExit(life)
     }, onText)
-    const life = new Life(model.id, process)
+    const life = new Life(model, process)
     return life
   }
 
@@ -53,7 +56,7 @@ export class Life {
 
   /** The last of them that may say something. */
   get lastWords (): string[] {
-    return lastWords(this.lines(keptLines))
+    return lastWords(this.lines(keptLines), this.#engine.noise)
   }
 
   die (error: Error): void {
@@ -62,7 +65,7 @@ export class Life {
 
   /** Why its leader ended, with what it said last. */
   obituary (): LlmuxError {
-    this.#obituary = withLastWords(new ProcessDiedError(this.#id, describe(this.#exit!)), this.lines(keptLines))
+    this.#obituary = withLastWords(new ProcessDiedError(this.#id, describe(this.#exit!)), this.lines(keptLines), this.#engine.noise)
     return this.#obituary
   }
 
@@ -76,7 +79,7 @@ export class Life {
 
   /** Why a start came to nothing. */
   explain (error: LlmuxError): LlmuxError {
-    return explained(error, this.lines(keptLines))
+    return explained(error, this.lines(keptLines), this.#engine)
   }
 
   /**

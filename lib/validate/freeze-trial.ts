@@ -1,11 +1,10 @@
-import { keepsRequests } from '../orchestrator/keeping.ts'
 import type { ResolvedModel, SleepLevel } from '../options/types.ts'
 import { quoted } from './words.ts'
 import type { FreezeReport } from './types.ts'
 
 /** What is asked of the engine: the subject of a trial, or a stand-in for it. */
 export interface Freezable {
-  readonly model: Pick<ResolvedModel, 'freeze'>
+  readonly model: Pick<ResolvedModel, 'engine' | 'freeze'>
   version: () => Promise<string | undefined>
   /** A long answer at temperature 0; undefined if the model makes no text. `onBegin` is called when the first of it has come. */
   write: (onBegin?: () => void) => Promise<string | undefined>
@@ -32,8 +31,10 @@ export async function tryFreeze (subject: Freezable, level: SleepLevel): Promise
 async function impossible (subject: Freezable, level: SleepLevel): Promise<string | undefined> {
   if (level === 3) return 'level 3 ends the engine, and requests with it'
   if (subject.model.freeze === false) return 'the option freeze is false'
+  const { name, freeze } = subject.model.engine
+  if (freeze === undefined) return `${name} does not go on with requests after a sleep`
   const known = await subject.version()
-  return keepsRequests(known, level) ? undefined : `vLLM ${known ?? 'of an unknown version'} does not go on with requests after level ${level}`
+  return freeze.keeps(known, level) ? undefined : `${name} ${known ?? 'of an unknown version'} does not go on with requests after level ${level}`
 }
 
 async function compare (subject: Freezable, level: SleepLevel, undisturbed: string): Promise<FreezeReport> {

@@ -14,7 +14,7 @@ import type { LevelReport, ModelReport, Trial, ValidationReport } from './types.
 export interface ValidateOptions {
   /** Names of the models to look at. Default: all of them. */
   models?: string[]
-  /** Default: 1, 2 and 3; only 3 where `sleepMode` is `false`. */
+  /** Default: all that the engine has; only 3 where `sleepMode` is `false`. */
   levels?: SleepLevel[]
   /** How often each sleeps and wakes. Default 3. Minimum 1. */
   cycles?: number
@@ -72,7 +72,7 @@ function chosen ({ models, names }: ResolvedOptions, wanted: string[] | undefine
 }
 
 async function validateModel (model: ResolvedModel, settings: Settings): Promise<ModelReport> {
-  const { levels = model.sleepMode === false ? [3] : [1, 2, 3], signal, clock, options } = settings
+  const { levels = model.sleepMode === false ? [3] : [...model.engine.levels].sort(), signal, clock, options } = settings
   const subject = new Subject({ ...settings, model })
   const gpu = new GpuUse({ clock, signal, gpus: model.gpus, limit: model.timeouts.memory, read: memoryCommand(options.gpuMemoryCommand) })
   const reports: LevelReport[] = []

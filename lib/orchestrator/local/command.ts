@@ -1,38 +1,33 @@
-import { parallelSize } from '../../options/engine-args.ts'
-import type { Command, CommandContext, ResolvedModel } from '../../options/types.ts'
+import type { Address, Launch } from '../../engines/index.ts'
+import type { CommandContext, ResolvedModel } from '../../options/types.ts'
 
-/** Where an engine is told to listen: never on more than this machine's loopback. */
-export type Address = { port: number } | { socket: string }
-
-function words (command: Exclude<Command, Function>): string[] {
+function words (command: string | string[]): string[] {
   return typeof command === 'string' ? command.trim().split(/\s+/) : command
 }
 
-function listenArguments (address: Address): string[] {
-  return 'port' in address ? ['--port', String(address.port), '--host', '127.0.0.1'] : ['--uds', address.socket]
-}
-
-/** The whole command line of an engine. The served names come before another flag, which ends their list. */
+/** The whole command line of an engine. */
 export function engineArgv (model: ResolvedModel, address: Address): string[] {
-  const { id, path, aliases, args, command, gpus, gpuEnv } = model
-  const sleepMode = model.sleepMode === true
-  const servedNames = [id, ...aliases]
-  const devices = (gpuEnv.CUDA_VISIBLE_DEVICES ?? gpuEnv.HIP_VISIBLE_DEVICES)?.split(',')
-  if (typeof command === 'function') {
-    const context: CommandContext = { model: id, path, servedNames, ...address, ...(devices && { devices }), sleepMode, args: [...args] }
-    return command(context)
+  const { id, path, aliases, args, command, engine, gpus, gpuEnv, sleepLevel } = model
+  const devices = gpuEnv.CUDA_VISIBLE_DEVICES ?? gpuEnv.HIP_VISIBLE_DEVICES
+  const launch: Omit<Launch, 'command'> = {
+    model: id,
+    path,
+    servedNames: [id, ...aliases],
+    address,
+    gpus: gpus.length,
+    devices,
+    sleepMode: model.sleepMode === true,
+    sleepLevel,
+    args: [...args]
   }
-  return [
-    ...words(command), 'serve', path,
-    '--served-model-name', ...servedNames,
-    ...listenArguments(address),
-    ...(sleepMode ? ['--enable-sleep-mode'] : []),
-    ...(gpus.length > 1 && parallelSize(args) === undefined ? ['--tensor-parallel-size', String(gpus.length)] : []),
-    ...args
-  ]
+  return typeof command === 'function' ? command(contextOf(launch)) : engine.argv({ ...launch, command: words(command) })
 }
 
-/** What an engine's environment has beyond ours: the control endpoints, no colours, and where it lives. */
-export function engineEnv ({ env, gpuEnv }: ResolvedModel): Record<string, string> {
-  return { VLLM_SERVER_DEV_MODE: '1', NO_COLOR: '1', ...gpuEnv, ...env }
+function contextOf ({ model, path, servedNames, address, devices, sleepMode, args }: Omit<Launch, 'command'>): CommandContext {
+  return { model, path, servedNames, ...address, ...(devices !== undefined && { devices: devices.split(',') }), sleepMode, args }
+}
+
+/** What an engine's environment has beyond ours: what its kind needs, where it lives, and what the model says. */
+export function engineEnv ({ engine, env, gpuEnv }: ResolvedModel): Record<string, string> {
+  return { ...engine.env, ...gpuEnv, ...env }
 }

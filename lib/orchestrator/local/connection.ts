@@ -1,13 +1,13 @@
 import { Pool } from 'undici'
+import type { Address } from '../../engines/index.ts'
 import type { Endpoint } from '../driver.ts'
-import type { Address } from './command.ts'
-import { ControlClient } from './control-client.ts'
+import { ControlClient, type Controlled } from './control-client.ts'
 
-/** vLLM closes idle connections after 5 s: ours are closed before, so that no request meets one that is just closing. Milliseconds. */
+/** vLLM and SGLang close idle connections after 5 s, llama.cpp later: ours are closed before, so that no request meets one that is just closing. Milliseconds. */
 const keepAliveTimeout = 4_000
 
 export interface ConnectionTarget {
-  id: string
+  model: Controlled
   address: Address
   apiKey: string | undefined
 }
@@ -17,7 +17,7 @@ export class Connection {
   readonly endpoint: Endpoint
   readonly control: ControlClient
 
-  constructor ({ id, address, apiKey }: ConnectionTarget) {
+  constructor ({ model, address, apiKey }: ConnectionTarget) {
     const origin = 'port' in address ? `http://127.0.0.1:${address.port}` : 'http://engine'
     const connect = 'port' in address ? {} : { socketPath: address.socket }
     const dispatcher = new Pool(origin, {
@@ -31,10 +31,10 @@ export class Connection {
       connect
     })
     this.endpoint = { origin, dispatcher, apiKey }
-    this.control = new ControlClient({ id, origin, connect, apiKey })
+    this.control = new ControlClient({ model, origin, connect, apiKey })
   }
 
-  /** Takes no more requests. Those under way are broken: vLLM does not end while a connection is open. Or, if `gently`, they are left alone. */
+  /** Takes no more requests. Those under way are broken: an engine may not end while a connection is open. Or, if `gently`, they are left alone. */
   async close (gently: boolean): Promise<void> {
     const { endpoint: { dispatcher }, control } = this
     await Promise.all([gently ? dispatcher.close() : dispatcher.destroy(), control.destroy()])

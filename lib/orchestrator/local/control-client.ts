@@ -1,10 +1,13 @@
 import { Pool, type Dispatcher } from 'undici'
 import { SleepError, WakeError } from '../../errors.ts'
-import type { SleepMode } from '../driver.ts'
+import type { EngineCalls, SleepMode } from '../../engines/index.ts'
+import type { ResolvedModel } from '../../options/types.ts'
+
+/** What is known of the model that an engine serves. */
+export type Controlled = Pick<ResolvedModel, 'id' | 'path' | 'engine' | 'readyPath'>
 
 export interface ControlTarget {
-  /** The model, as errors and the engine itself know it. */
-  id: string
+  model: Controlled
   origin: string
   /** How to connect, if not to the origin. */
   connect: { socketPath?: string }
@@ -16,7 +19,7 @@ type Failure = new (id: string, detail: string) => Error
 interface Call {
   path: string
   /** Sent as JSON. */
-  body?: unknown
+  body?: unknown | undefined
   signal: AbortSignal
 }
 
@@ -26,7 +29,7 @@ const longestDetail = 500
 /** How long an answer's body may pause: its status has said everything. Milliseconds. */
 const bodyTimeout = 10_000
 
-/** vLLM keeps idle connections for 5 s. Milliseconds. */
+/** vLLM and SGLang keep idle connections for 5 s, llama.cpp longer. Milliseconds. */
 const keepAliveTimeout = 4_000
 
 /**
@@ -42,8 +45,8 @@ function reason (error: unknown): string {
 }
 
 /**
- * Calls to an engine's control endpoints. It judges by the status only: the bodies of success differ from version to
- * version. None waits behind another, or behind a request: its connections are its own, as many as there are calls.
+ * Calls to an engine's control endpoints, which its adapter knows. A call is judged by its status only: the bodies of success
+ * differ from version to version. None waits behind another, or behind a request: its connections are its own, as many as there are calls.
  */
 export class ControlClient {
   readonly #target: ControlTarget
@@ -55,66 +58,49 @@ export class ControlClient {
     this.#pool = new Pool(origin, { connections: null, pipelining: 1, keepAliveTimeout, keepAliveMaxTimeout: keepAliveTimeout, headersTimeout: 0, bodyTimeout, connect })
   }
 
-  /** Whether `/health` says 200: refused connections, other answers and broken ones all mean no. */
+  /** Whether the engine says that it is healthy: refused connections, other answers and broken ones all mean no. */
   async health (signal: AbortSignal): Promise<boolean> {
-    try {
-      const { statusCode, body } = await this.#request('GET', { path: '/health', signal })
-      this.#discard(body)
-      return statusCode === 200
-    } catch {
-      return false
-    }
+    const { readyPath, engine } = this.#target.model
+    return await this.#asks(signal, async calls => await calls.status(readyPath ?? engine.readyPath ?? '/health') === 200)
   }
 
-  /** Whether `/is_sleeping` has an answer: it has to ask the core, and a core that is stopped has none, one that is dead an error. */
+  /** Whether its core answers. */
   async responds (signal: AbortSignal): Promise<boolean> {
-    try {
-      const { statusCode, body } = await this.#request('GET', { path: '/is_sleeping', signal })
-      this.#discard(body)
-      return statusCode < 500
-    } catch {
-      // No answer is the answer.
-      return false
-    }
+    const { engine } = this.#target.model
+    if (engine.responds === undefined) return await this.health(signal)
+    return await this.#asks(signal, calls => engine.responds!(calls))
   }
 
-  /** What `/version` says; undefined without an answer that has one. */
+  /** What it says it is; undefined without an answer that has it. */
   async version (signal: AbortSignal): Promise<string | undefined> {
     try {
-      const { body } = await this.#request('GET', { path: '/version', signal })
-      const { version } = await body.json() as { version?: unknown }
-      return typeof version === 'string' ? version : undefined
+      return await this.#target.model.engine.version?.(this.#calls(WakeError, signal))
     } catch {
       // Another engine, or one that has just died: either way it has not said.
       return undefined
     }
   }
 
-  /** `wait` where nothing should be running any more: what is, is not cut as if it were complete. */
   async sleep (level: 1 | 2, mode: SleepMode, signal: AbortSignal): Promise<void> {
-    await this.#post(SleepError, { path: `/sleep?level=${level}&mode=${mode}`, signal })
+    await this.#target.model.engine.sleep!(this.#calls(SleepError, signal), level, mode)
   }
 
-  async wake (tag: string | undefined, signal: AbortSignal): Promise<void> {
-    await this.#post(WakeError, { path: tag === undefined ? '/wake_up' : `/wake_up?tags=${tag}`, signal })
+  async wake (tag: 'weights' | 'kv_cache' | undefined, signal: AbortSignal): Promise<void> {
+    await this.#target.model.engine.wake!(this.#calls(WakeError, signal), tag)
   }
 
   async reload (signal: AbortSignal): Promise<void> {
-    await this.#post(WakeError, { path: '/collective_rpc', body: { method: 'reload_weights' }, signal })
+    await this.#target.model.engine.reload!(this.#calls(WakeError, signal))
   }
 
   async resetPrefixCache (signal: AbortSignal): Promise<void> {
-    await this.#post(WakeError, { path: '/reset_prefix_cache', signal })
+    await this.#target.model.engine.resetPrefixCache!(this.#calls(WakeError, signal))
   }
 
   /** One token. Resolves with false if the model is none that generates: embedding models have no such route. */
   async warmUp (signal: AbortSignal): Promise<boolean> {
-    const path = '/v1/completions'
-    const body = { model: this.#target.id, prompt: 'Hi', max_tokens: 1, temperature: 0 }
-    const response = await this.#send(WakeError, { path, body, signal })
-    if (response.statusCode >= 500) throw await this.#failure(WakeError, path, response)
-    this.#discard(response.body)
-    return response.statusCode === 200
+    const body = { model: this.#target.model.id, prompt: 'Hi', max_tokens: 1, temperature: 0 }
+    return await this.#calls(WakeError, signal).post('/v1/completions', body) === 200
   }
 
   /** Breaks what is under way. */
@@ -122,10 +108,38 @@ export class ControlClient {
     await this.#pool.destroy()
   }
 
-  async #post (Failure: Failure, call: Call): Promise<void> {
+  async #asks (signal: AbortSignal, question: (calls: EngineCalls) => Promise<boolean>): Promise<boolean> {
+    try {
+      return await question(this.#calls(WakeError, signal))
+    } catch {
+      // No answer is the answer.
+      return false
+    }
+  }
+
+  /** What an adapter calls the engine by. */
+  #calls (Failure: Failure, signal: AbortSignal): EngineCalls {
+    const { id, path } = this.#target.model
+    const get = async (path: string) => await this.#request('GET', { path, signal })
+    return {
+      model: id,
+      path,
+      status: async path => {
+        const { statusCode, body } = await get(path)
+        this.#discard(body)
+        return statusCode
+      },
+      json: async path => await (await get(path)).body.json(),
+      order: async (path, body) => { await this.#post(Failure, { path, body, signal }, status => status === 200) },
+      post: async (path, body) => await this.#post(Failure, { path, body, signal }, status => status < 500)
+    }
+  }
+
+  async #post (Failure: Failure, call: Call, isFine: (status: number) => boolean): Promise<number> {
     const response = await this.#send(Failure, call)
-    if (response.statusCode !== 200) throw await this.#failure(Failure, call.path, response)
+    if (!isFine(response.statusCode)) throw await this.#failure(Failure, call.path, response)
     this.#discard(response.body)
+    return response.statusCode
   }
 
   async #send (Failure: Failure, call: Call): Promise<Dispatcher.ResponseData> {
@@ -133,7 +147,7 @@ export class ControlClient {
       return await this.#request('POST', call)
     } catch (error) {
       if (call.signal.aborted) throw error
-      throw new Failure(this.#target.id, `POST ${call.path} failed: ${reason(error)}`)
+      throw new Failure(this.#target.model.id, `POST ${call.path} failed: ${reason(error)}`)
     }
   }
 
@@ -162,7 +176,7 @@ export class ControlClient {
       // Broken off: what has come must do.
     }
     const detail = text.trim().slice(0, longestDetail)
-    return new Failure(this.#target.id, `POST ${path} answered ${statusCode}${detail && `: ${detail}`}`)
+    return new Failure(this.#target.model.id, `POST ${path} answered ${statusCode}${detail && `: ${detail}`}`)
   }
 
   #discard (body: Dispatcher.ResponseData['body']): void {

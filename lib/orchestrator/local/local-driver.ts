@@ -1,9 +1,10 @@
 import type { Clock } from '../../clock.ts'
 import { NotStartableError, SpawnError } from '../../errors.ts'
 import type { ResolvedModel } from '../../options/types.ts'
+import type { Address } from '../../engines/index.ts'
 import type { Driver, Endpoint, EngineProcess, ProcessExit, SleepMode } from '../driver.ts'
 import type { Ledger } from '../orphans/ledger.ts'
-import { engineArgv, engineEnv, type Address } from './command.ts'
+import { engineArgv, engineEnv } from './command.ts'
 import { Connection } from './connection.ts'
 import type { spawnLeader } from './leader.ts'
 import { LocalProcess } from './local-process.ts'
@@ -142,12 +143,12 @@ export class LocalDriver implements Driver {
   }
 
   #connection (model: ResolvedModel): Connection {
-    const { id, env } = model
+    const { id, env, engine: { keyVariable } } = model
     let connection = this.#connections.get(id)
     if (connection === undefined) {
-      // An empty key is none, for vLLM too.
-      const apiKey = (env.VLLM_API_KEY ?? process.env.VLLM_API_KEY) || undefined
-      connection = new Connection({ id, address: this.#address(model), apiKey })
+      // An empty key is none, for engines too.
+      const apiKey = (keyVariable === undefined ? undefined : env[keyVariable] ?? process.env[keyVariable]) || undefined
+      connection = new Connection({ model, address: this.#address(model), apiKey })
       this.#connections.set(id, connection)
     }
     return connection

@@ -3,7 +3,7 @@ import { access, stat } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import { delimiter, isAbsolute, join } from 'node:path'
 import type { StartCause } from '../../start-causes.ts'
-import type { Address } from './command.ts'
+import type { Address } from '../../engines/index.ts'
 
 export interface Plan {
   /** The program, as it would be started. */

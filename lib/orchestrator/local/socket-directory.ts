@@ -67,7 +67,7 @@ export class SocketDirectory {
     return join(this.#path, `${createHash('sha256').update(id).digest('hex').slice(0, 12)}.sock`)
   }
 
-  /** vLLM does not start where a socket is left. */
+  /** An engine may not start where a socket is left. */
   clear (path: string): void {
     rmSync(path, { force: true })
   }

@@ -1,4 +1,4 @@
-import { memoryUtilization } from '../../options/engine-args.ts'
+import { memoryShare } from '../../engines/arguments.ts'
 import type { ResolvedModel } from '../../options/types.ts'
 
 /** vLLM's default for `--gpu-memory-utilization`. It does not start unless so much of the whole is free. */
@@ -8,8 +8,8 @@ const defaultUtilization = 0.92
 const leastResidue = 0.4 * 1024 ** 3
 
 /** Bytes that an engine needs of a GPU to start. `measured`: what it took in an earlier life. */
-export function needToStart ({ args, gpuShare }: ResolvedModel, measured: number | undefined, total: number): number {
-  const given = memoryUtilization(args)
+export function needToStart ({ engine, args, gpuShare }: ResolvedModel, measured: number | undefined, total: number): number {
+  const given = memoryShare(engine, args)
   if (given !== undefined && given > 0) return given * total
   return measured ?? Math.min(gpuShare, defaultUtilization) * total
 }

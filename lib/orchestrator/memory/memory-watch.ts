@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import { GpuMemoryError, MemoryTimeoutError } from '../../errors.ts'
-import { memoryUtilization } from '../../options/engine-args.ts'
+import { memoryShare } from '../../engines/arguments.ts'
+import type { SleepReport } from '../../engines/index.ts'
 import type { ResolvedModel } from '../../options/types.ts'
 import { withTimeLimit } from '../time-limit.ts'
 import type { GpuMemories } from './gpu-memory.ts'
@@ -10,7 +11,6 @@ import { describeStrangers, type OwnGroups } from './holders.ts'
 import { needToStart, needToWake } from './memory-need.ts'
 import { awaitMemory, type Sleepers } from './memory-at-hand.ts'
 import { MemoryReader, type MemorySeen } from './memory-reader.ts'
-import type { SleepReport } from './sleep-report.ts'
 
 export interface MemoryWatchContext {
   clock: Clock
@@ -168,7 +168,7 @@ export class MemoryWatch {
     const since = this.#clock.now()
     const expected = this.expects(model)
     const freed = this.#freed.get(id)
-    const certain = purpose === 'wake' ? freed !== undefined : memoryUtilization(model.args) !== undefined
+    const certain = purpose === 'wake' ? freed !== undefined : memoryShare(model.engine, model.args) !== undefined
     const need = (total: number) => purpose === 'start' ? needToStart(model, this.#measured.get(id), total) : needToWake(model, this.#measured.get(id), total, freed) - rounding
     gpus.forEach(gpu => this.#released.delete(gpu))
     try {

@@ -1,6 +1,6 @@
 import type { StartStage } from '../../events.ts'
 import { stages } from './stages.ts'
-import type { StageSign } from './stages.ts'
+import type { StageSign } from '../../engines/index.ts'
 
 /** How one start went: when each stage began, and how long all took. Milliseconds since the process was started. */
 export interface StartCourse {

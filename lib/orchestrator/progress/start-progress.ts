@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import type { LlmuxEvents, StartProgress as Progress, StartStage } from '../../events.ts'
-import { stages, readSign } from './stages.ts'
-import type { StageSign } from './stages.ts'
+import type { StageSign } from '../../engines/index.ts'
+import { stages } from './stages.ts'
 import { estimate } from './estimate.ts'
 import type { StartCourse } from './estimate.ts'
 
@@ -9,6 +9,8 @@ export interface ProgressContext {
   id: string
   clock: Clock
   events: LlmuxEvents
+  /** What a line of its output tells of a start. */
+  readSign: (text: string) => StageSign | undefined
 }
 
 /** How far a start has come, from what the engine writes, and how long it may still take, from how the last one went. */
@@ -55,7 +57,7 @@ export class StartProgress {
   /** The engine has written something. */
   read (text: string): void {
     if (this.#last === undefined) return
-    const sign = readSign(text)
+    const sign = this.#context.readSign(text)
     // Several processes write, and what belongs to a stage that is over may come late.
     if (sign === undefined || stages.indexOf(sign.stage) < stages.indexOf(this.#last.stage)) return
     const { stage, done, total } = this.#last

@@ -1,3 +1,4 @@
+import { engines } from '../../../lib/engines/index.ts'
 import { describe, expect, test } from 'vitest'
 import { knownRoutes } from '../../../lib/options/index.ts'
 import { modelOf, withModel, withTop } from './helper.ts'
@@ -8,6 +9,8 @@ describe('with only a model\'s name given', () => {
   test('every model option has its documented default', () => {
     expect(modelOf(options)).toEqual({
       id: 'a',
+      engine: engines.vllm,
+      readyPath: undefined,
       path: 'a',
       aliases: [],
       adapters: [],

@@ -1,11 +1,12 @@
 import { describe, expect, it, test } from 'vitest'
+import { engines } from '../../../lib/engines/index.ts'
 import { placeModel, type Machine } from '../../../lib/options/gpus.ts'
 import { resolveOptions } from '../../../lib/options/index.ts'
 
 const gpu = (index: number) => ({ index, uuid: `GPU-${'abcd'[index]}-${index}`, name: 'H100', total: 1 })
 const mig = { index: 4, uuid: 'MIG-7', name: 'MIG 1g.10gb', total: undefined }
 const machine = (more: Partial<Machine> = {}): Machine => ({ gpus: [gpu(0), gpu(1), gpu(2), gpu(3), mig], variable: 'CUDA_VISIBLE_DEVICES', visible: undefined, ...more })
-const model = { id: 'a', args: [], env: {} }
+const model = { id: 'a', engine: engines.vllm, args: [], env: {} }
 
 const places: Array<[what: string, entries: Array<number | string>, more: Partial<Machine>, gpus: number[], devices: string[] | undefined]> = [
   ['an index', [1], {}, [1], ['1']],

@@ -83,6 +83,8 @@ const modelCases: Record<string, Case> = {
   maxQueue: { good: [0, 10_000], bad: [[-1, '', 'must be a whole number of at least 0, not -1'], ['8', '', 'must be a whole number of at least 0, not "8"']] },
   maxConcurrency: { good: [1, 10_000], bad: [[0, '', 'must be a whole number of at least 1, not 0'], [2.5, '', 'must be a whole number of at least 1, not 2.5'], ['8', '', 'must be a whole number of at least 1, not "8"']] },
   port: { good: [1, 8_000, 65_535], bad: [[0, '', 'must be a whole number from 1 to 65535, not 0'], [65_536, '', 'must be a whole number from 1 to 65535, not 65536'], ['8000', '', 'must be a whole number from 1 to 65535, not "8000"']] },
+  engine: { good: ['vllm', 'llama.cpp', { name: 'x', levels: [3], command: 'x', argv: () => ['x'] }], bad: [['tgi', '', 'must be "vllm", "llama.cpp", "sglang", or "openai", or an adapter of your own, not "tgi"']] },
+  readyPath: { good: ['/', '/v1/models?x'], bad: [['health', '', 'must be a path that starts with /, not "health"'], ['/a b', '', 'must be a path that starts with /, not "/a b"']] },
   sleepLevel: { good: [1, 2, 3], bad: [[0, '', 'must be 1, 2, or 3, not 0'], [4, '', 'must be 1, 2, or 3, not 4'], ['1', '', 'must be 1, 2, or 3, not "1"']] },
   sleepMode: { good: [true, 'simulated'], bad: [['real', '', 'must be true, false, or "simulated", not "real"'], [1, '', 'must be true, false, or "simulated", not 1']] },
   freeze: { good: [true, false, 'late'], bad: [['early', '', 'must be true, false, or "late", not "early"']] },

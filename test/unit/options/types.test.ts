@@ -14,6 +14,8 @@ test('a key that is in the type but not in the schema, or the reverse, does not 
 
 test('every option of the type can be written, and the schema knows it', () => {
   const model: Required<ModelOptions> = {
+    engine: 'vllm',
+    readyPath: '/health',
     path: 'org/a',
     aliases: ['b'],
     adapters: ['c'],

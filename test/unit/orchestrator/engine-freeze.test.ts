@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { WakeError } from '../../../lib/errors.ts'
-import { keepsRequests } from '../../../lib/orchestrator/keeping.ts'
+import { engines } from '../../../lib/engines/index.ts'
 import { fails } from './fake-driver.ts'
 import { makeModel, pass, setUp, settle } from './helper.ts'
 
@@ -22,7 +22,7 @@ describe('whether an engine keeps its requests through a sleep', () => {
   it.each([
     ['0.17.0', 1], ['0.17.1', 1], ['0.32.0', 2], ['1.0', 2], ['v0.26.0+cu129', 2], ['0.25.9', 1], ['0.16.9', 0], ['0.9.2', 0], ['', 0], ['dev', 0], [undefined, 0]
   ] as const)('is known from its version: %s does up to level %i', (version, highest) => {
-    expect(([1, 2] as const).map(level => keepsRequests(version, level))).toEqual([highest >= 1, highest >= 2])
+    expect(([1, 2] as const).map(level => engines.vllm.freeze!.keeps(version, level))).toEqual([highest >= 1, highest >= 2])
   })
 
   it('is asked after its start', async () => {

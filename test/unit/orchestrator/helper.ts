@@ -1,3 +1,4 @@
+import { engines } from '../../../lib/engines/index.ts'
 import { LlmuxEvents, type EngineChange, type Warning } from '../../../lib/events.ts'
 import type { ModelTimeouts, ResolvedModel } from '../../../lib/options/types.ts'
 import { Orchestrator, type OrchestratorOptions } from '../../../lib/orchestrator/orchestrator.ts'
@@ -42,6 +43,8 @@ type Changes = Partial<Omit<ResolvedModel, 'timeouts'>> & { timeouts?: Partial<M
 export function makeModel (id: string, changes: Changes = {}): ResolvedModel {
   return {
     id,
+    engine: engines.vllm,
+    readyPath: undefined,
     path: id,
     aliases: [],
     adapters: [],

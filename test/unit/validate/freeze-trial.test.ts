@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { engines } from '../../../lib/engines/index.ts'
 import { tryFreeze, type Freezable } from '../../../lib/validate/freeze-trial.ts'
 
 /** What it says when it is left alone, and after a freeze. */
@@ -8,7 +9,7 @@ function engine ({ undisturbed, frozen = undisturbed ?? '', version = '0.32.0', 
   const calls: string[] = []
   let wake = () => {}
   const subject: Freezable = {
-    model: { freeze },
+    model: { engine: engines.vllm, freeze },
     version: async () => version,
     async write (onBegin) {
       if (onBegin === undefined) return undisturbed

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { engines } from '../../../../lib/engines/index.ts'
 import { ControlClient } from '../../../../lib/orchestrator/local/control-client.ts'
 import { settle } from '../helper.ts'
 
@@ -28,7 +29,7 @@ async function setUp (handler: Handler = (request, response) => response.end(), 
   const socketPath = socket ? join(directory, 'x.sock') : undefined
   await new Promise<void>(resolve => server.listen(socketPath === undefined ? { port: 0, host: '127.0.0.1' } : { path: socketPath }, resolve))
   const origin = socket ? 'http://engine' : `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const client = new ControlClient({ id: 'qwen', origin, connect: socketPath === undefined ? {} : { socketPath }, apiKey })
+  const client = new ControlClient({ model: { id: 'qwen', path: 'qwen', engine: engines.vllm, readyPath: undefined }, origin, connect: socketPath === undefined ? {} : { socketPath }, apiKey })
   cleanUps.push(() => client.destroy(), () => new Promise(resolve => {
     server.close(resolve)
     server.closeAllConnections()

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { readSign } from '../../../../lib/orchestrator/progress/stages.ts'
+import { readSign } from '../../../lib/engines/vllm-log.ts'
 
 const core = '(EngineCore pid=7) INFO 11-25 01:39:30 [x.py:1] '
 

@@ -1,10 +1,13 @@
 import type { StartCause } from '../start-causes.ts'
+import type { RecognisedCause } from './adapter.ts'
+
+export type CauseSigns = ReadonlyArray<readonly [StartCause, RegExp]>
 
 /**
  * The words of vLLM, PyTorch, Hugging Face and Python for what keeps an engine from starting. Those that are particular come
  * first: a validation error of vLLM's, say, may be about a missing model. What is not recognised is told by the last lines.
  */
-const signs: ReadonlyArray<readonly [StartCause, RegExp]> = [
+export const pythonSigns: CauseSigns = [
   ['model_gated', /GatedRepoError|gated repo|Access to model .* is restricted/i],
   ['architecture', /Model architectures? .* (?:are|is) not supported|does not recognize this architecture|has no vLLM implementation|Model architecture .* failed to be inspected/i],
   ['port_taken', /address already in use|EADDRINUSE/i],
@@ -24,8 +27,8 @@ const harmless = /^(?:\([\w ]+ pid=\d+\)\s*)?(?:INFO|DEBUG|WARNING)\b|Warning:/
 /** A line of a traceback may have a whole configuration in it. Characters. */
 const longestLine = 400
 
-/** What kept an engine from starting, from all that it wrote, and the line that says it; undefined if nothing is recognised. */
-export function recognise (lines: string[]): { cause: StartCause, line: string } | undefined {
+/** What kept an engine from starting, from all that it wrote; undefined if nothing is recognised. */
+export function recognise (lines: string[], signs: CauseSigns = pythonSigns): RecognisedCause | undefined {
   const grave = lines.filter(line => !harmless.test(line))
   for (const [cause, pattern] of signs) {
     const line = grave.find(line => pattern.test(line))

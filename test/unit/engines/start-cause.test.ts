@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { recognise } from '../../../lib/orchestrator/start-cause.ts'
+import { recognise } from '../../../lib/engines/start-cause.ts'
 import { startCauses } from '../../../lib/start-causes.ts'
 import type { StartCause } from '../../../lib/start-causes.ts'
 

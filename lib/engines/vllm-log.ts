@@ -1,0 +1,41 @@
+import type { StartStage } from '../events.ts'
+import type { SleepReport, StageSign } from './adapter.ts'
+
+/**
+ * vLLM's words for where it is, as of 0.17 to 0.32. They drift from version to version, and a few are known by half a
+ * sentence only: what is not recognised costs the progress and nothing else. `(\d+)/(\d+)` are counted.
+ */
+const signs: ReadonlyArray<readonly [StartStage, RegExp]> = [
+  ['loading', /Loading .*shards:.*?(\d+)\/(\d+)/],
+  ['capturing', /Capturing CUDA graph.*?(\d+)\/(\d+) \[/],
+  ['initializing', /Initializing an? (V\d )?LLM engine/],
+  ['loading', /Starting to load model/],
+  ['compiling', /Model loading took|Using cache directory: .* torch\.compile|Dynamo bytecode transform|Compiling a graph/],
+  ['profiling', /torch\.compile took|GPU KV cache size/],
+  ['capturing', /Capturing CUDA graph/],
+  ['listening', /Starting vLLM (API )?server|Started server process/]
+]
+
+/** What a line tells of a start, by such signs; undefined if nothing. */
+export function readBySigns (text: string, signs: ReadonlyArray<readonly [StartStage, RegExp]>): StageSign | undefined {
+  for (const [stage, pattern] of signs) {
+    const match = pattern.exec(text)
+    if (match === null) continue
+    const [done, total] = match.slice(1).map(Number)
+    return done! >= 0 && total! > 0 ? { stage, done: done!, total: total! } : { stage }
+  }
+  return undefined
+}
+
+export const readSign = (text: string): StageSign | undefined => readBySigns(text, signs)
+
+/** vLLM's banner, and the lines of its log that have no text, as those around it. Progress bars have other blocks. */
+export const banner = /[▀▄]|^[^[]*\[[\w./]+:\d+\]$/
+
+const gibibyte = 1024 ** 3
+
+/** `Sleep mode freed 66.46 GiB memory, 0.8 GiB memory is still in use.` Seen on vLLM 0.26; each worker says it of its GPU. */
+export function parseSleepReport (line: string): SleepReport | undefined {
+  const [, freed, kept] = /Sleep mode freed ([\d.]+) GiB memory, ([\d.]+) GiB memory is still in use/.exec(line) ?? []
+  return freed === undefined ? undefined : { freed: Number(freed) * gibibyte, kept: Number(kept) * gibibyte }
+}

@@ -1,0 +1,57 @@
+import { adapterFault, engineOf, type EngineAdapter } from '../engines/index.ts'
+import { flagOf, memoryShare } from '../engines/arguments.ts'
+import { OptionsError } from '../errors.ts'
+import { optionPath } from './path.ts'
+import type { Command, ModelOptions, ResolvedModel } from './types.ts'
+
+type Checked = Pick<ResolvedModel, 'id' | 'engine' | 'args' | 'gpuShare' | 'sleepLevel' | 'port' | 'command'>
+
+/** @throws {OptionsError} for an adapter of the user's own that is none. */
+export function resolveEngine (id: string, engine: NonNullable<ModelOptions['engine']>): EngineAdapter {
+  const adapter = engineOf(engine)
+  const [key, demand] = adapterFault(adapter) ?? []
+  if (key !== undefined) throw new OptionsError(optionPath('models', id, 'engine', key), demand!)
+  return adapter
+}
+
+/** The top-level command is that of the default engine. @throws {OptionsError} if there is none. */
+export function resolveCommand (id: string, engine: NonNullable<ModelOptions['engine']>, inherited: Command): Command {
+  const own = engine === 'vllm' ? inherited : engineOf(engine).command
+  if (own === undefined) throw new OptionsError(optionPath('models', id, 'command'), 'must be given: this engine has none of its own')
+  return own
+}
+
+/** What an engine demands of a model's options. */
+export function checkEngine (model: Checked): void {
+  checkLevel(model)
+  checkArgs(model)
+  checkGpuShare(model)
+  checkAddress(model)
+}
+
+function checkLevel ({ id, engine, sleepLevel }: Checked): void {
+  if (sleepLevel === 3 || engine.levels.includes(sleepLevel)) return
+  throw new OptionsError(optionPath('models', id, 'sleepLevel'), `must be ${[...engine.levels].sort().join(' or ')} for ${engine.name}, not ${sleepLevel}`)
+}
+
+function checkArgs ({ id, engine: { ownFlags }, args }: Checked): void {
+  for (const [index, argument] of args.entries()) {
+    const flag = flagOf(argument)
+    const instead = ownFlags?.get(flag)
+    if (instead !== undefined) throw new OptionsError(optionPath('models', id, 'args', index), `must not be ${flag}: ${instead}`)
+  }
+}
+
+/** Two models that fit together by their options must also fit by what their engines take. */
+function checkGpuShare ({ id, engine, args, gpuShare }: Checked): void {
+  const taken = memoryShare(engine, args)
+  if (taken !== undefined && taken > gpuShare) {
+    throw new OptionsError(optionPath('models', id, 'gpuShare'), `must be at least ${taken}, which ${engine.memoryFlag} in args takes, not ${gpuShare}`)
+  }
+}
+
+function checkAddress ({ id, engine, command, port }: Checked): void {
+  if (port !== undefined || typeof command === 'function') return
+  const words = typeof command === 'string' ? command.trim().split(/\s+/) : command
+  if (engine.usesSocket?.(words) === false) throw new OptionsError(optionPath('models', id, 'port'), `must be given: ${engine.name} is not told to listen on a socket`)
+}
