@@ -46,7 +46,7 @@ const transition = (more: Partial<TransitionChange>): TransitionChange => ({
 /** The codes in `docs/errors.md`, of requests and of warnings. */
 function documentedCodes () {
   const codes = (heading: string) => tablesUnder('docs/errors.md', heading).flat().map(([cell = '']) => codeWords(cell)[0]!)
-  return { requests: codes('## Of a request'), warnings: codes('## Warnings') }
+  return { requests: codes('## Errors of a request'), warnings: codes('## Warnings') }
 }
 
 test('the phases of a switch are counted in seconds, and what no step accounts for as other', async () => {
