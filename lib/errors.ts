@@ -78,12 +78,22 @@ export const DrainTimeoutError = make<[string, number]>('DRAIN_TIMEOUT', 'the re
 export const GraceTimeoutError = make<[number]>('GRACE_TIMEOUT', 'the request was cut: the server is closing, and %d ms were not enough to finish', 503)
 export const ClosingError = make<[]>('CLOSING', 'the server is closing', 503)
 
+/** An operator drains the gateway: another one may serve it. */
+export const DrainingError = make<[]>('DRAINING', 'the gateway is being drained', 503)
 /** An operator has ended it. */
 export const RequestCutError = make<[]>('REQUEST_CUT', 'the request was cut by an operator', 503)
 export const ModelDisabledError = make<[string]>('MODEL_DISABLED', 'the model `%s` is disabled', 503)
 export const StalledError = make<[number]>('STALLED', 'the request was cut: its client read nothing for %d ms while others waited', 504)
 /** The engine answers neither requests nor probes. */
 export const WedgedError = make<[string, number]>('WEDGED', 'the engine of model `%s` has not answered for %d ms', 502)
+
+// An edge in front of several gateways.
+
+/** Arguments: the model, why. */
+export const NoNodeError = make<[string, string]>('NO_NODE', 'no node can serve model `%s`: %s', 503)
+export const FleetFullError = make<[string]>('FLEET_FULL', 'too many requests for model `%s` are waiting on every node', 429)
+/** The node died or was cut off while it held the request. Arguments: the node, what happened. */
+export const NodeLostError = make<[string, string]>('NODE_LOST', 'the request was lost: node %s: %s', 502)
 
 // An engine that cannot be brought up, or does not go. Arguments: the model, then details.
 

@@ -145,6 +145,8 @@ export interface ControlChange {
   pinned: string[]
   /** What is paused: switching, or traffic with it. */
   paused: 'switching' | 'traffic' | undefined
+  /** New requests are refused, since the gateway is to go. */
+  draining: boolean
   /** The models whose requests are refused. */
   disabled: string[]
 }

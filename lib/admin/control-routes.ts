@@ -1,16 +1,29 @@
 import type { FastifyInstance } from 'fastify'
 import { llmuxOf } from '../host/registered.ts'
 import type { PauseKind } from '../switcher/controls.ts'
-import { pauseSchema, pinSchema, plainSchema, statusSchema } from './schemas.ts'
+import type { Operations } from './operations.ts'
+import { drainSchema, pauseSchema, pinSchema, plainSchema, statusSchema } from './schemas.ts'
 
 /** What concerns all models. Each answers with the status. */
-export function controlRoutes (scope: FastifyInstance): void {
+export function controlRoutes (scope: FastifyInstance, operations: Operations): void {
   const llmux = llmuxOf(scope)
 
   scope.get('/status', { schema: statusSchema }, async () => llmux.status())
 
   scope.post<{ Body: { model: string } }>('/pin', { schema: pinSchema }, async ({ body }) => {
     llmux.pin(body.model)
+    return llmux.status()
+  })
+
+  scope.post<{ Querystring: { wait?: string } }>('/drain', { schema: drainSchema }, async ({ query }, reply) => {
+    const { operation, end } = operations.begin('drain', '', () => llmux.drain())
+    if (query.wait === 'true') await end
+    else reply.code(202).header('location', `${scope.prefix}/operations/${operation.id}`)
+    return { operation }
+  })
+
+  scope.post('/undrain', { schema: plainSchema('Take requests again') }, async () => {
+    llmux.undrain()
     return llmux.status()
   })
 

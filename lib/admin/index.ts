@@ -17,6 +17,7 @@ import { checkOptions } from './options.ts'
 import type { AdminOptions, MetricsRegistry } from './options.ts'
 import { Overview } from './overview.ts'
 import { requestRoutes } from './request-routes.ts'
+import { StateFeed, stateRoute } from './state-feed.ts'
 import { eventsSchema, metricsSchema } from './schemas.ts'
 import { beStrict } from './validation.ts'
 
@@ -31,8 +32,10 @@ async function admin (scope: FastifyInstance, options: AdminOptions): Promise<vo
   const feeds = new Feeds(scope, systemClock)
   const history = new History(llmux.events, systemClock, () => llmux.status().models)
   scope.addHook('onClose', async () => history.close())
-  controlRoutes(scope)
-  modelRoutes(scope, feeds, new Operations(systemClock))
+  const operations = new Operations(systemClock)
+  controlRoutes(scope, operations)
+  modelRoutes(scope, feeds, operations)
+  stateRoute(scope, feeds, new StateFeed(llmux, systemClock))
   requestRoutes(scope, { overview: new Overview(llmux, systemClock), history, arrivals: new Arrivals(llmux.events) })
   eventsRoute(scope, feeds, new Journal(llmux.events, options.journal ?? 1_000))
   metricsRoute(scope, options.registry)

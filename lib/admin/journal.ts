@@ -1,18 +1,27 @@
 import { randomUUID } from 'node:crypto'
 import type { LlmuxError } from '../errors.ts'
-import type { EventName, LlmuxEvents, NamedEvent } from '../events.ts'
+
+interface Named<Name extends string = string> {
+  name: Name
+  event: object
+}
+
+/** Any stream of named events. */
+export interface EventSource<Name extends string> {
+  onEvery (listener: (named: Named<Name>) => void): unknown
+}
 
 /** The last events, each with a number, for those who look on, and those who come back. */
-export class Journal {
+export class Journal<EventName extends string = string> {
   /** Tells the numbers of this process from those of the one before. */
   readonly #run = randomUUID().slice(0, 8)
   readonly #size: number
-  readonly #entries: NamedEvent[] = []
+  readonly #entries: Array<Named<EventName>> = []
   readonly #readers = new Map<(text: string) => void, ReadonlySet<EventName> | undefined>()
   /** The number of the next. */
   #next = 0
 
-  constructor (events: LlmuxEvents, size: number) {
+  constructor (events: EventSource<EventName>, size: number) {
     this.#size = size
     events.onEvery(named => this.#add(named))
   }
@@ -24,7 +33,7 @@ export class Journal {
     const wanted = run === this.#run ? Number(number) + 1 : 0
     const gap = run !== this.#run || wanted < first ? 'event: gap\ndata: {"reason":"what came before is not kept any more"}\n\n' : ''
     const from = Math.max(wanted, first)
-    const wants = ({ name }: NamedEvent) => names?.has(name) ?? true
+    const wants = ({ name }: Named<EventName>) => names?.has(name) ?? true
     return gap + this.#entries.slice(from - first).map((entry, index) => wants(entry) ? this.#text(entry, from + index) : '').join('')
   }
 
@@ -34,7 +43,7 @@ export class Journal {
     return () => { this.#readers.delete(reader) }
   }
 
-  #add (entry: NamedEvent): void {
+  #add (entry: Named<EventName>): void {
     const number = this.#next++
     if (this.#size > 0) this.#entries.push(entry)
     if (this.#entries.length > this.#size) this.#entries.shift()
@@ -46,7 +55,7 @@ export class Journal {
     }
   }
 
-  #text ({ name, event }: NamedEvent, number: number): string {
+  #text ({ name, event }: Named, number: number): string {
     return `id: ${this.#run}-${number}\nevent: ${name}\ndata: ${JSON.stringify(event, withErrors)}\n\n`
   }
 }

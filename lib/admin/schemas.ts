@@ -45,6 +45,16 @@ export const operationSchema = route('What has come of something that was asked 
 
 export const pinSchema = route('Stay with a model', { querystring: object({}), body: object({ model: { type: 'string' } }, ['model']), response: { 200: answer('Status'), ...refusals } })
 
+export const drainSchema = route('Take the gateway out of service: refuse new requests, serve those accepted, then put all models to sleep', {
+  querystring: object({ wait }), body: nothing, response: { 200: answer('Done'), 202: answer('Begun: look at operations/ID'), ...refusals }
+})
+
+export const stateSchema = route('What an edge in front of several gateways goes by, as server-sent events: all of it, at each change and every second', {
+  querystring: object({}),
+  headers: { type: 'object', properties: { 'last-event-id': { type: 'string', description: 'The last one that is known' } } },
+  response: { 200: text('Events', 'text/event-stream'), ...refusals }
+})
+
 export const pauseSchema = route('No switching but by hand, or no traffic either', {
   querystring: object({}), body: object({ what: { type: 'string', enum: ['switching', 'traffic'] } }, ['what']), response: { 200: answer('Status'), ...refusals }
 })

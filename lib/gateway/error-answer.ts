@@ -7,6 +7,10 @@ const leastRetryAfter: Record<string, number> = {
   LLMUX_ERR_ENGINE_DIED: 1,
   LLMUX_ERR_UPSTREAM: 1,
   LLMUX_ERR_CLOSING: 5,
+  LLMUX_ERR_DRAINING: 5,
+  LLMUX_ERR_NO_NODE: 2,
+  LLMUX_ERR_FLEET_FULL: 1,
+  LLMUX_ERR_NODE_LOST: 1,
   LLMUX_ERR_GRACE_TIMEOUT: 5,
   LLMUX_ERR_PROCESS_DIED: 10,
   LLMUX_ERR_SPAWN_FAILED: 10,
@@ -28,6 +32,9 @@ const bodyUnread = new Set(['LLMUX_ERR_BODY_TOO_LARGE', 'LLMUX_ERR_BODY_TIMEOUT'
 
 const aboutModel = new Set(['LLMUX_ERR_MODEL_MISSING', 'LLMUX_ERR_MODEL_NOT_STRING', 'LLMUX_ERR_MODEL_NOT_FOUND'])
 
+/** Has the code of an error that is ours, and not the engine's: whoever stands before several gateways need not read the body. */
+export const errorHeader = 'x-llmux-error'
+
 /** An error as OpenAI's clients expect it. */
 export interface ErrorBody {
   error: { message: string, type: string, param: string | null, code: string }
@@ -48,6 +55,7 @@ export function errorAnswer ({ waitOf = () => undefined, exposeEngineOutput = fa
     const seconds = error.retryAfter ?? secondsUntilServed(code, () => waitOf(request))
     if (seconds !== undefined) reply.header('retry-after', Math.min(Math.max(1, Math.ceil(seconds)), longestRetryAfter))
     if (!worthATry(error) && (statusCode >= 500 || statusCode === 408)) reply.header('x-should-retry', 'false')
+    reply.header(errorHeader, code)
     if (bodyUnread.has(code)) reply.header('connection', 'close')
     reply.code(statusCode).type('application/json').send(errorBody(error, exposeEngineOutput))
   }

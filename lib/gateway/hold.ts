@@ -91,8 +91,8 @@ export class Hold implements EngineLink {
       clock,
       limit: stalled(this.#held.id),
       // It has read all that there was to read until it got its lease.
-      expired: () => this.#passage !== undefined && switcher.stalled(this.#passage.lease!),
-      over: () => { if (this.#passage !== undefined) switcher.readAgain(this.#passage.lease!) }
+      expired: () => this.#passage !== undefined && switcher.stalled(this.#passage.lease as Lease),
+      over: () => { if (this.#passage !== undefined) switcher.readAgain(this.#passage.lease as Lease) }
     }
   }
 

@@ -1,9 +1,17 @@
 import type { FastifyInstance } from 'fastify'
-import type { Directory } from '../directory.ts'
 import { modelSchema, modelsSchema } from './route-schemas.ts'
 
-/** `/v1/models` from the options: no engine is started for it. */
-export async function modelsRoute (scope: FastifyInstance, directory: Directory): Promise<void> {
+/** Which models there are: by all their names, with the id of the engine behind each. */
+export interface ModelList {
+  names: ReadonlyMap<string, string>
+  /** @throws {ModelNotFoundError} */
+  id (name: string): string
+  /** What the model is made of, where that is known. */
+  find (id: string): { path: string } | undefined
+}
+
+/** `/v1/models` from what is known: no engine is started for it. */
+export async function modelsRoute (scope: FastifyInstance, directory: ModelList): Promise<void> {
   const created = Math.floor(Date.now() / 1000)
   const card = (name: string, id: string) => ({
     id: name,

@@ -7,7 +7,7 @@ import type { LlmuxEvents, ResponseEnd, ResponseOutcome } from '../events.ts'
 
 export interface Recorder {
   clock: Clock
-  events: LlmuxEvents
+  events: Pick<LlmuxEvents, 'emit'>
   /** The models that have given no byte since they became awake. */
   silent: Set<string>
   /** Those that are not over. */

@@ -1,17 +1,17 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { llmuxOf } from '../host/registered.ts'
+import { readinessOf } from '../host/registered.ts'
 
 /**
  * For those who look after the server, Kubernetes's probes above all. `GET live`: the process answers; it says nothing of
  * engines, which are restarted here. `GET ready`: some model can be served; while not, requests are better sent elsewhere.
  */
 async function health (scope: FastifyInstance): Promise<void> {
-  const llmux = llmuxOf(scope)
+  const readiness = readinessOf(scope)
   scope.get('/live', { logLevel: 'warn' }, async () => ({ status: 'ok' }))
 
   scope.get('/ready', { logLevel: 'warn' }, async (_request, reply) => {
-    const { ready, reason, obstacles } = llmux.readiness()
+    const { ready, reason, obstacles } = readiness()
     if (ready) return { status: 'ok', ...(obstacles && { obstacles }) }
     return reply.code(503).send({ status: 'not ready', reason })
   })

@@ -10,6 +10,7 @@ import type { PauseKind } from '../switcher/controls.ts'
 import type { Switcher } from '../switcher/switcher.ts'
 import { promisedWait } from './fairness.ts'
 import type { FairnessOptions } from './fairness.ts'
+import { idle } from './drain.ts'
 import { describeModel } from './describe-model.ts'
 import { describeRequests } from './describe-requests.ts'
 import { gpuHolders, gpuMemory } from './gpu-memory.ts'
@@ -18,6 +19,8 @@ import { HostLease } from './host-lease.ts'
 import type { LiveRequests } from '../gateway/live-requests.ts'
 import type { LineFeed } from './line-feed.ts'
 import type { AcquireOptions, OrderOptions, SleepOptions } from './order-options.ts'
+import { nodeState } from './node-state.ts'
+import type { NodeState } from './node-state.ts'
 import { readiness } from './readiness.ts'
 import type { StartCheck } from './start-check.ts'
 import type { LlmuxStatus } from './status.ts'
@@ -138,6 +141,27 @@ export class Llmux {
   /** Leaves it to the policy again. */
   unpin (): void {
     this.#context.switcher.controls.unpin()
+  }
+
+  /**
+   * Takes the gateway out of service: new requests are refused with 503 `LLMUX_ERR_DRAINING`, those accepted before are served, then
+   * all models are put to sleep. Resolves when that is done; `undrain` ends it. Nothing of it outlives the process.
+   */
+  async drain (): Promise<void> {
+    const { switcher, events } = this.#context
+    switcher.controls.drain()
+    await idle(switcher, events, () => !switcher.controls.draining)
+    if (switcher.controls.draining) await this.sleep()
+  }
+
+  /** Takes requests again. */
+  undrain (): void {
+    this.#context.switcher.controls.undrain()
+  }
+
+  /** What an edge in front of several gateways goes by: see `fastify-llmux/fleet`. */
+  nodeState (): NodeState {
+    return nodeState(this.#context.switcher)
   }
 
   /**

@@ -20,7 +20,7 @@ export interface ReadinessContext {
 /** Ready as long as one model can be served: awake, or with nothing known to be in the way of its start. */
 export function readiness (ids: string[], { switcher, orchestrator, startCheck }: ReadinessContext): Readiness {
   if (switcher.closed) return { ready: false, reason: new ClosingError().message }
-  const held = switcher.controls.closed
+  const held = switcher.controls.refusal?.message ?? switcher.controls.closed
   if (held !== undefined) return { ready: false, reason: held }
   const known = ids.flatMap(id => switcher.obstacle(id) ?? inPause(orchestrator.snapshot(id)) ?? startCheck.obstacle(id) ?? [])
   const obstacles = known.map(({ message }) => message)

@@ -1,12 +1,28 @@
 import type { FastifyInstance } from 'fastify'
 import { NotRegisteredError } from '../errors.ts'
 import type { Llmux } from './llmux.ts'
+import type { Readiness } from './readiness.ts'
 
 // By the server and not by the decorator: scopes that lie beside each other do not see each other's, and share a GPU all the same.
 const byServer = new WeakMap<object, Llmux>()
 
 export function register ({ server }: FastifyInstance, llmux: Llmux): void {
   byServer.set(server, llmux)
+  readinessByServer.set(server, () => llmux.readiness())
+}
+
+const readinessByServer = new WeakMap<object, () => Readiness>()
+
+/** What `ready` says of this server. */
+export function registerReadiness ({ server }: FastifyInstance, readiness: () => Readiness): void {
+  readinessByServer.set(server, readiness)
+}
+
+/** @throws {NotRegisteredError} */
+export function readinessOf ({ server }: FastifyInstance): () => Readiness {
+  const readiness = readinessByServer.get(server)
+  if (readiness === undefined) throw new NotRegisteredError()
+  return readiness
 }
 
 export function isRegistered ({ server }: FastifyInstance): boolean {

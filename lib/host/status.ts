@@ -135,6 +135,8 @@ export interface LlmuxStatus {
   pinned: string[]
   /** What is paused: switching, or traffic with it. */
   paused: 'switching' | 'traffic' | undefined
+  /** New requests are refused, since the gateway is to go. */
+  draining: boolean
   /** The models whose requests are refused. */
   disabled: string[]
   /** The models, in the order of the option; those that are leaving, too. */

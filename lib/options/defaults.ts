@@ -52,6 +52,7 @@ export const topDefaults = (): TopDefaults => ({
   policy: 'even-handed',
   priority: false,
   mayCauseSwitch: undefined,
+  edgeKey: undefined,
   learnedFile: undefined,
   record: {},
   engineLogLevel: 'debug',

@@ -152,6 +152,7 @@ export const optionsSchema = objectOf<LlmuxOptions>('must be an object', {
   policy: policy(),
   priority: ifType('boolean', boolean, { isFunction: true, description: 'must be true, false or a function' }),
   mayCauseSwitch: { isFunction: true, description: 'must be a function' },
+  edgeKey: { type: 'string', pattern: '^[\\x21-\\x7e]+$', writeOnly: true, description: 'must be a key without spaces' },
   learnedFile: word,
   record: objectOf<RecordOptions>('must be an object of paths', { arrivals: word, decisions: word }),
   engineLogLevel: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),

@@ -180,6 +180,11 @@ export interface LlmuxOptions {
   priority?: boolean | ((request: FastifyRequest) => number)
   /** Whether the gateway may wake a model for this request. If not, the request is served only while its model is awake anyway. Default: for all of them. */
   mayCauseSwitch?: (request: FastifyRequest) => boolean
+  /**
+   * The key by which an edge of `fastify-llmux/fleet` in front of this gateway is known. With it the headers `x-llmux-priority` and
+   * `x-llmux-may-cause-switch` count in requests of that edge, and in no others. Default: there is no edge.
+   */
+  edgeKey?: string
   /** A file that keeps the measured costs of models and switches for the next run. Default: nothing is kept. */
   learnedFile?: string
   /** Files to record traffic and decisions in. Default: nothing. */
@@ -249,7 +254,7 @@ export interface ResolvedModel extends Required<Omit<ModelOptions, 'engine' | 'r
 }
 
 /** The plugin's options with every default filled in. */
-export interface ResolvedOptions extends Required<Omit<LlmuxOptions, 'models' | 'closeWithGrace' | 'gpuMemoryCommand' | 'defaultModel' | 'fallbackUpstream' | 'timeouts' | 'policy' | 'command' | 'mayCauseSwitch' | 'learnedFile' | 'freeze'>> {
+export interface ResolvedOptions extends Required<Omit<LlmuxOptions, 'models' | 'closeWithGrace' | 'gpuMemoryCommand' | 'defaultModel' | 'fallbackUpstream' | 'timeouts' | 'policy' | 'command' | 'mayCauseSwitch' | 'edgeKey' | 'learnedFile' | 'freeze'>> {
   models: ResolvedModel[]
   /** Every name, alias and adapter, and the id of the engine that serves it. */
   names: Map<string, string>
@@ -257,6 +262,7 @@ export interface ResolvedOptions extends Required<Omit<LlmuxOptions, 'models' | 
   closeWithGrace: boolean | undefined
   gpuMemoryCommand: string[] | false | undefined
   mayCauseSwitch: ((request: FastifyRequest) => boolean) | undefined
+  edgeKey: string | undefined
   learnedFile: string | undefined
   defaultModel: string | undefined
   fallbackUpstream: string | undefined

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import { ModelDisabledError } from '../errors.ts'
+import { DrainingError, ModelDisabledError } from '../errors.ts'
 import type { LlmuxEvents } from '../events.ts'
 import type { Board } from './board.ts'
 import { fits, shareGpu } from './placement.ts'
@@ -25,6 +25,7 @@ export class Controls {
   readonly #context: ControlsContext
   readonly #pinned = new Set<Slot>()
   #paused: PauseKind | undefined
+  #draining = false
 
   constructor (context: ControlsContext) {
     this.#context = context
@@ -71,6 +72,29 @@ export class Controls {
     this.#changed(reason)
   }
 
+  get draining (): boolean {
+    return this.#draining
+  }
+
+  /** What all are refused with who come now, if they are. */
+  get refusal (): Error | undefined {
+    return this.#draining ? new DrainingError() : undefined
+  }
+
+  /** Refuses all who come from now on; those who have been accepted are served. */
+  drain (): void {
+    if (this.#draining) return
+    this.#draining = true
+    this.#changed('the gateway drains')
+  }
+
+  /** Ends that. */
+  undrain (): void {
+    if (!this.#draining) return
+    this.#draining = false
+    this.#changed('the gateway takes requests again')
+  }
+
   /** Refuses all who wait for a model and all who come, and lets those in flight end. Nothing wakes it until it is enabled. */
   disable (id: string): void {
     const { board, refuse } = this.#context
@@ -111,7 +135,7 @@ export class Controls {
 
   status () {
     const disabled = this.#context.board.slots.filter(slot => slot.disabled)
-    return { pinned: [...this.#pinned].map(slot => slot.id), paused: this.#paused, disabled: disabled.map(slot => slot.id) }
+    return { pinned: [...this.#pinned].map(slot => slot.id), paused: this.#paused, draining: this.#draining, disabled: disabled.map(slot => slot.id) }
   }
 
   #changed (reason: string): void {

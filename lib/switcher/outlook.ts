@@ -67,7 +67,7 @@ function crowdOf ({ queue, leases, figures, model }: Slot, arrival: number, now:
 }
 
 /** What a switch to a model has cost, whoever went for it: several turns from now nobody knows who that will be. */
-function arrivalOf (id: string, cold: boolean, { initial, starts, wakes }: KnownCosts): number {
+export function arrivalOf (id: string, cold: boolean, { initial, starts, wakes }: KnownCosts): number {
   const known = cold ? [starts[id] ?? initial] : Object.values(wakes).flatMap(costs => costs[id] ?? [])
   return known.length === 0 ? initial : known.reduce((sum, cost) => sum + cost, 0) / known.length
 }

@@ -16,7 +16,7 @@ import { Orders, type Order, type OrderAnswer } from './orders.ts'
 import type { Lease } from './lease.ts'
 import { Learned } from './learned/learned.ts'
 import { OpenRequests } from './open-requests.ts'
-import { outlook, type Outlook } from './outlook.ts'
+import { arrivalOf, outlook, type Outlook } from './outlook.ts'
 import type { Policy } from './policy/policy.ts'
 import type { Answer, Waiter } from './queue.ts'
 import { Review } from './review.ts'
@@ -93,7 +93,8 @@ export class Switcher {
     const slot = this.#board.find(id)
     // Gone since whoever asks has looked its name up.
     if (slot === undefined) return refuse(answer, new ModelNotFoundError(id))
-    const obstacle = this.#closed ? new ClosingError() : this.#board.obstacle(slot)
+    const refused = this.#closed ? new ClosingError() : details.comeback === undefined ? this.controls.refusal : undefined
+    const obstacle = refused ?? this.#board.obstacle(slot)
     return this.#admission.request(slot, bytes, answer, { ...details, obstacle })
   }
 
@@ -166,6 +167,16 @@ export class Switcher {
   outlook (id: string, waiter?: Waiter): Outlook | undefined {
     const slot = this.#board.find(id)
     return slot && outlook(slot, waiter, { board: this.#board, costs: this.learned.costs, now: this.#options.clock.now() })
+  }
+
+  /** What it is expected to cost to make a model awake, whoever goes for it. Milliseconds. */
+  arrivalCost (id: string): number {
+    return arrivalOf(id, this.#board.cold(this.#board.slot(id)), this.learned.costs)
+  }
+
+  /** Whether one who came now for a model, and had to wait, would be refused. */
+  full (id: string): boolean {
+    return this.#admission.room.full(this.#board.slot(id), 0) !== undefined
   }
 
   get closed (): boolean {

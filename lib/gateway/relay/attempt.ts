@@ -4,6 +4,8 @@ import { isEventStream } from './answer.ts'
 import type { AnswerBody, Head } from './answer.ts'
 import { EventScanner } from './event-scanner.ts'
 
+const colon = ':'.charCodeAt(0)
+
 export interface Failure {
   error: Error
   /** The engine may have seen the request. */
@@ -21,8 +23,12 @@ export interface AttemptListener {
   begin (head: Head, controller: Dispatcher.DispatchController): AnswerBody
   /** The first byte is there, and with it all others: instead of `begin` and `done`. */
   whole (head: Head, body: Buffer): void
+  /** Whether an answer that begins so looks as if the engine were dead. */
+  suspects (head: Head): boolean
   /** The answer looks as if the engine were dead. Resolves with whether it lives. */
-  examine (reason: string): Promise<boolean>
+  examine (reason: string, head: Head, held: Buffer): Promise<boolean>
+  /** Comments have come on an event stream that has had no event yet. Returns whether they are done with. */
+  comment (head: Head, text: string): boolean
   /** It broke before the first byte. */
   failed (failure: Failure): void
   /** It broke after the first byte. */
@@ -30,9 +36,6 @@ export interface AttemptListener {
   /** The last byte is there. */
   done (): void
 }
-
-/** An engine whose core is dead says 500 or 503 to everything. */
-const suspectStatus = new Set([500, 503])
 
 /**
  * One sending of a request. Nothing of the answer is passed on before its first byte, since until then the request can be
@@ -67,7 +70,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
     // 100 Continue and the like are not the answer.
     if (statusCode < 200) return
     this.#head = { statusCode, headers }
-    if (suspectStatus.has(statusCode)) this.#suspect([], `it answered ${statusCode}`)
+    if (this.#listener.suspects(this.#head)) this.#suspect([], `it answered ${statusCode}`)
     else if (isEventStream(this.#head)) this.#scanner = new EventScanner()
   }
 
@@ -109,13 +112,17 @@ export class Attempt implements Dispatcher.DispatchHandler {
 
   #pass (chunk: Buffer): void {
     if (chunk.length === 0) return
+    if (this.#body === undefined && this.#scanner !== undefined && chunk[0] === colon) {
+      const end = commentsEnd(chunk)
+      if (this.#listener.comment(this.#head!, chunk.toString('utf8', 0, end))) return this.#pass(chunk.subarray(end))
+    }
     this.#body ??= this.#listener.begin(this.#head!, this.#controller!)
     if (!this.#body.add(chunk)) this.#controller!.pause()
   }
 
   #suspect (held: Buffer[], reason: string): void {
     this.#held = held
-    this.#listener.examine(reason).then(alive => alive ? this.#clear() : this.#dead(reason), error => this.#fail(error))
+    this.#listener.examine(reason, this.#head!, Buffer.concat(held)).then(alive => alive ? this.#clear() : this.#dead(reason), error => this.#fail(error))
   }
 
   /** The engine lives: what was held back was its answer. */
@@ -158,6 +165,17 @@ export class Attempt implements Dispatcher.DispatchHandler {
     if (this.#body === undefined) this.#listener.failed(failure)
     else this.#listener.broken(failure, this.#body)
   }
+}
+
+/** Where the comments end that a piece of an event stream begins with. */
+function commentsEnd (bytes: Buffer): number {
+  let at = 0
+  while (bytes[at] === colon) {
+    const end = bytes.indexOf('\n\n', at)
+    if (end === -1) return bytes.length
+    at = end + 2
+  }
+  return at
 }
 
 /** Whether a first piece is the whole answer: as most are that are no event streams. What has no type @fastify/reply-from would give one. */

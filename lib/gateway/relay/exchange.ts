@@ -9,6 +9,9 @@ import type { Passage } from './passage.ts'
 
 export type UpstreamRequest = Required<Pick<Dispatcher.DispatchOptions, 'path' | 'method' | 'headers' | 'body'>>
 
+/** An engine whose core is dead says 500 or 503 to everything. */
+const suspectStatus = new Set([500, 503])
+
 /** Refused connections are no harm to the engine, but they must come to an end. */
 const mostAttempts = 5
 
@@ -61,11 +64,22 @@ export class Exchange implements AttemptListener {
     this.#goesTo.whole(head, body)
   }
 
-  async examine (reason: string): Promise<boolean> {
+  suspects (head: Head): boolean {
+    return this.#passage.link?.suspects?.(head) ?? suspectStatus.has(head.statusCode)
+  }
+
+  comment (head: Head, text: string): boolean {
+    const { link } = this.#passage
+    if (link?.comment === undefined) return false
+    link.comment(head, text)
+    return true
+  }
+
+  async examine (reason: string, head?: Head, held?: Buffer): Promise<boolean> {
     const { link, lease } = this.#passage
     // The fallback upstream is not ours to examine: what it says is its answer.
     if (link === undefined) return true
-    return lease!.error === undefined && await link.examine(reason)
+    return lease!.error === undefined && await link.examine(reason, head, held)
   }
 
   failed (failure: Failure): void {
@@ -129,7 +143,9 @@ export class Exchange implements AttemptListener {
   }
 
   #died (error: Error): LlmuxError {
-    const { model, error: death } = this.#passage.lease!
+    const { link, lease } = this.#passage
+    const { model, error: death } = lease!
+    if (link?.lost !== undefined) return link.lost(death?.message ?? detail(error))
     return new EngineDiedError(death?.message ?? `the connection to the engine of model \`${model}\` broke: ${detail(error)}`)
   }
 }

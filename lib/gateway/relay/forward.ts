@@ -12,9 +12,9 @@ import { responseHeaders } from './response-headers.ts'
  * Sends a request to its engine and the answer to its client. Not by @fastify/http-proxy, which parses and checks the URL of
  * each, though the path is known here, and copies its headers several times.
  */
-export function forward (request: FastifyRequest, reply: FastifyReply, { passage, body }: Errand, forwardCredentials: boolean): void {
-  const path = passage.path + queryOf(request.raw.url!)
-  const headers = requestHeaders(request.headers, passage.target.apiKey, forwardCredentials)
+export function forward (request: FastifyRequest, reply: FastifyReply, { passage, body, prefix = '', headers: own }: Errand, forwardCredentials: boolean): void {
+  const path = prefix + passage.path + queryOf(request.raw.url!)
+  const headers = requestHeaders(request.headers, passage.target.apiKey, forwardCredentials, own)
   new Exchange(passage, { path, method: 'POST', headers, body }, new ReplySink(passage, (error, response) => {
     if (error === null) answer(reply, response!)
     else if (!reply.sent) answerError(reply, error)

@@ -5,7 +5,7 @@ import type { LlmuxError } from '../../errors.ts'
 import type { Endpoint } from '../../orchestrator/driver.ts'
 import type { Lease } from '../../switcher/lease.ts'
 import type { Answer, Comeback } from '../../switcher/queue.ts'
-import type { AnswerBody, AnswerSink } from './answer.ts'
+import type { AnswerBody, AnswerSink, Head } from './answer.ts'
 
 /** How long a client may read nothing, in milliseconds. */
 export interface StallLimit {
@@ -19,14 +19,23 @@ export interface StallLimit {
 
 export type Suspicion = Pick<Comeback, 'suspect' | 'alone'>
 
-/** What a request on its way to an engine may ask of the floors below. */
+/** What a passage needs of a lease. */
+export type Held = Pick<Lease, 'model' | 'error' | 'output' | 'frozen' | 'release' | 'whenCut' | 'whenFrozen'>
+
+/** What a passage is told when it is let in again. */
+export interface NextHold {
+  granted: (lease: Held) => void
+  refused: Answer['refused']
+}
+
+/** What a request on its way to an engine, or to a node with engines, may ask of the floors below. */
 export interface EngineLink {
   /** The lease it sets out with. */
-  readonly lease: Lease
+  readonly lease: Held
   /** Where the engine answers now. */
   endpoint (): Endpoint
   /** Waits for another lease, apart from others of its kind, or from all, if the request is suspected of having killed its engine. Returns how to give up. */
-  renew (suspicion: Suspicion, answer: Answer): () => void
+  renew (suspicion: Suspicion, answer: NextHold): () => void
   /** The answer that was begun while the request waited; undefined as long as the client has been sent nothing. */
   begun (): AnswerSink | undefined
   /** Whether a request may be sent again after its engine died. */
@@ -39,7 +48,14 @@ export interface EngineLink {
   /** How long its client may read nothing while others wait for the GPU. */
   readonly stall: StallLimit
   /** Asks an engine that seems dead whether it lives. If it does not, it is treated as dead from then on. */
-  examine (reason: string): Promise<boolean>
+  /** `held`: what of its answer has come and is not passed on yet. */
+  examine (reason: string, head?: Head, held?: Buffer): Promise<boolean>
+  /** Whether an answer that begins so is examined before it is passed on. Default: 500 and 503 are. */
+  suspects? (head: Head): boolean
+  /** Takes comments on an event stream that has had no event yet. Default: they are the first bytes of the answer. */
+  comment? (head: Head, text: string): void
+  /** What its client is told when it is lost. Default: that its engine died. */
+  lost? (detail: string): LlmuxError
 }
 
 /** What is told of a passage, for the record of its request. */
@@ -73,7 +89,7 @@ export class Passage {
   /** What its answer has begun to go into, if it has begun. */
   answer: { body: AnswerBody, eventStream: boolean } | undefined
   #target: Endpoint
-  #lease: Lease | undefined
+  #lease: Held | undefined
   #controller: Dispatcher.DispatchController | undefined
   #stopWaiting: ((error: Error) => void) | undefined
   #thawed: (() => void) | undefined
@@ -93,7 +109,7 @@ export class Passage {
     return this.#target
   }
 
-  get lease (): Lease | undefined {
+  get lease (): Held | undefined {
     return this.#lease
   }
 
@@ -124,6 +140,11 @@ export class Passage {
     this.#abortReason = reason
     this.#lease?.release()
     this.#stopWaiting?.(reason)
+    this.#controller?.abort(reason)
+  }
+
+  /** Breaks the connection to its target as if the target had: a request without a byte may be sent again. */
+  interrupt (reason: Error): void {
     this.#controller?.abort(reason)
   }
 
@@ -167,7 +188,7 @@ export class Passage {
     if (!settled) this.#stopWaiting = error => { leave(); settle(error) }
   }
 
-  #hold (lease: Lease): void {
+  #hold (lease: Held): void {
     this.#lease = lease
     lease.whenCut(error => this.abort(error))
     lease.whenFrozen(frozen => {

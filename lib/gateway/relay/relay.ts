@@ -1,11 +1,16 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { forward } from './forward.ts'
 import type { Passage } from './passage.ts'
+import type { OwnHeaders } from './request-headers.ts'
 
 /** What the relay takes from the `preHandler`. */
 export interface Errand {
   passage: Passage
   body: Buffer
+  /** Put before the path at the target. Default: nothing. */
+  prefix?: string
+  /** Headers for the target beside the client's. Default: none. */
+  headers?: OwnHeaders
 }
 
 export interface RelayOptions {

@@ -1,26 +1,40 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { edgeHeader } from '../edge.ts'
 import { connectionNames } from './connection-names.ts'
 
 /** Between the client and us only. undici refuses some of them, `expect` among others, which curl sends with large bodies. */
 const hopByHop = new Set(['connection', 'expect', 'host', 'keep-alive', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'])
+
+/** A secret between an edge and us. */
+const secret = edgeHeader
 
 /** Said of the body that is sent, which may be another than the client's: undici counts its bytes. */
 const ofBody = new Set(['content-length', 'content-type'])
 
 const credentials = new Set(['authorization', 'cookie', 'x-api-key'])
 
+/** What is said in the place of the client. */
+export interface OwnHeaders {
+  /** Those of the client's that are not sent on. */
+  drop: (name: string) => boolean
+  /** Names and values in turns. */
+  add: readonly string[]
+}
+
 /** The headers of a request as its target gets them: names and values in turns, as undici takes them without a look at each once more. */
-export function requestHeaders (headers: IncomingHttpHeaders, apiKey: string | undefined, forwardCredentials: boolean): string[] {
+export function requestHeaders (headers: IncomingHttpHeaders, apiKey: string | undefined, forwardCredentials: boolean, own?: OwnHeaders): string[] {
   const named = connectionNames(headers.connection)
   const result = ['content-type', headers['content-type'] ?? 'application/octet-stream']
   for (const name in headers) {
     const value = headers[name]
-    if (value === undefined || hopByHop.has(name) || ofBody.has(name) || isPseudo(name) || named?.includes(name) === true) continue
+    if (value === undefined || hopByHop.has(name) || ofBody.has(name) || name === secret || isPseudo(name) || named?.includes(name) === true) continue
+    if (own?.drop(name) === true) continue
     if (credentials.has(name) && (!forwardCredentials || (name === 'authorization' && apiKey !== undefined))) continue
     if (Array.isArray(value)) for (const one of value) result.push(name, one)
     else result.push(name, String(value))
   }
   if (apiKey !== undefined) result.push('authorization', `Bearer ${apiKey}`)
+  if (own !== undefined) result.push(...own.add)
   return result
 }
 

@@ -51,6 +51,11 @@ export class EarlyAnswer implements AnswerSink {
     reply.code(200).headers({ 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache', ...unbuffered }).send(this.#body)
   }
 
+  /** Tells the client now, and not only when it is time. */
+  beat (): void {
+    this.#heartbeat.start()
+  }
+
   begin (head: Head, source: Source): AnswerBody {
     this.#heartbeat.stop()
     this.#source = source

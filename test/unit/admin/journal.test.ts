@@ -73,7 +73,7 @@ test('whoever has named some events is told only of them, also of those that he 
   kept.read(text => texts.push(text), new Set(['control']))
   kept.read(text => other.push(text))
   emit(1)
-  events.emit('control', { time: 2, reason: 'r', pinned: [], paused: undefined, disabled: [] })
+  events.emit('control', { time: 2, reason: 'r', pinned: [], paused: undefined, draining: false, disabled: [] })
   expect(parseEvents(texts.join(''))).toMatchObject([{ event: 'control' }])
   expect(parseEvents(other.join(''))).toHaveLength(2)
   expect(told(kept.since(idOf(other[0]!), new Set(['warning'])))).toEqual([])

@@ -36,6 +36,7 @@ describe('the runbook has', () => {
       'lib/cli/operate.ts': /^no page and no operators' routes/,
       'lib/cli/serve.ts': /^no keys are set/,
       'lib/cli/reload.ts': /is not taken over/,
+      'lib/fleet/index.ts': /^node NAME is out/,
       'lib/host/preload.ts': /^preload of NAME failed/,
       'lib/host/log/overload.ts': /^overloaded: /,
       'lib/host/log/log.ts': /^engine NAME failed/

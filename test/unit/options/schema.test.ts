@@ -140,6 +140,7 @@ const topCases: Record<string, Case> = {
   },
   priority: { good: [true, false, () => 0], bad: [[1, '', 'must be true, false or a function, not 1']] },
   mayCauseSwitch: { good: [() => true], bad: [[false, '', 'must be a function, not false']] },
+  edgeKey: { good: ['key', '!'], bad: [['', '', 'must be a key without spaces, not such a string'], ['a b', '', 'must be a key without spaces, not such a string'], [1, '', 'must be a key without spaces, not 1']] },
   learnedFile: { good: ['/var/lib/llmux/learned.json'], bad: [['', '', 'must be a string that is not empty'], [true, '', 'must be a string that is not empty, not true']] },
   record: {
     good: [{}, { arrivals: 'a.csv' }, { decisions: 'b.jsonl' }],

@@ -42,6 +42,7 @@ test('every option of the type can be written, and the schema knows it', () => {
     command: ({ model, port, socket }) => ['vllm', 'serve', model, String(port ?? socket)],
     prefix: '/llm',
     policy: { type: 'fifo', minActive: 1 },
+    edgeKey: 'key',
     priority: true,
     freeze: false,
     mayCauseSwitch: () => true,

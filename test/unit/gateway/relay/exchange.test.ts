@@ -1,3 +1,4 @@
+import type { Lease } from '../../../../lib/switcher/lease.ts'
 import type { Stream } from 'node:stream'
 import { text as textOf } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
@@ -5,6 +6,9 @@ import { ClosingError, DrainTimeoutError, EngineDiedError, ProcessDiedError, Que
 import { ClientLeftError } from '../../../../lib/gateway/relay/passage.ts'
 import { rig } from './rig.ts'
 import type { StreamedAnswer } from './rig.ts'
+
+/** The rig's leases are real ones, of which a passage sees a part. */
+const lost = (lease: unknown) => lease as Lease
 
 /** Broken or whole. */
 const over = (stream: Stream) => new Promise<void>(resolve => stream.on('error', () => {}).once('close', resolve))
@@ -194,7 +198,7 @@ describe('an engine that dies before the first byte', () => {
   test('is not asked again whether it lives once its lease is lost', async () => {
     const { sendings, renewals, examined, lease } = rig()
     sendings[0]!.start()
-    lease.lose(new ProcessDiedError('m', 'signal SIGKILL'))
+    lost(lease).lose(new ProcessDiedError('m', 'signal SIGKILL'))
     sendings[0]!.fail()
     await new Promise(resolve => setImmediate(resolve))
     expect(examined).toEqual([])
@@ -204,7 +208,7 @@ describe('an engine that dies before the first byte', () => {
   test('the client is told once what its engine died of, without what that said last', async () => {
     const { sendings, answers, lease } = rig({ replay: false })
     sendings[0]!.start()
-    lease.lose(Object.assign(new ProcessDiedError('m', 'signal SIGKILL'), { lastLines: ['one'] }))
+    lost(lease).lose(Object.assign(new ProcessDiedError('m', 'signal SIGKILL'), { lastLines: ['one'] }))
     sendings[0]!.fail()
     await new Promise(resolve => setImmediate(resolve))
     expect(answers[0]).toMatchObject({ code: 'LLMUX_ERR_ENGINE_DIED', message: 'the request was lost: the process of model `m` died: signal SIGKILL' })
@@ -316,7 +320,7 @@ describe('a lease that is taken away', () => {
   test('before the first byte: the client is told why, and the engine is let go at once', () => {
     const { sendings, answers, lease } = rig()
     sendings[0]!.start()
-    lease.cut(new DrainTimeoutError('m', 5))
+    lost(lease).cut(new DrainTimeoutError('m', 5))
     expect(sendings[0]!.aborted).toBeInstanceOf(DrainTimeoutError)
     sendings[0]!.fail()
     expect(answers).toEqual([new DrainTimeoutError('m', 5)])
@@ -328,7 +332,7 @@ describe('a lease that is taken away', () => {
     await turn()
     const { text } = pipe()
     const closed = over(client)
-    lease.cut(new DrainTimeoutError('m', 5))
+    lost(lease).cut(new DrainTimeoutError('m', 5))
     sendings[0]!.fail()
     await closed
     expect(text()).toContain('event: error\ndata: {"type":"error"')
@@ -337,7 +341,7 @@ describe('a lease that is taken away', () => {
 
   test('before the request is on its way: it never gets there', () => {
     const { sendings, lease } = rig()
-    lease.cut(new ClosingError())
+    lost(lease).cut(new ClosingError())
     sendings[0]!.start()
     expect(sendings[0]!.aborted).toBeInstanceOf(ClosingError)
   })
@@ -427,7 +431,7 @@ describe('the record of the request', () => {
     await turn()
     pipe()
     const broken = over(client)
-    lease.lose(Object.assign(new ProcessDiedError('m', 'exit code 1'), { lastLines: ['secrets'] }))
+    lost(lease).lose(Object.assign(new ProcessDiedError('m', 'exit code 1'), { lastLines: ['secrets'] }))
     sendings[0]!.fail()
     await broken
     expect(recorded.errors).toEqual([expect.any(EngineDiedError)])

@@ -1,0 +1,41 @@
+import type { NodeModelView, NodeView } from './types.ts'
+
+/** Whether it is awake and has a free place. */
+export function isOpen (model: NodeModelView): boolean {
+  return model.awake && load(model) < model.maxConcurrency
+}
+
+export function load ({ inFlight, waiting, sent }: NodeModelView): number {
+  return inFlight + waiting + sent
+}
+
+/** What it costs everybody, in milliseconds of waiting, if one more request for a model goes to a node. */
+export function cost (node: NodeView, model: NodeModelView): number {
+  const crowding = model.serviceTime * load(model) / model.maxConcurrency
+  if (isOpen(model)) return crowding / 2 + delay(node, model)
+  return model.wait + model.sent * model.serviceTime / model.maxConcurrency + harm(node, model)
+}
+
+/** Others wait there until its requests are done: each makes that longer, the less the more there are already. */
+function delay (node: NodeView, model: NodeModelView): number {
+  const waiting = neighbours(node, model).reduce((sum, { waiting, sent, awake }) => sum + (awake ? 0 : waiting + sent), 0)
+  return waiting * model.serviceTime / (load(model) + 1)
+}
+
+/**
+ * What waking it takes from those that are awake there: all that come for them meanwhile wait for half of the time on average,
+ * and those they have are frozen or finished first. Nothing if it is to be woken anyway. Shared by all who will be served.
+ */
+function harm (node: NodeView, model: NodeModelView): number {
+  if (model.awake || model.waking || model.waiting + model.sent > 0) return 0
+  const beneficiaries = 1 + model.arrivalRate * (model.cost + model.serviceTime)
+  return neighbours(node, model).reduce((sum, other) => {
+    if (!other.awake) return sum
+    const away = model.cost + model.serviceTime + other.cost
+    return sum + (other.arrivalRate * away * away / 2 + (other.inFlight + other.sent) * away / 4) / beneficiaries
+  }, 0)
+}
+
+function neighbours ({ models }: NodeView, model: NodeModelView): NodeModelView[] {
+  return models.filter(other => other !== model && other.gpus.some(gpu => model.gpus.includes(gpu)))
+}

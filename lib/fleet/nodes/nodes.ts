@@ -1,0 +1,76 @@
+import type { Timer } from '../../clock.ts'
+import { unknownModel } from '../../unknown-model.ts'
+import { originsOf } from './lookup.ts'
+import { Node } from './node.ts'
+import type { NodeContext } from './node.ts'
+
+/** The nodes that there are; looked up again and again. */
+export class Nodes {
+  readonly #context: NodeContext
+  readonly #warn: (error: Error) => void
+  readonly #nodes = new Map<string, Node>()
+  #names: ReadonlyMap<string, string> = new Map()
+  #timer: Timer
+  #closed = false
+
+  constructor (context: NodeContext, warn: (error: Error) => void) {
+    this.#context = context
+    this.#warn = warn
+  }
+
+  get all (): Node[] {
+    return [...this.#nodes.values()]
+  }
+
+  get up (): Node[] {
+    return this.all.filter(node => node.up)
+  }
+
+  find (name: string): Node | undefined {
+    return this.#nodes.get(name)
+  }
+
+  /** Every name of a model on any node, and the model that it stands for. */
+  get names (): ReadonlyMap<string, string> {
+    const all = this.all
+    // Most of the time the nodes agree.
+    const [first] = all
+    if (all.length === 1) return first!.names
+    if (all.every(({ names }) => [...names].every(([name, id]) => this.#names.get(name) === id))) return this.#names
+    this.#names = new Map(all.flatMap(({ names }) => [...names]))
+    return this.#names
+  }
+
+  id (name: string): string {
+    const id = this.names.get(name)
+    if (id === undefined) throw unknownModel(name)
+    return id
+  }
+
+  async look (): Promise<void> {
+    const { options, clock } = this.#context
+    try {
+      this.#set(await originsOf(options.nodes))
+    } catch (error) {
+      // Those that are known may well be there still.
+      this.#warn(error as Error)
+    }
+    if (!this.#closed && !Array.isArray(options.nodes)) this.#timer = clock.setTimeout(() => { this.look().catch(this.#warn) }, options.lookup)
+  }
+
+  async close (): Promise<void> {
+    this.#closed = true
+    this.#context.clock.clearTimeout(this.#timer)
+    await Promise.all(this.all.map(async node => await node.destroy()))
+  }
+
+  #set (origins: readonly string[]): void {
+    if (this.#closed) return
+    for (const [origin, node] of this.#nodes) {
+      if (origins.includes(origin)) continue
+      node.close()
+      this.#nodes.delete(origin)
+    }
+    for (const origin of origins) if (!this.#nodes.has(origin)) this.#nodes.set(origin, new Node(origin, this.#context))
+  }
+}

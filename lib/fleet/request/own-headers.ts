@@ -1,0 +1,23 @@
+import type { FastifyRequest } from 'fastify'
+import { edgeHeader, passiveHeader, priorityHeader } from '../../gateway/edge.ts'
+import type { OwnHeaders } from '../../gateway/relay/request-headers.ts'
+import { priorityOf } from '../../gateway/request-details.ts'
+import type { ResolvedFleetOptions } from '../options.ts'
+
+const ours = new Set([edgeHeader, priorityHeader, passiveHeader])
+const identities = new Set(['forwarded', 'x-real-ip', 'via'])
+
+/** What a node is told of a request by this edge, and by nobody else. */
+export function ownHeaders (request: FastifyRequest, { edgeKey, priority, mayCauseSwitch, identity, conversationHeader }: ResolvedFleetOptions): OwnHeaders {
+  const add: string[] = []
+  if (edgeKey !== undefined) {
+    add.push(edgeHeader, edgeKey)
+    const given = priorityOf(request, priority)
+    if (given !== undefined) add.push(priorityHeader, String(given))
+    if (mayCauseSwitch?.(request) === false) add.push(passiveHeader, 'false')
+  }
+  const own = identity?.(request) ?? {}
+  for (const [name, value] of Object.entries(own)) add.push(name.toLowerCase(), value)
+  const replaced = new Set([...Object.keys(own).map(name => name.toLowerCase()), conversationHeader])
+  return { add, drop: name => ours.has(name) || identities.has(name) || name.startsWith('x-forwarded-') || replaced.has(name) }
+}
