@@ -92,6 +92,8 @@ export default plugin
 
 export { fleet }
 export { fleetAdmin } from './admin.ts'
+export { simulateFleet } from './simulate.ts'
+export type { FleetSimulationOptions, FleetSimulationResult } from './simulate.ts'
 export { fleetMetrics } from './metrics.ts'
 export { chooseNode } from './choice/choose.ts'
 export type { ChooseNode, FleetSnapshot, NodeModelView, NodeView } from './choice/types.ts'

@@ -1,0 +1,89 @@
+import { SimulationError } from '../errors.ts'
+import { LlmuxEvents } from '../events.ts'
+import { nodeState } from '../host/node-state.ts'
+import type { PolicyOption } from '../options/types.ts'
+import { SimulatedClock } from '../simulator/clock.ts'
+import type { Costs } from '../simulator/costs.ts'
+import { SimulatedEngines } from '../simulator/engines.ts'
+import { waitStatistics } from '../simulator/statistics.ts'
+import type { Wait, WaitStatistics } from '../simulator/statistics.ts'
+import type { Arrival } from '../simulator/traffic/arrival.ts'
+import { createPolicy } from '../switcher/policy/index.ts'
+import { Switcher } from '../switcher/switcher.ts'
+import { chooseNode } from './choice/choose.ts'
+import type { ChooseNode } from './choice/types.ts'
+
+export interface FleetSimulationOptions {
+  /** In the order of their times. */
+  arrivals: readonly Arrival[]
+  /** How many machines with a GPU each. Minimum 1. */
+  nodes: number
+  policy: PolicyOption
+  costs: Costs
+  /** Default: the one of production. */
+  choose?: ChooseNode
+  /** Requests that an engine works on at once. Default 32. Minimum 1. */
+  maxConcurrency?: number
+}
+
+export interface FleetSimulationResult extends WaitStatistics {
+  switches: number
+  /** Requests by node. */
+  byNode: number[]
+}
+
+/** A policy that has let everybody wait for this long after the last arrival will let them wait for ever. Milliseconds. */
+const patience = 30 * 24 * 3_600_000
+
+/**
+ * Sends requests to several machines by the choice, through the switcher and the policy, as they run in production; clock and engines are
+ * simulated. What a third machine would bring can be asked so. The same input has the same result. Throws `LLMUX_ERR_SIMULATION`
+ * if the choice or the policy fails, or somebody is left waiting for ever.
+ */
+export function simulateFleet ({ arrivals, nodes: count, policy, costs, choose = chooseNode, maxConcurrency = 32 }: FleetSimulationOptions): FleetSimulationResult {
+  const clock = new SimulatedClock(0)
+  const models = [...new Set(arrivals.map(({ model }) => model))].sort()
+  const waits: Wait[] = []
+  let switches = 0
+  const fail = (error: Error) => { throw new SimulationError(error.message, { cause: error }) }
+  const nodes = Array.from({ length: count }, (_, index) => {
+    const events = new LlmuxEvents()
+    events.on('transition', ({ from, to }) => { if (from === 'waking' && to === 'idle') switches++ })
+    const switcher = new Switcher(models.map(id => ({ id, gpus: [0], gpuShare: 1, maxConcurrency, freeze: false as const, timeouts: { queue: Infinity, drain: Infinity, passive: Infinity } })), {
+      engines: new SimulatedEngines(clock, costs, '', false), clock, events, policy: createPolicy(policy), limits: { maxQueue: Infinity, maxQueueBytes: Infinity }
+    })
+    return { name: `node-${index + 1}`, switcher, requests: 0 }
+  })
+  let failure: Error | undefined
+  const arrive = ({ time, model, service }: Arrival) => {
+    // In one process nothing is on its way: what nodes tell is what is so.
+    const chosen = choose({ model, conversation: undefined, nodes: nodes.map(({ name, switcher }) => ({ name, models: nodeState(switcher).models.map(model => ({ ...model, sent: 0 })) })) })
+    const node = nodes.find(({ name }) => name === chosen)
+    if (node === undefined) return fail(new Error(`no node was chosen for ${model}`))
+    node.requests++
+    node.switcher.request(model, 0, {
+      granted: lease => {
+        const wait = clock.now() - time
+        clock.setTimeout(() => {
+          waits.push({ model, wait, end: clock.now() - time, service })
+          lease.release()
+        }, service)
+      },
+      refused: error => { failure ??= error }
+    })
+  }
+  let next = 0
+  const awaitNext = () => {
+    const arrival = arrivals[next++]
+    if (arrival === undefined) return
+    clock.setTimeout(() => {
+      awaitNext()
+      arrive(arrival)
+    }, arrival.time - clock.now())
+  }
+  awaitNext()
+  const end = (arrivals.at(-1)?.time ?? 0) + patience
+  while (waits.length < arrivals.length && clock.now() < end && clock.advanceToNext()) if (failure !== undefined) fail(failure)
+  if (waits.length < arrivals.length) fail(new Error(`${arrivals.length - waits.length} requests are still waiting`))
+  return { ...waitStatistics(waits), switches, byNode: nodes.map(({ requests }) => requests) }
+}
