@@ -54,7 +54,7 @@ async function llmux (fastify: FastifyInstance, given: LlmuxOptions): Promise<vo
   register(fastify, facade)
   fastify.decorate('llmux', facade)
   // The scope that we are registered in may have a prefix of its own.
-  decorateRequest(fastify, knownRoutes.filter(route => options.routes.includes(route.path)), { ...options, prefix: fastify.prefix + options.prefix })
+  decorateRequest(fastify, knownRoutes.filter(route => options.routes.includes(route.path)), { ...options, isKnown: name => floors.directory.names.has(name), prefix: fastify.prefix + options.prefix })
   closeWithServer(fastify, { options, clock, ...floors })
   closeOnSignals(fastify, { options, clock, ...floors })
   watchCloseDelay(fastify, { grace: options.timeouts.grace, switcher: floors.switcher, events, clock })

@@ -14,7 +14,7 @@ declare module 'fastify' {
   }
 }
 
-type ModelOptions = Pick<ResolvedOptions, 'modelHeader' | 'defaultModel'>
+type ModelOptions = Pick<ResolvedOptions, 'modelHeader' | 'defaultModel'> & { isKnown?: (name: string) => boolean }
 
 /** What llmux knows of a request, found when it is first asked for: for the host's own hooks, access lists and rate limits. */
 export class RequestModel {
@@ -30,7 +30,7 @@ export class RequestModel {
   }
 
   /**
-   * The model that the request is for, as the client wrote it: an alias stays an alias. Undefined on routes that are not
+   * The model that the request is for, as the client wrote it: an alias stays an alias, and only `name:latest` becomes `name` where there is no other. Undefined on routes that are not
    * llmux's, if the request names none, and in hooks that run before the body is read, unless the header names it.
    */
   get model (): string | undefined {
@@ -47,13 +47,14 @@ export class RequestModel {
   choose (): ChosenModel | undefined {
     if (this.#route === undefined || this.#choice !== undefined) return this.#choice
     const { headers, body } = this.#request
-    const { modelHeader, defaultModel } = this.#options
+    const { modelHeader, defaultModel, isKnown } = this.#options
     const choice = chosenModel({
       header: modelHeader === false ? undefined : headers[modelHeader],
       body: body as Buffer | undefined,
       kind: this.#route.body,
       contentType: headers['content-type'],
-      defaultModel
+      defaultModel,
+      isKnown
     })
     // Before the body is there only the header counts, and the answer is not yet final.
     if (body !== undefined) this.#choice = choice

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import type { EngineAdapter, ModelOptions } from '../../lib/index.ts'
+import { readConfigText } from '../../lib/cli/config/read.ts'
 import { freePort, groupMembers, until } from '../helpers/engine-process.ts'
 import { startGateway, type TestGateway } from '../helpers/gateway.ts'
 import { statusOf } from '../helpers/gateway-view.ts'
@@ -91,6 +92,26 @@ t.test('different engines take turns on one GPU', async t => {
     t.match(statusOf(gateway, 'big'), { state: 'asleep', level: 1 })
   }
   t.equal((await gateway.post('/v1/embeddings', { model: 'small', input: 'x' })).status, 200)
+})
+
+t.test('a configuration of llama-swap is served as it is', async t => {
+  const text = `
+startPort: ${await freePort()}
+macros:
+  server: |
+    ${standIn('llama.cpp').join(' ')}
+    --port \${PORT}
+models:
+  one:
+    cmd: |
+      # a comment
+      \${server} --alias \${MODEL_ID}
+    aliases: [uno]
+`
+  const { options, shape } = readConfigText(text, 'swap.yaml')
+  t.equal(shape, 'llama-swap')
+  const gateway = await start(t, options.models)
+  t.match(await contentOf(await gateway.chat('uno', 'hello')), 'llama.cpp one')
 })
 
 t.test('a route that an engine does not have is refused, and nobody is woken for it', async t => {

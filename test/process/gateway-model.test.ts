@@ -53,6 +53,13 @@ t.test('the model is that of the body, of the header, or the default one', async
     t.match(await ask({}, { 'model-override': 'q' }), 'engine=qwen asked=q ')
   })
 
+  await t.test('name:latest, as clients of Ollama write it, is name, unless there is another', async t => {
+    t.match(await ask({ model: 'gemma:latest' }), 'engine=gemma asked=gemma ')
+    t.match(await ask({}, { 'model-override': 'q:latest' }), 'engine=qwen asked=q ')
+    t.equal((await gateway.post(chat, { messages, model: 'nobody:latest' })).status, 404)
+    t.equal((await gateway.post(chat, { messages, model: 'gemma:7b' })).status, 404)
+  })
+
   await t.test('an adapter goes to the engine of its base', async t => {
     t.match(await ask({ model: 'sql-lora' }), 'engine=qwen asked=sql-lora')
     t.match(await ask({ model: 'gemma' }, { 'model-override': 'sql-lora' }), 'engine=qwen asked=sql-lora')

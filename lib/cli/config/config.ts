@@ -1,7 +1,7 @@
 import type { LlmuxOptions, LogLevel } from '../../options/types.ts'
 
 /** Whose field names a file has. */
-export type Shape = 'llmux 0.3' | 'llmux 0.9' | 'fastify-llmux'
+export type Shape = 'llmux 0.3' | 'llmux 0.9' | 'llmux 2' | 'llama-swap' | 'fastify-llmux'
 
 /** What of a file does not count here, or counts otherwise than somebody may think. */
 export interface Note {

@@ -1,5 +1,6 @@
 import type { LlmuxOptions, LogLevel } from '../../options/types.ts'
 import { gatewayDefaults, type Config, type GatewayOptions } from './config.ts'
+import { withDurations } from './durations.ts'
 import { Fields } from './fields.ts'
 import { OptionsError } from '../../errors.ts'
 import { suggestion } from '../../options/suggestion.ts'
@@ -10,7 +11,7 @@ const serverFields = ['port', 'host', 'keys', 'adminKey', 'metricsKey', 'cors', 
 export function readOwn (content: unknown): Config {
   const top = new Fields(content)
   const gateway = readServer(top.object('server'))
-  return { shape: 'fastify-llmux', options: Object.fromEntries(top.unread()) as unknown as LlmuxOptions, gateway, notes: [] }
+  return { shape: 'fastify-llmux', options: withDurations(Object.fromEntries(top.unread())) as LlmuxOptions, gateway, notes: [] }
 }
 
 function readServer (server: Fields | undefined): GatewayOptions {

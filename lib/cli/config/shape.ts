@@ -10,6 +10,12 @@ const newPolicy = ['eviction', 'coalesce_window_ms', 'amortization_factor', 'max
 const newModel = ['eviction', 'checkpoint_path']
 const newTypes = ['cost_aware', 'time_slice']
 
+/** llama-swap's, in the top and in a model. */
+const swapTop = ['healthCheckTimeout', 'startPort', 'globalTTL', 'macros', 'matrix', 'groups', 'hooks', 'peers']
+
+/** A program for each step in the life of an engine is what llmux 2 has. */
+const scripts = ['wake', 'sleep', 'alive']
+
 const has = (value: unknown, names: string[]): boolean => isObject(value) && names.some(name => Object.hasOwn(value, name))
 
 /** Whose file it is, by the fields that only one of them has. */
@@ -17,6 +23,8 @@ export function shapeOf (content: unknown): Shape {
   if (!isObject(content)) return 'fastify-llmux'
   const { policy } = content
   const models = isObject(content['models']) ? Object.values(content['models']) : []
+  if (models.some(model => has(model, scripts))) return 'llmux 2'
+  if (has(content, swapTop) || models.some(model => has(model, ['cmd', 'checkEndpoint', 'cmdStop']))) return 'llama-swap'
   const isNew = has(content, newTop) || has(policy, newPolicy) || models.some(model => has(model, newModel)) ||
     (isObject(policy) && newTypes.includes(String(policy['policy_type'])))
   const isLlmux = has(content, llmuxTop) || has(policy, llmuxPolicy) || models.some(model => has(model, ['model_path', 'extra_args', ...newModel]))

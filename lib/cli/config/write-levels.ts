@@ -23,6 +23,7 @@ function setting (shape: Shape, level: SleepLevel): Setting {
 /** The text with the levels in it, and all else as it was: of YAML also the comments, of JSON the indentation. */
 export function withLevels (text: string, file: string, levels: Levels): string {
   const shape = shapeOf(parse(text, file))
+  if (shape === 'llama-swap') throw new ConfigError(file, 'has the fields of llama-swap, which has no levels: every model is stopped and started')
   const edits = [...levels].map(([model, level]) => [model, ...setting(shape, level)] as const)
   return formatOf(file) === 'yaml' ? inYaml(text, file, edits) : inJson(text, edits)
 }

@@ -16,6 +16,8 @@ export interface ModelSources {
   contentType?: string | undefined
   /** For requests that name none. */
   defaultModel?: string | undefined
+  /** Whether there is a model of that name. Default: there is. */
+  isKnown?: ((name: string) => boolean) | undefined
 }
 
 export interface ChosenModel {
@@ -99,7 +101,7 @@ export function chosenModel (sources: ModelSources): ChosenModel {
   const byHeader = headerModel(sources.header)
   if (byHeader !== undefined) {
     let body: OpenBody | undefined
-    return new Choice(byHeader, byHeader, () => {
+    return new Choice(byHeader, knownName(byHeader, sources), () => {
       body ??= openBody(sources)
       return body
     })
@@ -108,5 +110,11 @@ export function chosenModel (sources: ModelSources): ChosenModel {
   const asked = body.read() || undefined
   const name = asked ?? sources.defaultModel
   if (name === undefined) throw new ModelMissingError()
-  return new Choice(asked, name, () => body)
+  return new Choice(asked, knownName(name, sources), () => body)
+}
+
+/** Ollama's clients write `name:latest` for `name`. */
+function knownName (name: string, { isKnown = () => true }: ModelSources): string {
+  const [, base] = /^(.+):latest$/.exec(name) ?? []
+  return base !== undefined && !isKnown(name) && isKnown(base) ? base : name
 }
