@@ -134,6 +134,8 @@ export const RecordError = make<[string, string]>('RECORD', 'recording to %s has
 export const FreezeUnsupportedError = make<[string, string, number, string]>('FREEZE_UNSUPPORTED', 'requests of model `%s` cannot be frozen: that needs %s or newer at sleep level %d, and its engine reports %s', 500)
 /** Somebody else holds the memory that it needs: it is not woken or started, for that would break it. Arguments: the model, MiB that it needs and that are free, who holds how much. */
 export const GpuMemoryError = make<[string, number, number, string]>('GPU_MEMORY', 'model `%s` needs %d MiB of GPU memory, and %d MiB are free%s', 503)
+/** Another gateway on this machine holds the GPU; it passes to this one when that process is gone. Arguments: the model, the GPU, the process. */
+export const GpuClaimedError = make<[string, string, number]>('GPU_CLAIMED', 'model `%s` cannot be started: GPU %s belongs to another gateway, process %d. It is taken over when that process has ended', 503)
 /** A warning: the next start may fail for lack of memory. */
 export const MemoryTimeoutError = make<[number]>('MEMORY_TIMEOUT', 'GPU memory did not come back within %d ms', 503)
 /** A warning: without it, the end of the processes is all there is to go by. */

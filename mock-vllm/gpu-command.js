@@ -1,10 +1,10 @@
 import { parseArgs } from './args.js'
 import { deviceCount, deviceDirectory, deviceUuid, Gpu } from './gpu.js'
 
-/** What `nvidia-smi --query-gpu` knows of a device here. @type {Record<string, (gpu: Gpu, index: number) => string>} */
+/** What `nvidia-smi --query-gpu` knows of a device here. @type {Record<string, (gpu: Gpu, index: number, dir: string) => string>} */
 const fields = {
   index: (_, index) => String(index),
-  uuid: (_, index) => deviceUuid(index),
+  uuid: (_, index, dir) => deviceUuid(dir, index),
   name: () => 'Mock GPU',
   'memory.used': (gpu) => String(Math.min(gpu.used, gpu.total)),
   'memory.free': (gpu) => String(Math.max(0, gpu.total - gpu.used)),
@@ -32,8 +32,8 @@ export function printGpu (words) {
   }
   const devices = Array.from({ length: deviceCount(dir) }, (_, index) => new Gpu(deviceDirectory(dir, index), gpuTotal))
   const lines = words.some((word) => word.startsWith('--query-compute-apps='))
-    ? devices.flatMap((gpu, index) => processes(gpu, deviceUuid(index)))
-    : devices.map((gpu, index) => query.split(',').map((field) => fields[field]?.(gpu, index) ?? '[N/A]').join(', '))
+    ? devices.flatMap((gpu, index) => processes(gpu, deviceUuid(dir, index)))
+    : devices.map((gpu, index) => query.split(',').map((field) => fields[field]?.(gpu, index, dir) ?? '[N/A]').join(', '))
   if (words.includes('--processes')) lines.push(...devices.flatMap((gpu, index) => processes(gpu, `process, ${index}`)))
   lines.forEach((line) => console.log(line))
 }

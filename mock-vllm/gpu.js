@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isAlive, processStat } from './proc.js'
@@ -95,8 +96,8 @@ export function deviceDirectory (dir, index) {
   return index === 0 ? dir : join(dir, `device-${index}`)
 }
 
-/** @param {number} index */
-export const deviceUuid = (index) => `GPU-00000000-0000-4000-8000-${String(index).padStart(12, '0')}`
+/** @param {string} dir @param {number} index */
+export const deviceUuid = (dir, index) => `GPU-${createHash('sha256').update(dir).digest('hex').slice(0, 8)}-0000-4000-8000-${String(index).padStart(12, '0')}`
 
 /**
  * The devices that an engine sees, as CUDA has it: those that the variable names, in its order, up to the first that is not there.
@@ -106,7 +107,7 @@ export const deviceUuid = (index) => `GPU-00000000-0000-4000-8000-${String(index
 export function visibleDevices (dir, names) {
   const all = Array.from({ length: deviceCount(dir) }, (_, index) => index)
   if (names === undefined) return all
-  const named = names.split(',').map((name) => all.find((index) => name.trim() === String(index) || name.trim() === deviceUuid(index)))
+  const named = names.split(',').map((name) => all.find((index) => name.trim() === String(index) || name.trim() === deviceUuid(dir, index)))
   const end = named.indexOf(undefined)
   return /** @type {number[]} */ (end < 0 ? named : named.slice(0, end))
 }

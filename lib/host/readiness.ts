@@ -22,7 +22,7 @@ export function readiness (ids: string[], { switcher, orchestrator, startCheck }
   if (switcher.closed) return { ready: false, reason: new ClosingError().message }
   const held = switcher.controls.refusal?.message ?? switcher.controls.closed
   if (held !== undefined) return { ready: false, reason: held }
-  const known = ids.flatMap(id => switcher.obstacle(id) ?? inPause(orchestrator.snapshot(id)) ?? startCheck.obstacle(id) ?? [])
+  const known = ids.flatMap(id => switcher.obstacle(id) ?? orchestrator.obstacle(id) ?? inPause(orchestrator.snapshot(id)) ?? startCheck.obstacle(id) ?? [])
   const obstacles = known.map(({ message }) => message)
   if (obstacles.length === ids.length) return { ready: false, reason: obstacles.join('; ') }
   return { ready: true, ...(obstacles.length > 0 && { obstacles }) }

@@ -4,7 +4,7 @@ import type { LlmuxEvents } from '../events.ts'
 import type { Orchestrator } from '../orchestrator/orchestrator.ts'
 
 export interface StartCheckContext {
-  orchestrator: Pick<Orchestrator, 'check'>
+  orchestrator: Pick<Orchestrator, 'check' | 'obstacle'>
   events: LlmuxEvents
   clock: Clock
 }
@@ -24,6 +24,9 @@ export class StartCheck {
   async run (ids: string[]): Promise<void> {
     const { orchestrator, events, clock } = this.#context
     await Promise.all(ids.map(async id => {
+      // It passes by itself, so it is asked for anew each time.
+      const error = orchestrator.obstacle(id)
+      if (error !== undefined) events.emit('warning', { time: clock.now(), model: id, error })
       await orchestrator.check(id).catch((error: Error) => {
         this.#obstacles.set(id, error)
         events.emit('warning', { time: clock.now(), model: id, error })

@@ -23,7 +23,7 @@ export const defaultTimeouts: Readonly<Required<Timeouts>> = Object.freeze({
 
 // Made anew for each call: what is handed out is frozen later, and must not be shared.
 
-export const modelDefaults = (name: string): Omit<ResolvedModel, 'id' | 'engine' | 'gpuEnv' | 'command' | 'freeze' | 'sleepLevel' | 'timeouts'> & { engine: EngineName } => ({
+export const modelDefaults = (name: string): Omit<ResolvedModel, 'id' | 'engine' | 'gpuNames' | 'gpuEnv' | 'command' | 'freeze' | 'sleepLevel' | 'timeouts'> & { engine: EngineName } => ({
   engine: 'vllm',
   path: name,
   aliases: [],

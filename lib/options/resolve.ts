@@ -32,11 +32,18 @@ function resolveModel (name: string, model: ModelOptions, { command, freeze, tim
     engine,
     command: own ?? resolveCommand(name, kind, command),
     gpus,
+    gpuNames: devices === undefined ? [] : gpuNames(gpus, machine),
     gpuEnv: gpuEnv(devices, machine),
     timeouts: { ...inherited, ...given({ timeouts: {}, ...model }.timeouts) },
     // The key is unique, stable from run to run, and what people see in logs.
     id: name
   }
+}
+
+/** Nothing where nobody tells what GPUs there are: the engines may live on the CPU. */
+function gpuNames (gpus: number[], machine: Machine | undefined): string[] {
+  if (machine?.variable === 'HIP_VISIBLE_DEVICES') return gpus.map(index => `amd-${index}`)
+  return gpus.flatMap(index => machine?.gpus?.find(gpu => gpu.index === index)?.uuid ?? [])
 }
 
 /** `nvidia-smi` counts by the bus, CUDA by speed unless it is told otherwise. */

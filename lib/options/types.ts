@@ -246,6 +246,8 @@ export interface ResolvedModel extends Required<Omit<ModelOptions, 'engine' | 'r
   readyPath: string | undefined
   /** The machine's indices of its GPUs. */
   gpus: number[]
+  /** Their names, which no two gateways may claim at once; empty where nothing tells them. */
+  gpuNames: string[]
   /** The engine's environment that says so. */
   gpuEnv: Record<string, string>
   port: number | undefined

@@ -1,10 +1,11 @@
 import type { Clock } from '../clock.ts'
-import { ClosingError, GpuBlockedError, ModelNotFoundError } from '../errors.ts'
+import { ClosingError, GpuBlockedError, GpuClaimedError, ModelNotFoundError } from '../errors.ts'
 import type { EngineState, LlmuxEvents, WakeSteps } from '../events.ts'
 import type { ResolvedModel, SleepLevel } from '../options/types.ts'
 import type { Driver, Endpoint } from './driver.ts'
 import { Engine } from './engine.ts'
 import type { SleepOptions, WakeOptions } from './engine.ts'
+import type { GpuClaims } from './gpus/claims.ts'
 import type { GpuProcess, ReadProcesses } from './memory/gpu-processes.ts'
 import type { ReadMemory } from './memory/memory-command.ts'
 import type { Sleepers } from './memory/memory-at-hand.ts'
@@ -21,6 +22,8 @@ export interface OrchestratorOptions {
   readProcesses?: ReadProcesses
   /** Settles when what earlier gateways left behind is gone, with whether there was anything. Nothing is started before. */
   orphans?: Promise<boolean>
+  /** Which GPUs are ours. Default: all of them. */
+  claims?: GpuClaims
   /** From 0 up to 1. Default Math.random. */
   random?: () => number
   /** Called at once when a running engine, awake or asleep, is known to be dead without anybody having asked for it. */
@@ -46,7 +49,7 @@ export class Orchestrator {
     this.#memory = readMemory && new MemoryWatch({ clock, read: readMemory, readProcesses, ownGroups: () => this.#groups })
     this.#engines = new Map()
     models.forEach(model => this.add(model))
-    this.#orphans = options.orphans?.then(found => this.#reclaimed(found))
+    if (options.orphans !== undefined) this.awaitOrphans(options.orphans)
   }
 
   has (id: string): boolean {
@@ -72,6 +75,22 @@ export class Orchestrator {
     this.#driver.disconnect(model, true)
   }
 
+  /** Nothing is started before what other gateways have left behind is gone. Resolves with whether there was anything. */
+  awaitOrphans (orphans: Promise<boolean>): void {
+    const all = Promise.all([orphans, this.#orphans]).then(([found]) => {
+      if (this.#orphans === all) this.#orphans = undefined
+      if (!found) return
+      for (const { model } of this.#engines.values()) this.#memory?.release(model.gpus)
+    })
+    this.#orphans = all
+  }
+
+  /** Why a model cannot be started for as long as another gateway runs. */
+  obstacle (id: string): Error | undefined {
+    const holder = this.#options.claims?.take(this.#engine(id).model.gpuNames)
+    return holder && new GpuClaimedError(id, holder.gpu, holder.pid)
+  }
+
   /**
    * Checks what can be known of a model when the server starts.
    *
@@ -88,6 +107,7 @@ export class Orchestrator {
    */
   async prepare (id: string, { force }: WakeOptions = {}): Promise<void> {
     if (this.#closing !== undefined) throw new ClosingError()
+    this.#claim(id)
     // They hold memory, and perhaps the port.
     await this.#orphans
     // Others are served meanwhile: later, nobody would be.
@@ -101,10 +121,11 @@ export class Orchestrator {
    * cannot be ended. For some time after a start that failed it rejects at once with the same error, whose `retryAfter`
    * says for how long.
    *
-   * @throws {SpawnError | StartTimeoutError | ProcessDiedError | WakeError | WakeTimeoutError | ReloadTimeoutError | GpuBlockedError | GpuMemoryError | StopError | ClosingError}
+   * @throws {SpawnError | StartTimeoutError | ProcessDiedError | WakeError | WakeTimeoutError | ReloadTimeoutError | GpuBlockedError | GpuClaimedError | GpuMemoryError | StopError | ClosingError}
    */
   async wake (id: string, options: WakeOptions = {}): Promise<void> {
     const engine = this.#engine(id)
+    this.#claim(id)
     if (this.#orphans !== undefined) await this.#orphans
     const others = this.#neighbours(engine)
     // The remains of an engine that died hold memory until they are gone.
@@ -217,16 +238,17 @@ export class Orchestrator {
   async #close (): Promise<void> {
     const ends = await Promise.allSettled([...this.#engines.values()].map(engine => engine.close()))
     this.#memory?.close()
+    this.#options.claims?.close()
     await this.#driver.close()
     const errors = ends.flatMap(end => end.status === 'rejected' ? [end.reason] : [])
     if (errors.length === 1) throw errors[0]
     if (errors.length > 1) throw new AggregateError(errors, 'engines cannot be ended')
   }
 
-  #reclaimed (found: boolean): void {
-    this.#orphans = undefined
-    if (!found) return
-    for (const { model } of this.#engines.values()) this.#memory?.release(model.gpus)
+  /** @throws {GpuClaimedError} */
+  #claim (id: string): void {
+    const error = this.obstacle(id)
+    if (error !== undefined) throw error
   }
 
   /** The leaders of our process groups. */

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { deviceUuid } from '../../mock-vllm/gpu.js'
 
 /**
  * The program that stands in for `vllm`: append `serve MODEL …`. tap puts its loaders into NODE_OPTIONS of all that its tests spawn,
@@ -28,6 +29,8 @@ export interface MockGpu {
   readonly command: readonly string[]
   /** A directory for `PATH` with a `nvidia-smi` that knows these GPUs. */
   readonly bin: string
+  /** As `nvidia-smi -L` prints it. */
+  uuid (device: number): string
   /** MiB of each device, as the command prints them. */
   memories (): Promise<Array<{ used: number, total: number }>>
   /** Those of the first. */
@@ -54,6 +57,7 @@ export function makeGpu ({ totalMiB = 24576, devices = 1 } = {}): MockGpu {
     env: { MOCK_VLLM_GPU: dir },
     command,
     bin,
+    uuid: device => deviceUuid(dir, device),
     memories: () => readMemories(command),
     memory: async () => (await readMemories(command))[0]!,
     records: () => readRecords(join(dir, 'records.jsonl')),

@@ -8,8 +8,7 @@ import { makeGpu } from '../helpers/mock-engine.ts'
 
 const searchPath = process.env.PATH
 
-async function start (t: Test, models: Record<string, ModelOptions>, { devices = 4, visible, ...options }: Partial<TestGatewayOptions> & { devices?: number, visible?: string } = {}) {
-  const gpu = makeGpu({ totalMiB: 10_000, devices })
+async function start (t: Test, models: Record<string, ModelOptions>, { devices = 4, gpu = makeGpu({ totalMiB: 10_000, devices }), visible, ...options }: Partial<TestGatewayOptions> & { devices?: number, visible?: string } = {}) {
   process.env.PATH = `${gpu.bin}:${searchPath}`
   if (visible !== undefined) process.env.CUDA_VISIBLE_DEVICES = visible
   t.teardown(() => {
@@ -24,7 +23,8 @@ async function start (t: Test, models: Record<string, ModelOptions>, { devices =
 }
 
 t.test('an engine lives on the GPUs that its model names, by index or UUID', async t => {
-  const gateway = await start(t, { one: { gpus: [1] }, two: { gpus: ['GPU-00000000-0000-4000-8000-000000000002', 3] } })
+  const gpu = makeGpu({ totalMiB: 10_000, devices: 4 })
+  const gateway = await start(t, { one: { gpus: [1] }, two: { gpus: [gpu.uuid(2), 3] } }, { gpu })
   t.equal((await gateway.chat('one', 'x')).status, 200)
   t.same(await gateway.used(), [false, true, false, false])
   t.equal((await gateway.chat('two', 'x')).status, 200)

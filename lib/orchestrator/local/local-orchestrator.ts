@@ -1,6 +1,7 @@
 import type { LlmuxEvents } from '../../events.ts'
 import type { ResolvedOptions } from '../../options/types.ts'
 import type { Driver } from '../driver.ts'
+import { GpuClaims } from '../gpus/claims.ts'
 import { processCommand } from '../memory/gpu-processes.ts'
 import { memoryCommand } from '../memory/memory-command.ts'
 import { Orchestrator, type OrchestratorOptions } from '../orchestrator.ts'
@@ -21,14 +22,18 @@ export function localOrchestrator ({ options, clock, events, onLine, onLost, wra
   const ledger = new Ledger({ clock, onError: warn })
   // With each change of state there may be other processes.
   events.on('engine', () => ledger.touch())
-  return new Orchestrator(options.models, {
+  // The gateway that held them may have been killed: its engines go before ours start.
+  const claims = new GpuClaims({ clock, onError: warn, onTakenOver: () => orchestrator.awaitOrphans(reclaimOrphans({ clock, warn })) })
+  const orchestrator = new Orchestrator(options.models, {
     driver: wrapDriver(new LocalDriver({ clock, ledger, ...(onLine && { onLine }) })),
     clock,
     events,
     onLost,
+    claims,
     readMemory: memoryCommand(options.gpuMemoryCommand),
     readProcesses: processCommand(options.gpuMemoryCommand),
     // A little later, when those who listen to warnings do so.
     orphans: new Promise(resolve => setImmediate(resolve)).then(() => reclaimOrphans({ clock, warn }))
   })
+  return orchestrator
 }

@@ -5,7 +5,7 @@ import { LedgerError } from '../../errors.ts'
 import { groupMembers, isAlive, type ProcessStat } from '../local/proc.ts'
 import { identityOf, pidRealm, type ProcessIdentity } from './identity.ts'
 import type { LedgerContent } from './ledger-content.ts'
-import { makeStateDirectory, runtimeBases } from './state-directory.ts'
+import { firstStateDirectory, runtimeBases } from './state-directory.ts'
 
 export interface LedgerOptions {
   clock: Clock
@@ -113,26 +113,13 @@ export class Ledger {
   }
 
   #write (realm: LedgerContent['realm'], owner: ProcessIdentity): void {
-    this.#file = join(this.#place(), this.#name)
+    this.#file = join(firstStateDirectory(this.#bases), this.#name)
     const groups = [...this.#groups].map(([id, members]) => ({ id, members }))
     const content: LedgerContent = { version: 1, realm, owner, directory: this.#directory, groups }
     const draft = `${this.#file}.tmp`
     writeFileSync(draft, JSON.stringify(content), { mode: 0o600 })
     // Renamed into place: whoever reads it reads all of it.
     renameSync(draft, this.#file)
-  }
-
-  /** An empty directory may have been tidied away meanwhile. */
-  #place (): string {
-    const errors: Error[] = []
-    for (const base of this.#bases) {
-      try {
-        return makeStateDirectory(base)
-      } catch (error) {
-        errors.push(error as Error)
-      }
-    }
-    throw new AggregateError(errors, errors.map(error => error.message).join(', '))
   }
 
   /** Told once, not at every change. */

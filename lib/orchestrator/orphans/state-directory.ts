@@ -18,6 +18,23 @@ export function isOurs (directory: string): boolean {
   return stats !== undefined && stats.isDirectory() && stats.uid === process.getuid?.() && (stats.mode & 0o022) === 0
 }
 
+/**
+ * The state directory in the first of these bases that will do. An empty one may have been tidied away meanwhile.
+ *
+ * @throws {AggregateError}
+ */
+export function firstStateDirectory (bases: string[]): string {
+  const errors: Error[] = []
+  for (const base of bases) {
+    try {
+      return makeStateDirectory(base)
+    } catch (error) {
+      errors.push(error as Error)
+    }
+  }
+  throw new AggregateError(errors, errors.map(({ message }) => message).join(', '))
+}
+
 /** Makes sure of it. @throws if it cannot be made, or is somebody else's */
 export function makeStateDirectory (base: string): string {
   const directory = stateDirectory(base)

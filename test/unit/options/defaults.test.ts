@@ -41,6 +41,7 @@ describe('with only a model\'s name given', () => {
       sleepMode: true,
       freeze: true,
       gpus: [0],
+      gpuNames: [],
       gpuEnv: {},
       gpuShare: 1,
       idleTimeout: 0,

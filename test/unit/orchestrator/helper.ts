@@ -63,6 +63,7 @@ export function makeModel (id: string, changes: Changes = {}): ResolvedModel {
     sleepMode: true,
     freeze: false,
     gpus: [0],
+    gpuNames: [],
     gpuEnv: {},
     gpuShare: 1,
     ...changes,

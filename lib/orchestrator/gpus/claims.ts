@@ -1,0 +1,156 @@
+import { readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Clock, Timer } from '../../clock.ts'
+import { LedgerError } from '../../errors.ts'
+import { identityOf, lives, pidRealm } from '../orphans/identity.ts'
+import { firstStateDirectory, isOurs, runtimeBases, stateDirectory } from '../orphans/state-directory.ts'
+
+/** Another gateway that holds a GPU. */
+export interface GpuHolder {
+  gpu: string
+  pid: number
+}
+
+export interface GpuClaimsOptions {
+  clock: Clock
+  onError: (error: Error) => void
+  /** GPUs that another gateway held are ours now. */
+  onTakenOver: () => void
+  /** Where claims may be. A new one goes into the first of these directories that will do. */
+  bases?: string[]
+}
+
+/** How often a gateway looks whether a GPU has become free. Milliseconds; up to half as much again, so that two gateways do not look in step. */
+const pollInterval = 1_000
+
+/** GPU, process number and start time of its gateway, a number of the claimer's own, pid namespace, boot. */
+const claimName = /^gpu-(.+)\.(\d+)-(\d+)-(\d+)\.(\w+)\.([\w-]+)\.claim$/
+
+let claimers = 0
+
+/**
+ * One gateway per GPU. A claim is an empty file beside the ledgers. Its name says whose it is, so it is void as soon as that
+ * process is gone, SIGKILL included. A gateway writes its claim first, then looks for others: of two that claim at the
+ * same time at least one sees the other, and withdraws.
+ *
+ * Gateways of other users, and of containers with other pid namespaces, are not seen.
+ */
+export class GpuClaims {
+  readonly #options: GpuClaimsOptions
+  readonly #bases: string[]
+  readonly #suffix: string | undefined
+  readonly #own = ++claimers
+  /** By GPU, the file. */
+  readonly #held = new Map<string, string>()
+  readonly #wanted = new Set<string>()
+  #timer: Timer
+  #failed = false
+  #closed = false
+
+  constructor (options: GpuClaimsOptions) {
+    this.#options = options
+    this.#bases = options.bases ?? runtimeBases()
+    const [owner, realm] = [identityOf(process.pid), pidRealm()]
+    // Without /proc nobody could tell whether the owner of a claim lives.
+    if (owner !== undefined && realm !== undefined) this.#suffix = `${owner.pid}-${owner.startTime}-${this.#own}.${realm.namespace.replace(/\W/g, '')}.${realm.bootId}.claim`
+  }
+
+  /** Claims all of these GPUs, or none: then it says who holds one of them, and goes on trying in the background. */
+  take (gpus: readonly string[]): GpuHolder | undefined {
+    if (this.#suffix === undefined || this.#closed) return undefined
+    const taken: string[] = []
+    for (const gpu of gpus) {
+      if (this.#held.has(gpu)) continue
+      const holder = this.#try(gpu, this.#suffix)
+      if (holder === undefined) {
+        taken.push(gpu)
+        continue
+      }
+      taken.forEach(gpu => this.#drop(gpu))
+      gpus.forEach(gpu => this.#wanted.add(gpu))
+      this.#pollLater()
+      return holder
+    }
+    return undefined
+  }
+
+  close (): void {
+    this.#closed = true
+    this.#options.clock.clearTimeout(this.#timer)
+    this.#wanted.clear()
+    for (const gpu of [...this.#held.keys()]) this.#drop(gpu)
+  }
+
+  #try (gpu: string, suffix: string): GpuHolder | undefined {
+    try {
+      const file = join(firstStateDirectory(this.#bases), `gpu-${encodeURIComponent(gpu)}.${suffix}`)
+      writeFileSync(file, '', { mode: 0o600 })
+      this.#held.set(gpu, file)
+      const pid = this.#rival(gpu)
+      if (pid === undefined) return undefined
+      this.#drop(gpu)
+      return { gpu, pid }
+    } catch (error) {
+      this.#fail(error as Error)
+      // Better two gateways on a GPU than none because a directory is full.
+      return undefined
+    }
+  }
+
+  /** The process number of another living gateway that claims it. Void claims are removed on the way. */
+  #rival (gpu: string): number | undefined {
+    const [, ownRealm] = /\.(\w+\.[\w-]+)\.claim$/.exec(this.#suffix!)!
+    for (const directory of new Set(this.#bases.map(stateDirectory))) {
+      for (const name of claimsIn(directory)) {
+        const [, claimed = '', pid, startTime, claimer, namespace, bootId] = claimName.exec(name)!
+        if (decodeURIComponent(claimed) !== gpu) continue
+        if (Number(pid) === process.pid && Number(claimer) === this.#own) continue
+        const sameBoot = ownRealm!.endsWith(`.${bootId}`)
+        // Process numbers of another container say nothing here.
+        if (sameBoot && `${namespace}.${bootId}` !== ownRealm) continue
+        if (sameBoot && lives({ pid: Number(pid), startTime: Number(startTime) })) return Number(pid)
+        rmSync(join(directory, name), { force: true })
+      }
+    }
+    return undefined
+  }
+
+  #drop (gpu: string): void {
+    const file = this.#held.get(gpu)
+    this.#held.delete(gpu)
+    try {
+      if (file !== undefined) rmSync(file, { force: true })
+    } catch (error) {
+      this.#fail(error as Error)
+    }
+  }
+
+  #pollLater (): void {
+    const { clock } = this.#options
+    clock.clearTimeout(this.#timer)
+    if (this.#wanted.size === 0) return
+    this.#timer = clock.setTimeout(() => this.#poll(), pollInterval * (1 + Math.random() / 2))
+  }
+
+  #poll (): void {
+    const missing = [...this.#wanted]
+    this.#wanted.clear()
+    for (const gpu of missing) this.take([gpu])
+    if (missing.some(gpu => this.#held.has(gpu))) this.#options.onTakenOver()
+  }
+
+  /** Told once, not at every try. */
+  #fail (error: Error): void {
+    if (!this.#failed) this.#options.onError(new LedgerError('gpu-*.claim', error.message, { cause: error }))
+    this.#failed = true
+  }
+}
+
+function claimsIn (directory: string): string[] {
+  try {
+    return isOurs(directory) ? readdirSync(directory).filter(name => claimName.test(name)) : []
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
+}
