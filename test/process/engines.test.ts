@@ -122,7 +122,7 @@ t.test('a route that an engine does not have is refused, and nobody is woken for
   t.equal(statusOf(gateway, 'a').state, 'stopped')
 })
 
-t.test('what kept an engine from starting is recognised by its own words', async t => {
+t.test('a path and arguments that only the engine can judge are left to it', async t => {
   const port = await freePort()
   const gateway = await start(t, {
     llama: { engine: 'llama.cpp', command: standIn('llama.cpp'), path: 'missing.gguf' },
