@@ -10,8 +10,8 @@ import { makeGpu, mockCommand } from '../helpers/mock-engine.ts'
 /**
  * The suite runs against one engine command, chosen by the environment:
  * - nothing: mock-vllm; LLMUX_MOCK_VERSION has it speak as an older version does
- * - LLMUX_VLLM_DIR: the real vLLM that install-vllm.sh put there, on a CPU
- * - LLMUX_VLLM_COMMAND="words…" with LLMUX_VLLM_MODEL: any other, on a GPU
+ * - LLMUX_VLLM=FOLDER: the real vLLM that install-vllm.sh put there, on a CPU
+ * - LLMUX_VLLM="words…" with LLMUX_VLLM_MODEL: the command of any other, on a GPU
  */
 export interface EngineUnderTest {
   readonly title: string
@@ -72,7 +72,7 @@ function vllmOnCpu (dir: string): EngineUnderTest {
     title: `vLLM ${version} on a CPU`,
     command: [fileURLToPath(new URL('vllm-cpu.sh', import.meta.url))],
     model: join(dir, 'models', 'tiny-a'),
-    env: { LLMUX_VLLM_DIR: dir },
+    env: { LLMUX_VLLM: dir },
     args: [],
     hasDeviceMemory: false,
     minor: minorOf(version),
@@ -124,9 +124,9 @@ function installedVersion (dir: string): string {
 }
 
 function choose (): EngineUnderTest {
-  const { LLMUX_VLLM_DIR: dir, LLMUX_VLLM_COMMAND: command } = process.env
-  if (command) return vllmOnGpu(command)
-  return dir ? vllmOnCpu(dir) : mock()
+  const { LLMUX_VLLM: given } = process.env
+  if (!given) return mock()
+  return existsSync(join(given, 'bin', 'vllm')) ? vllmOnCpu(given) : vllmOnGpu(given)
 }
 
 export const subject = choose()

@@ -37,4 +37,4 @@ for model in "tiny-a 64 1" "tiny-b 128 2"; do
   set -- $model
   "$dir/bin/python" "$here/make-tiny-model.py" "$dir/models/$1" "$2" "$3"
 done
-echo "installed in $dir: LLMUX_VLLM_DIR=$dir npm run test:vllm"
+echo "installed in $dir: LLMUX_VLLM=$dir npm run test:vllm"

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Asks a real vLLM: the one that install-vllm.sh put in $LLMUX_VLLM_DIR (default .vllm/0.32.0), or the one of
-# $LLMUX_VLLM_COMMAND with $LLMUX_VLLM_MODEL.
+# Asks a real vLLM: $LLMUX_VLLM is the folder that install-vllm.sh made (default .vllm/0.32.0), or the command of any other,
+# which loads $LLMUX_VLLM_MODEL.
 set -euo pipefail
-if [ -z "${LLMUX_VLLM_COMMAND:-}" ]; then
-  dir=${LLMUX_VLLM_DIR:-.vllm/0.32.0}
+given=${LLMUX_VLLM:-.vllm/0.32.0}
+if [ -x "$given/bin/vllm" ]; then
+  given=$(cd "$given" && pwd)
+elif ! command -v "${given%% *}" > /dev/null; then
   # Without one the mock would be asked, and answer as it should.
-  [ -x "$dir/bin/vllm" ] || { echo "no vLLM in $dir: run test/contract/install-vllm.sh, or set LLMUX_VLLM_DIR" >&2; exit 1; }
-  LLMUX_VLLM_DIR=$(cd "$dir" && pwd)
-  export LLMUX_VLLM_DIR
+  echo "no vLLM in $given: run test/contract/install-vllm.sh, or set LLMUX_VLLM to its folder or to a command" >&2
+  exit 1
 fi
+export LLMUX_VLLM="$given"
 exec tap run --timeout=1200 --jobs=1 test/contract/*.test.ts

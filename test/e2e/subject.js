@@ -23,7 +23,7 @@ export function realVllm (given) {
   return {
     title: `vLLM in ${dir}`,
     python: join(dir, 'bin/python'),
-    models: names.map(name => ({ name, path: join(dir, 'models', name), sleepMode: /** @type {const} */ ('simulated'), env: { LLMUX_VLLM_DIR: dir } })),
+    models: names.map(name => ({ name, path: join(dir, 'models', name), sleepMode: /** @type {const} */ ('simulated'), env: { LLMUX_VLLM: dir } })),
     env: { LLMUX_VLLM: fileURLToPath(new URL('../contract/vllm-cpu.sh', import.meta.url)) },
     patience: 300_000,
     tokens: 1000

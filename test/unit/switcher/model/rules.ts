@@ -155,7 +155,9 @@ export class Rules {
     if (reason === keptAwake) {
       const { gpus } = this.model(id)
       const others = this.#reference.waiting.filter(entry => entry.model !== id && shareGpu(this.model(entry.model), { gpus }))
-      return must(this.model(id).keepAwake && others.length === 0, 'who is kept awake comes back when nobody else wants its place', id, others)
+      // Its own requests are a reason of their own, also for a return that began while nobody else waited.
+      const own = [...this.#reference.waitingFor(id), ...this.#reference.frozenOn(id)]
+      return must(this.model(id).keepAwake && (others.length === 0 || own.length > 0), 'who is kept awake comes back when nobody else wants its place, or for its own requests', id, others)
     }
     const frozen = this.#reference.frozenOn(id)
     // One that is to end has to answer first those that it keeps.
