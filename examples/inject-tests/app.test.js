@@ -1,15 +1,18 @@
-// Tests of your own gateway, without a GPU, a port or a sleep: `node --test examples/inject-tests/`. The package brings the mock vLLM.
+// Tests of your own gateway, without a GPU, a port or a sleep: `node --test examples/inject-tests/`.
 import assert from 'node:assert/strict'
-import { fileURLToPath } from 'node:url'
 import { after, before, test } from 'node:test'
+import { startMock } from 'fastify-llmux/mock'
 import { buildApp } from './app.js'
 
-const mock = fileURLToPath(new URL('mock-vllm/bin.js', import.meta.resolve('fastify-llmux/package.json')))
+const mock = startMock()
 /** @type {Awaited<ReturnType<typeof buildApp>>} */
 let app
 
-before(async () => { app = await buildApp({ command: [process.execPath, mock] }) })
-after(() => app.close())
+before(async () => { app = await buildApp(mock.options) })
+after(async () => {
+  await app.close()
+  mock.close()
+})
 
 /** @param {string} model @param {Record<string, string>} [headers] */
 const ask = (model, headers = {}) => app.inject({
@@ -33,4 +36,13 @@ test('the next model takes the place of the one before it', async () => {
   const response = await ask('gemma-12b', { 'x-team': 'research' })
   assert.equal(response.statusCode, 200)
   assert.equal(app.llmux.status().models.find(({ name }) => name === 'qwen-14b')?.state, 'asleep')
+})
+
+test('a model that does not start is an error in the shape of OpenAI', async () => {
+  await app.llmux.stop('qwen-14b')
+  mock.setFaults('qwen-14b', { start: 'exit@1' })
+  const response = await ask('qwen-14b')
+  assert.equal(response.statusCode, 503)
+  assert.equal(response.json().error.code, 'LLMUX_ERR_PROCESS_DIED')
+  mock.setFaults('qwen-14b', {})
 })

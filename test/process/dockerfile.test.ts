@@ -12,7 +12,7 @@ import { plainEnv, startServer } from '../helpers/plain-node.ts'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const text = readFileSync(join(root, 'deploy/Dockerfile'), 'utf8').replaceAll('\\\n', '')
+const text = readFileSync(join(root, 'deploy/Dockerfile'), 'utf8')
 const [, first = '', second = ''] = text.split(/^FROM .*$/m)
 
 const home = mkdtempSync(join(tmpdir(), 'llmux-docker-'))

@@ -115,5 +115,13 @@ t.test('prometheus-grafana', async t => {
 t.test('inject-tests', async t => {
   const [command, ...before] = plainNode
   const { stdout } = await promisify(execFile)(command, [...before, '--test', '--test-reporter=tap', join(examples, 'inject-tests/app.test.js')], { env: { ...plainEnv, ...times } })
-  t.match(stdout, /# pass 3\n# fail 0/)
+  t.match(stdout, /# pass 4\n# fail 0/)
+})
+
+t.test('docs/testing.md shows that example', async t => {
+  const page = readFileSync(join(examples, '../docs/testing.md'), 'utf8')
+  for (const file of ['app.js', 'app.test.js']) {
+    const code = readFileSync(join(examples, 'inject-tests', file), 'utf8').replace(/^\/\/.*\n/, '').trim()
+    t.ok(page.includes(`\`\`\`js\n${code}\n\`\`\``), file)
+  }
 })

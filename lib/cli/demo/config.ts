@@ -1,12 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import type { LlmuxOptions, ModelOptions } from '../../options/types.ts'
+import { startMock } from '../../mock/index.ts'
+import type { ModelOptions } from '../../options/types.ts'
 import { gatewayDefaults, type Config } from '../config/config.ts'
 
 /** About the times of a real engine with a small model on a fast GPU. Milliseconds. */
-const times = { START: '6000', SLEEP: '900', WAKE: '1400', STOP: '300', PROMPT: '250', TOKEN: '35' }
+const times = { startMs: 6_000, sleepMs: 900, wakeMs: 1_400, stopMs: 300, promptMs: 250, tokenMs: 35 }
 
 /** Four models that fill the GPU, each for itself. The last has too little memory, and shows what a failed start looks like. */
 const models: Record<string, ModelOptions> = {
@@ -18,17 +15,8 @@ const models: Record<string, ModelOptions> = {
 
 /** Mock engines on a simulated GPU: what there is to see without a GPU of one's own. */
 export function demoConfig (): Config {
-  const gpu = mkdtempSync(join(tmpdir(), 'llmux-demo-gpu-'))
-  process.on('exit', () => rmSync(gpu, { recursive: true, force: true }))
-  return { shape: 'fastify-llmux', options: options(gpu), gateway: { ...gatewayDefaults }, notes: [] }
-}
-
-function options (gpu: string): LlmuxOptions {
-  const mock = join(dirname(createRequire(import.meta.url).resolve('fastify-llmux/package.json')), 'mock-vllm/bin.js')
-  const env = { ...Object.fromEntries(Object.entries(times).map(([name, value]) => [`MOCK_VLLM_${name}_MS`, value])), MOCK_VLLM_GPU: gpu }
-  return {
-    models: Object.fromEntries(Object.entries(models).map(([name, model]) => [name, { ...model, args: ['--gpu-memory-utilization', '0.9'], env: { ...env, ...model.env } }])),
-    command: [process.execPath, mock],
-    gpuMemoryCommand: [process.execPath, mock, 'gpu', '--gpu', gpu, '--processes']
-  }
+  const mock = startMock({ flags: times })
+  process.on('exit', () => mock.close())
+  const full = Object.fromEntries(Object.entries(models).map(([name, model]) => [name, { ...model, args: ['--gpu-memory-utilization', '0.9'] }]))
+  return { shape: 'fastify-llmux', options: { ...mock.options, models: full }, gateway: { ...gatewayDefaults }, notes: [] }
 }
