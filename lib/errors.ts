@@ -22,10 +22,20 @@ LlmuxError.prototype.toJSON = function (this: LlmuxError) {
   return { code, message, ...(startCause !== undefined && { startCause }) }
 }
 
+/**
+ * An error class of ours, called with or without `new`. A type of our own: the namespace that @fastify/error exports is not
+ * found under every `moduleResolution`, and with `skipLibCheck` the classes would be `any`.
+ */
+export interface LlmuxErrorConstructor<Args extends unknown[]> {
+  new (...args: Args): LlmuxError
+  (...args: Args): LlmuxError
+  readonly prototype: LlmuxError
+}
+
 type Text = string | number
 
-const make = <Arg extends Text[]>(code: string, message: string, statusCode: number) =>
-  createError<string, number, [...Arg, { cause?: unknown }?]>(`LLMUX_ERR_${code}`, message, statusCode, LlmuxError as unknown as ErrorConstructor)
+const make = <Arg extends Text[]>(code: string, message: string, statusCode: number): LlmuxErrorConstructor<[...Arg, { cause?: unknown }?]> =>
+  createError(`LLMUX_ERR_${code}`, message, statusCode, LlmuxError as unknown as ErrorConstructor) as unknown as LlmuxErrorConstructor<[...Arg, { cause?: unknown }?]>
 
 // Raised at registration.
 
