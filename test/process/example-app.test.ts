@@ -132,8 +132,8 @@ t.test('who may do what', async t => {
     const { valid, errors } = await new Validator().validate(structuredClone(document))
     t.ok(valid, JSON.stringify(errors))
     t.same(Object.entries(document.paths).flatMap(([path, methods]) => Object.keys(methods).map(method => `${method} ${path}`)).sort(), [
-      'get /admin/arrivals', 'get /admin/events', 'get /admin/history', 'get /admin/metrics', 'get /admin/models/{*}', 'get /admin/operations/{id}', 'get /admin/overview', 'get /admin/requests', 'get /admin/status',
-      'post /admin/chat', 'post /admin/models/{*}', 'post /admin/pause', 'post /admin/pin', 'post /admin/requests/{id}/cut', 'post /admin/resume', 'post /admin/unpin',
+      'get /admin/arrivals', 'get /admin/events', 'get /admin/history', 'get /admin/metrics', 'get /admin/models/{*}', 'get /admin/operations/{id}', 'get /admin/overview', 'get /admin/requests', 'get /admin/state', 'get /admin/status',
+      'post /admin/chat', 'post /admin/drain', 'post /admin/models/{*}', 'post /admin/pause', 'post /admin/pin', 'post /admin/requests/{id}/cut', 'post /admin/resume', 'post /admin/undrain', 'post /admin/unpin',
       'get /v1/models', 'get /v1/models/{*}', ...knownRoutes.map(({ path }) => `post ${path}`)
     ].sort())
     for (const { path, body } of knownRoutes) {
