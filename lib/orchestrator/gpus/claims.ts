@@ -2,7 +2,7 @@ import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock, Timer } from '../../clock.ts'
 import { LedgerError } from '../../errors.ts'
-import { identityOf, lives, pidRealm } from '../orphans/identity.ts'
+import { identityOf, lives, pidRealm, type PidRealm } from '../orphans/identity.ts'
 import { firstStateDirectory, isOurs, runtimeBases, stateDirectory } from '../orphans/state-directory.ts'
 
 /** Another gateway that holds a GPU. */
@@ -23,8 +23,8 @@ export interface GpuClaimsOptions {
 /** How often a gateway looks whether a GPU has become free. Milliseconds; up to half as much again, so that two gateways do not look in step. */
 const pollInterval = 1_000
 
-/** GPU, process number and start time of its gateway, a number of the claimer's own, pid namespace, boot. */
-const claimName = /^gpu-(.+)\.(\d+)-(\d+)-(\d+)\.(\w+)\.([\w-]+)\.claim$/
+/** GPU, process number and start time of its gateway, a number of the claimer's own, realm with the boot at its end. */
+const claimName = /^gpu-(.+)\.(\d+)-(\d+)-\d+\.(\w+\.([\w-]+))\.claim$/
 
 let claimers = 0
 
@@ -38,11 +38,13 @@ let claimers = 0
 export class GpuClaims {
   readonly #options: GpuClaimsOptions
   readonly #bases: string[]
-  readonly #suffix: string | undefined
-  readonly #own = ++claimers
+  readonly #realm: string | undefined
+  /** What the names of our claims end with. */
+  readonly #suffix: string
   /** By GPU, the file. */
   readonly #held = new Map<string, string>()
-  readonly #wanted = new Set<string>()
+  /** What others hold, as it was asked for: together or not at all. */
+  readonly #wanted = new Map<string, readonly string[]>()
   #timer: Timer
   #failed = false
   #closed = false
@@ -52,25 +54,24 @@ export class GpuClaims {
     this.#bases = options.bases ?? runtimeBases()
     const [owner, realm] = [identityOf(process.pid), pidRealm()]
     // Without /proc nobody could tell whether the owner of a claim lives.
-    if (owner !== undefined && realm !== undefined) this.#suffix = `${owner.pid}-${owner.startTime}-${this.#own}.${realm.namespace.replace(/\W/g, '')}.${realm.bootId}.claim`
+    this.#realm = owner && realm && textOf(realm)
+    this.#suffix = `${owner?.pid}-${owner?.startTime}-${++claimers}.${this.#realm}.claim`
   }
 
   /** Claims all of these GPUs, or none: then it says who holds one of them, and goes on trying in the background. */
   take (gpus: readonly string[]): GpuHolder | undefined {
-    if (this.#suffix === undefined || this.#closed) return undefined
-    const taken: string[] = []
-    for (const gpu of gpus) {
-      if (this.#held.has(gpu)) continue
-      const holder = this.#try(gpu, this.#suffix)
-      if (holder === undefined) {
-        taken.push(gpu)
-        continue
-      }
-      taken.forEach(gpu => this.#drop(gpu))
-      gpus.forEach(gpu => this.#wanted.add(gpu))
+    if (this.#realm === undefined || this.#closed) return undefined
+    const missing = gpus.filter(gpu => !this.#held.has(gpu))
+    for (const gpu of missing) {
+      const holder = this.#try(gpu)
+      if (holder === undefined) continue
+      missing.forEach(gpu => this.#drop(gpu))
+      this.#wanted.set(gpus.join(), gpus)
       this.#pollLater()
       return holder
     }
+    // Before anything is started there, whoever has found them free: a request or a look of ours.
+    if (this.#wanted.delete(gpus.join())) this.#options.onTakenOver()
     return undefined
   }
 
@@ -81,9 +82,9 @@ export class GpuClaims {
     for (const gpu of [...this.#held.keys()]) this.#drop(gpu)
   }
 
-  #try (gpu: string, suffix: string): GpuHolder | undefined {
+  #try (gpu: string): GpuHolder | undefined {
     try {
-      const file = join(firstStateDirectory(this.#bases), `gpu-${encodeURIComponent(gpu)}.${suffix}`)
+      const file = join(firstStateDirectory(this.#bases), `gpu-${encodeURIComponent(gpu)}.${this.#suffix}`)
       writeFileSync(file, '', { mode: 0o600 })
       this.#held.set(gpu, file)
       const pid = this.#rival(gpu)
@@ -99,15 +100,13 @@ export class GpuClaims {
 
   /** The process number of another living gateway that claims it. Void claims are removed on the way. */
   #rival (gpu: string): number | undefined {
-    const [, ownRealm] = /\.(\w+\.[\w-]+)\.claim$/.exec(this.#suffix!)!
     for (const directory of new Set(this.#bases.map(stateDirectory))) {
       for (const name of claimsIn(directory)) {
-        const [, claimed = '', pid, startTime, claimer, namespace, bootId] = claimName.exec(name)!
-        if (decodeURIComponent(claimed) !== gpu) continue
-        if (Number(pid) === process.pid && Number(claimer) === this.#own) continue
-        const sameBoot = ownRealm!.endsWith(`.${bootId}`)
+        const [, claimed = '', pid, startTime, realm, bootId] = claimName.exec(name)!
+        if (decodeURIComponent(claimed) !== gpu || name.endsWith(`.${this.#suffix}`)) continue
+        const sameBoot = this.#realm!.endsWith(`.${bootId}`)
         // Process numbers of another container say nothing here.
-        if (sameBoot && `${namespace}.${bootId}` !== ownRealm) continue
+        if (sameBoot && realm !== this.#realm) continue
         if (sameBoot && lives({ pid: Number(pid), startTime: Number(startTime) })) return Number(pid)
         rmSync(join(directory, name), { force: true })
       }
@@ -128,15 +127,7 @@ export class GpuClaims {
   #pollLater (): void {
     const { clock } = this.#options
     clock.clearTimeout(this.#timer)
-    if (this.#wanted.size === 0) return
-    this.#timer = clock.setTimeout(() => this.#poll(), pollInterval * (1 + Math.random() / 2))
-  }
-
-  #poll (): void {
-    const missing = [...this.#wanted]
-    this.#wanted.clear()
-    for (const gpu of missing) this.take([gpu])
-    if (missing.some(gpu => this.#held.has(gpu))) this.#options.onTakenOver()
+    this.#timer = clock.setTimeout(() => [...this.#wanted.values()].forEach(gpus => this.take(gpus)), pollInterval * (1 + Math.random() / 2))
   }
 
   /** Told once, not at every try. */
@@ -145,6 +136,8 @@ export class GpuClaims {
     this.#failed = true
   }
 }
+
+const textOf = ({ namespace, bootId }: PidRealm): string => `${namespace.replace(/\W/g, '')}.${bootId}`
 
 function claimsIn (directory: string): string[] {
   try {

@@ -60,6 +60,28 @@ test('who waits for a GPU has it soon after its gateway has closed', async () =>
   expect(files(), 'nothing is left').toEqual([])
 })
 
+test('whoever finds a GPU free first tells that it was taken over, and once', async () => {
+  const [a, b] = [gateway(), gateway()]
+  a.claims.take(['GPU-0'])
+  b.claims.take(['GPU-0'])
+  a.claims.close()
+  expect(b.claims.take(['GPU-0'])).toBeUndefined()
+  expect(b.takeovers, 'before anything is started').toBe(1)
+  await clock.advance(10_000)
+  expect(b.takeovers).toBe(1)
+})
+
+test('two that wait for the same GPUs do not take one each', async () => {
+  const [a, b, c] = [gateway(), gateway(), gateway()]
+  a.claims.take(['GPU-1'])
+  for (const { claims } of [b, c]) claims.take(['GPU-0', 'GPU-1'])
+  await clock.advance(1_500)
+  expect(files().filter(name => name.startsWith('gpu-GPU-0.')), 'none waits with half of them').toEqual([])
+  a.claims.close()
+  await clock.advance(1_500)
+  expect(b.takeovers + c.takeovers).toBe(1)
+})
+
 test('the claim of a process that is gone is void, and its file is removed', async () => {
   const child = spawn('sleep', ['60'], { stdio: 'ignore' })
   const { pid, startTime } = identityOf(child.pid!)!
