@@ -193,16 +193,21 @@ export const eventNames = Object.freeze(Object.keys(names)) as readonly EventNam
 /** One event of any kind, with its name. */
 export type NamedEvent = { [Name in EventName]: { name: Name, event: LlmuxEventMap[Name][0] } }[EventName]
 
+/** Listens to the events of all these names. Returns how to stop. */
+export function listenToEvery<Name extends string, Named extends { name: Name, event: unknown }> (events: EventEmitter<any>, names: readonly Name[], listener: (named: Named) => void): () => void {
+  const stops = names.map(name => {
+    const one = (event: unknown) => listener({ name, event } as Named)
+    events.on(name, one)
+    return () => { events.off(name, one) }
+  })
+  return () => stops.forEach(stop => stop())
+}
+
 /** The one stream of all state changes. Logs, status and everything that looks on are readers of it. */
 export class LlmuxEvents extends EventEmitter<LlmuxEventMap> {
   /** Listens to all events, for those that hand the stream on. Returns how to stop. */
   onEvery (listener: (named: NamedEvent) => void): () => void {
-    const stops = eventNames.map(name => {
-      const one = (event: unknown) => listener({ name, event } as NamedEvent)
-      this.on(name, one)
-      return () => { this.off(name, one) }
-    })
-    return () => stops.forEach(stop => stop())
+    return listenToEvery(this, eventNames, listener)
   }
 
   // Events are emitted in the middle of a decision: a listener that throws must not tear it in half. It is the

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import type { Happening, ResponseEnd } from '../events.ts'
+import { listenToEvery, type Happening, type LlmuxEvents, type ResponseEnd } from '../events.ts'
 
 /** `unknown`: not heard of yet. `up`: takes requests. `draining`: takes none, and is to go. `out`: not heard of for too long, or refuses connections. */
 export type NodeCondition = 'unknown' | 'up' | 'draining' | 'out' | 'gone'
@@ -41,11 +41,11 @@ export const fleetEventNames = Object.freeze(Object.keys(names)) as readonly Fle
 export class FleetEvents extends EventEmitter<FleetEventMap> {
   /** Listens to all of them. Returns how to stop. */
   onEvery (listener: (named: NamedFleetEvent) => void): () => void {
-    const stops = fleetEventNames.map(name => {
-      const one = (event: unknown) => listener({ name, event } as NamedFleetEvent)
-      this.on(name, one)
-      return () => { this.off(name, one) }
-    })
-    return () => stops.forEach(stop => stop())
+    return listenToEvery(this, fleetEventNames, listener)
+  }
+
+  /** For the gateway's records of requests, of which an edge tells the ends: with the node that each went to last. */
+  ends (node: () => string | undefined): Pick<LlmuxEvents, 'emit'> {
+    return { emit: (name, end) => name === 'response' && this.emit('response', { ...end, node: node() }) }
   }
 }

@@ -61,7 +61,7 @@ async function fleet (fastify: FastifyInstance, given: FleetOptions): Promise<vo
 
 async function edge (scope: FastifyInstance, context: FleetContext): Promise<void> {
   const { options, events, nodes, recorder } = context
-  const keeper = { prefix: scope.prefix, recorder: { ...recorder, clock, events: { emit: (name: string, end: any) => name === 'response' && events.emit('response', { ...end, node: undefined }) } } }
+  const keeper = { prefix: scope.prefix, recorder: { ...recorder, clock, events: events.ends(() => undefined) } }
   openScope(scope, {
     clock,
     bodyLimit: options.bodyLimit,

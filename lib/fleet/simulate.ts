@@ -5,6 +5,7 @@ import type { PolicyOption } from '../options/types.ts'
 import { SimulatedClock } from '../simulator/clock.ts'
 import type { Costs } from '../simulator/costs.ts'
 import { SimulatedEngines } from '../simulator/engines.ts'
+import { modelsOf, patience, playArrivals, simulatedModel, unlimited } from '../simulator/play.ts'
 import { waitStatistics } from '../simulator/statistics.ts'
 import type { Wait, WaitStatistics } from '../simulator/statistics.ts'
 import type { Arrival } from '../simulator/traffic/arrival.ts'
@@ -32,25 +33,22 @@ export interface FleetSimulationResult extends WaitStatistics {
   byNode: number[]
 }
 
-/** A policy that has let everybody wait for this long after the last arrival will let them wait for ever. Milliseconds. */
-const patience = 30 * 24 * 3_600_000
-
 /**
  * Sends requests to several machines by the choice, through the switcher and the policy, as they run in production; clock and engines are
  * simulated. What a third machine would bring can be asked so. The same input has the same result. Throws `LLMUX_ERR_SIMULATION`
  * if the choice or the policy fails, or somebody is left waiting for ever.
  */
-export function simulateFleet ({ arrivals, nodes: count, policy, costs, choose = chooseNode, maxConcurrency = 32 }: FleetSimulationOptions): FleetSimulationResult {
+export function simulateFleet ({ arrivals, nodes: count, policy, costs, choose = chooseNode, maxConcurrency }: FleetSimulationOptions): FleetSimulationResult {
   const clock = new SimulatedClock(0)
-  const models = [...new Set(arrivals.map(({ model }) => model))].sort()
+  const models = modelsOf(arrivals)
   const waits: Wait[] = []
   let switches = 0
   const fail = (error: Error) => { throw new SimulationError(error.message, { cause: error }) }
   const nodes = Array.from({ length: count }, (_, index) => {
     const events = new LlmuxEvents()
     events.on('transition', ({ from, to }) => { if (from === 'waking' && to === 'idle') switches++ })
-    const switcher = new Switcher(models.map(id => ({ id, gpus: [0], gpuShare: 1, maxConcurrency, freeze: false as const, timeouts: { queue: Infinity, drain: Infinity, passive: Infinity } })), {
-      engines: new SimulatedEngines(clock, costs, '', false), clock, events, policy: createPolicy(policy), limits: { maxQueue: Infinity, maxQueueBytes: Infinity }
+    const switcher = new Switcher(models.map(id => simulatedModel(id, maxConcurrency)), {
+      engines: new SimulatedEngines(clock, costs, '', false), clock, events, policy: createPolicy(policy), limits: unlimited
     })
     return { name: `node-${index + 1}`, switcher, requests: 0 }
   })
@@ -72,16 +70,7 @@ export function simulateFleet ({ arrivals, nodes: count, policy, costs, choose =
       refused: error => { failure ??= error }
     })
   }
-  let next = 0
-  const awaitNext = () => {
-    const arrival = arrivals[next++]
-    if (arrival === undefined) return
-    clock.setTimeout(() => {
-      awaitNext()
-      arrive(arrival)
-    }, arrival.time - clock.now())
-  }
-  awaitNext()
+  playArrivals(clock, arrivals, arrive)
   const end = (arrivals.at(-1)?.time ?? 0) + patience
   while (waits.length < arrivals.length && clock.now() < end && clock.advanceToNext()) if (failure !== undefined) fail(failure)
   if (waits.length < arrivals.length) fail(new Error(`${arrivals.length - waits.length} requests are still waiting`))

@@ -1,7 +1,7 @@
 import type { ResponseOutcome, TransitionOutcome } from '../events.ts'
 import type { ModelStatus } from '../host/status.ts'
 import { knownRoutes } from '../options/index.ts'
-import { startCauses } from '../start-causes.ts'
+import { startCauses, wakeFailures } from '../start-causes.ts'
 import type { CounterName, HistogramName } from './catalogue.ts'
 import type { Activity } from './gpu-activity.ts'
 import type { Labels } from './instruments.ts'
@@ -20,8 +20,7 @@ const withPrefix = (names: string[]): string[] => names.map(name => `LLMUX_ERR_$
 export const cutCodes = withPrefix([
   'ENGINE_DIED', 'WEDGED', 'UPSTREAM', 'DRAIN_TIMEOUT', 'GRACE_TIMEOUT', 'REQUEST_CUT', 'STALLED',
   // On an event stream that had begun with comments.
-  'ENGINE_ANSWER', 'QUEUE_TIMEOUT', 'PASSIVE_TIMEOUT', 'CLOSING', 'MODEL_DISABLED', 'NOT_STARTABLE', 'SPAWN_FAILED', 'PROCESS_DIED', 'START_TIMEOUT',
-  'WAKE_FAILED', 'WAKE_TIMEOUT', 'RELOAD_TIMEOUT', 'GPU_BLOCKED', 'GPU_CLAIMED', 'GPU_MEMORY'
+  'ENGINE_ANSWER', 'QUEUE_TIMEOUT', 'PASSIVE_TIMEOUT', 'CLOSING', 'MODEL_DISABLED', ...wakeFailures
 ])
 
 /** What a model's engine is warned of. */

@@ -9,6 +9,7 @@ import { SimulationError } from '../errors.ts'
 import { SimulatedClock } from './clock.ts'
 import type { Costs } from './costs.ts'
 import { SimulatedEngines } from './engines.ts'
+import { modelsOf, patience, playArrivals, simulatedModel, unlimited } from './play.ts'
 import { waitStatistics } from './statistics.ts'
 import type { Wait, WaitStatistics } from './statistics.ts'
 import { Timeline } from './timeline.ts'
@@ -43,9 +44,6 @@ export interface SimulationResult extends WaitStatistics {
   timeline?: Timeline
 }
 
-/** A policy that has let everybody wait for this long after the last arrival will let them wait for ever. Milliseconds. */
-const patience = 30 * 24 * 3_600_000
-
 /**
  * Sends recorded or made-up requests through the switcher and the policy as they run in production, on a clock and on
  * engines that are only simulated. The same input has the same result. Throws `LLMUX_ERR_SIMULATION` if the policy fails, or
@@ -61,7 +59,6 @@ class Simulation {
   readonly #switcher: Switcher
   readonly #waits: Wait[] = []
   readonly #timeline: Timeline | undefined
-  #next = 0
   #served = 0
   #switches = 0
   #switching = 0
@@ -70,7 +67,7 @@ class Simulation {
 
   constructor (options: SimulationOptions) {
     const { arrivals, policy, costs } = options
-    const models = [...new Set(arrivals.map(({ model }) => model))].sort()
+    const models = modelsOf(arrivals)
     this.#options = options
     this.#awake = options.awake ?? arrivals[0]?.model ?? ''
     if (options.timeline) this.#timeline = new Timeline(models)
@@ -82,7 +79,7 @@ class Simulation {
       clock: this.#clock,
       events,
       policy: createPolicy(policy),
-      limits: { maxQueue: Infinity, maxQueueBytes: Infinity }
+      limits: unlimited
     })
   }
 
@@ -92,7 +89,7 @@ class Simulation {
     this.#switcher.switchTo(this.#awake, { done: () => {}, failed: error => this.#fail(error) })
     this.#clock.advance(0)
     this.#switches = 0
-    this.#awaitNext()
+    playArrivals(this.#clock, arrivals, arrival => this.#arrive(arrival))
     const end = arrivals.at(-1)!.time + patience
     while (this.#served < arrivals.length && this.#clock.now() < end && this.#clock.advanceToNext()) {
       if (this.#failure !== undefined) throw this.#failure
@@ -111,18 +108,6 @@ class Simulation {
       duration,
       ...(this.#timeline && { timeline: this.#timeline })
     }
-  }
-
-  /** Only the next arrival is on the clock: a million timers would make it slow. */
-  #awaitNext (): void {
-    const arrival = this.#options.arrivals[this.#next++]
-    if (arrival === undefined) return
-    const delay = arrival.time - this.#clock.now()
-    if (!(delay >= 0)) throw new SimulationError(`request ${this.#next} comes before the one ahead of it`)
-    this.#clock.setTimeout(() => {
-      this.#awaitNext()
-      this.#arrive(arrival)
-    }, delay)
   }
 
   #arrive ({ time, model, service }: Arrival): void {
@@ -187,7 +172,6 @@ class Simulation {
   }
 }
 
-function switched (id: string, { maxConcurrency = 32, placement, freeze = false }: SimulationOptions): SwitchedModel {
-  // Nobody is turned away: what is compared is how long people wait.
-  return { id, gpus: [0], gpuShare: 1, ...placement?.[id], maxConcurrency, freeze, timeouts: { queue: Infinity, drain: Infinity, passive: Infinity } }
+function switched (id: string, { maxConcurrency, placement, freeze = false }: SimulationOptions): SwitchedModel {
+  return { ...simulatedModel(id, maxConcurrency), ...placement?.[id], freeze }
 }

@@ -12,6 +12,7 @@ import type { RequestRecord } from '../../gateway/request-record.ts'
 import { EarlyAnswer } from '../../gateway/waiting/early-answer.ts'
 import { estimateHeader, positionHeader } from '../../gateway/waiting/wait.ts'
 import { whenOver } from '../../gateway/when-over.ts'
+import { wakeFailures } from '../../start-causes.ts'
 import type { FleetEvents } from '../events.ts'
 import type { NodeLease } from '../nodes/node-lease.ts'
 import type { Node } from '../nodes/node.ts'
@@ -32,8 +33,7 @@ export interface FleetContext extends Omit<Keeper, 'recorder'> {
 
 /** What a node says before any engine has seen the request, and that another node need not say. */
 const elsewhere = new Set([
-  'CLOSING', 'DRAINING', 'QUEUE_FULL', 'MODEL_NOT_FOUND', 'MODEL_DISABLED', 'NOT_STARTABLE', 'SPAWN_FAILED', 'PROCESS_DIED', 'START_TIMEOUT', 'WAKE_FAILED', 'WAKE_TIMEOUT',
-  'RELOAD_TIMEOUT', 'HEALTH_TIMEOUT', 'GPU_MEMORY', 'GPU_BLOCKED', 'UNAUTHORIZED'
+  ...wakeFailures, 'CLOSING', 'DRAINING', 'QUEUE_FULL', 'MODEL_NOT_FOUND', 'MODEL_DISABLED', 'HEALTH_TIMEOUT', 'UNAUTHORIZED'
 ].map(name => `LLMUX_ERR_${name}`))
 
 /** A node that has sent nothing but comments has its own time for the next one. Milliseconds. */
@@ -66,7 +66,7 @@ export class FleetRequest implements EngineLink {
     this.#model = model
     this.#body = choice.body
     const { clock, events } = context
-    const recorder = { ...context.recorder, clock, events: { emit: (name: string, end: any) => name === 'response' && events.emit('response', { ...end, node: this.#node?.name }) } }
+    const recorder = { ...context.recorder, clock, events: events.ends(() => this.#node?.name) }
     this.#record = keepRecord({ prefix: context.prefix, recorder }, request, reply, model, choice.body.length)
     context.budget.earn()
   }
