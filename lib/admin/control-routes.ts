@@ -15,12 +15,8 @@ export function controlRoutes (scope: FastifyInstance, operations: Operations): 
     return llmux.status()
   })
 
-  scope.post<{ Querystring: { wait?: string } }>('/drain', { schema: drainSchema }, async ({ query }, reply) => {
-    const { operation, end } = operations.begin('drain', '', () => llmux.drain())
-    if (query.wait === 'true') await end
-    else reply.code(202).header('location', `${scope.prefix}/operations/${operation.id}`)
-    return { operation }
-  })
+  scope.post<{ Querystring: { wait?: string } }>('/drain', { schema: drainSchema }, async ({ query }, reply) =>
+    await operations.answer(operations.begin('drain', '', () => llmux.drain()), { prefix: scope.prefix, reply, wait: query.wait === 'true' }))
 
   scope.post('/undrain', { schema: plainSchema('Take requests again') }, async () => {
     llmux.undrain()

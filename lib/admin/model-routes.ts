@@ -33,10 +33,8 @@ export function modelRoutes (scope: FastifyInstance, feeds: Feeds, operations: O
       llmux[action](id)
       return llmux.status()
     }
-    const { operation, end } = operations.begin(action, id, () => perform(llmux, action, id, { request, ...body }))
-    if (query.wait === 'true') await end
-    else reply.code(202).header('location', `${scope.prefix}/operations/${operation.id}`)
-    return { operation }
+    const begun = operations.begin(action, id, () => perform(llmux, action, id, { request, ...body }))
+    return await operations.answer(begun, { prefix: scope.prefix, reply, wait: query.wait === 'true' })
   })
 
   scope.get<{ Params: { id: string } }>('/operations/:id', { schema: operationSchema }, async ({ params: { id } }) => ({ operation: operations.get(id) }))

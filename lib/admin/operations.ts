@@ -1,3 +1,4 @@
+import type { FastifyReply } from 'fastify'
 import type { Clock } from '../clock.ts'
 import { AdminLimitError, OperationNotFoundError } from '../errors.ts'
 import type { LlmuxError } from '../errors.ts'
@@ -12,6 +13,13 @@ export interface Operation {
   since: number
   until?: number
   error?: { code: string | undefined, message: string }
+}
+
+export interface OperationAnswer {
+  /** Of the operators' routes. */
+  prefix: string
+  reply: FastifyReply
+  wait: boolean
 }
 
 /** How many that are over are remembered. */
@@ -49,6 +57,13 @@ export class Operations {
     // Whoever does not wait asks later.
     end.catch(() => {})
     return { operation, end }
+  }
+
+  /** Answers with an operation: when it is over, if that is waited for, otherwise at once with where to look. */
+  async answer ({ operation, end }: ReturnType<Operations['begin']>, { prefix, reply, wait }: OperationAnswer): Promise<{ operation: Operation }> {
+    if (wait) await end
+    else reply.code(202).header('location', `${prefix}/operations/${operation.id}`)
+    return { operation }
   }
 
   get (id: string): Operation {
