@@ -2,6 +2,7 @@ import type { StartStage } from '../events.ts'
 import type { EngineAdapter } from './adapter.ts'
 import { productOf } from './arguments.ts'
 import { recognise } from './start-cause.ts'
+import { versionAt, wakeSteps } from './tagged-memory.ts'
 import { readBySigns } from './vllm-log.ts'
 
 const stageSigns: ReadonlyArray<readonly [StartStage, RegExp]> = [
@@ -51,12 +52,9 @@ export const sglang: EngineAdapter = Object.freeze<EngineAdapter>({
   usesSocket: () => false,
   parallelSize,
 
-  async version (calls) {
-    const { version } = await calls.json('/server_info') as { version?: unknown }
-    return typeof version === 'string' ? version : undefined
-  },
+  version: async calls => await versionAt(calls, '/server_info'),
   sleep: async calls => await calls.order('/release_memory_occupation', {}),
-  wakeSteps: level => level === 1 ? ['wake'] : ['wake weights', 'reload', 'wake kv_cache', 'resetPrefixCache'],
+  wakeSteps,
   wake: async (calls, tag) => await calls.order('/resume_memory_occupation', tag === undefined ? {} : { tags: tag === 'kv_cache' ? ['kv_cache', 'cuda_graph'] : [tag] }),
   reload: async calls => await calls.order('/update_weights_from_disk', { model_path: calls.path }),
   resetPrefixCache: async calls => await calls.order('/flush_cache'),

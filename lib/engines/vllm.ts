@@ -1,6 +1,7 @@
 import type { EngineAdapter } from './adapter.ts'
 import { numberOf, productOf } from './arguments.ts'
 import { recognise } from './start-cause.ts'
+import { versionAt, wakeSteps } from './tagged-memory.ts'
 import { banner, parseSleepReport, readSign } from './vllm-log.ts'
 
 /**
@@ -47,15 +48,11 @@ export const vllm: EngineAdapter = Object.freeze<EngineAdapter>({
 
   /** `/is_sleeping` has to ask the core, and a core that is stopped has no answer, one that is dead an error. */
   responds: async calls => await calls.status('/is_sleeping') < 500,
-  version: async calls => {
-    const { version } = await calls.json('/version') as { version?: unknown }
-    return typeof version === 'string' ? version : undefined
-  },
+  version: async calls => await versionAt(calls, '/version'),
 
   /** `wait` where nothing should be running any more: what is, is not cut as if it were complete. */
   sleep: async (calls, level, mode) => await calls.order(`/sleep?level=${level}&mode=${mode}`),
-  /** After level 2 there are no weights: without the reload it would generate garbage, and not say so. */
-  wakeSteps: level => level === 1 ? ['wake'] : ['wake weights', 'reload', 'wake kv_cache', 'resetPrefixCache'],
+  wakeSteps,
   wake: async (calls, tag) => await calls.order(tag === undefined ? '/wake_up' : `/wake_up?tags=${tag}`),
   reload: async calls => await calls.order('/collective_rpc', { method: 'reload_weights' }),
   resetPrefixCache: async calls => await calls.order('/reset_prefix_cache'),
