@@ -28,13 +28,15 @@ export interface MockOptions {
 
 /** Mock engines: real processes that answer as vLLM does, on a simulated GPU, with made-up text. */
 export interface Mock {
+  /** Where the simulated GPU and the records are. */
+  directory: string
   /** Spread it into the options of the plugin, before `models`. */
   options: Pick<LlmuxOptions, 'command' | 'gpuMemoryCommand'>
   /**
    * Faults for the next start of a model's engine: `{ start: 'exit@1' }`, `{ sleep: 'hang' }`, `{ generate: 'crash*1' }`.
    * `mock-vllm/README.md` lists points and kinds. An empty object takes them away.
    */
-  setFaults: (model: string, faults: Record<string, string>) => void
+  setFaults: (model: string, faults: Record<string, unknown>) => void
   /** What the engines did so far, oldest first. */
   records: () => MockRecord[]
   /** Removes the simulated GPU. Close the server first. */
@@ -53,23 +55,26 @@ export function startMock ({ gpus = 1, gpuMemory = 24_576, flags = {} }: MockOpt
       command: ['/usr/bin/env', '-u', 'NODE_OPTIONS', ...variables, process.execPath, program],
       gpuMemoryCommand: [process.execPath, program, 'gpu', '--gpu', directory, '--processes']
     },
+    directory,
     setFaults (model, faults) {
       mkdirSync(join(directory, 'faults'), { recursive: true })
       writeFileSync(join(directory, 'faults', `${encodeURIComponent(model)}.json`), JSON.stringify(faults))
     },
-    records: () => read(join(directory, 'records.jsonl')).trim().split('\n').filter(line => line !== '').map(line => JSON.parse(line)),
+    records: () => readRecords(join(directory, 'records.jsonl')),
     close: () => rmSync(directory, { recursive: true, force: true })
   }
 }
 
-/** Nothing is written before the first engine starts. */
-function read (file: string): string {
+/** @internal Nothing is written before the first engine starts. */
+export function readRecords (file: string): MockRecord[] {
+  let text
   try {
-    return readFileSync(file, 'utf8')
+    text = readFileSync(file, 'utf8')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
     throw error
   }
+  return text.split('\n').filter(line => line !== '').map(line => JSON.parse(line))
 }
 
 function constantCase (name: string): string {

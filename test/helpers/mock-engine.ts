@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { startMock, type MockRecord as AnyRecord } from '../../lib/mock/index.ts'
 import { deviceUuid } from '../../mock-vllm/gpu.js'
 
 /**
@@ -12,13 +12,9 @@ import { deviceUuid } from '../../mock-vllm/gpu.js'
 export const mockCommand: readonly string[] = ['/usr/bin/env', '-u', 'NODE_OPTIONS', process.execPath, fileURLToPath(new URL('../../mock-vllm/bin.js', import.meta.url))]
 
 /** One line of a mock's diary; mock-vllm/README.md lists the events. */
-export interface MockRecord {
-  t: number
-  event: string
-  engine: string
+export interface MockRecord extends AnyRecord {
   api: number
   core: number
-  [field: string]: unknown
 }
 
 export interface MockGpu {
@@ -45,8 +41,8 @@ export interface MockGpu {
 
 /** Simulated GPUs, one unless told otherwise, in a temporary directory. */
 export function makeGpu ({ totalMiB = 24576, devices = 1 } = {}): MockGpu {
-  const dir = mkdtempSync(join(tmpdir(), 'mock-gpu-'))
-  writeFileSync(join(dir, 'gpu.json'), JSON.stringify({ totalMiB, devices }))
+  const mock = startMock({ gpus: devices, gpuMemory: totalMiB })
+  const dir = mock.directory
   const command = [...mockCommand, 'gpu', '--gpu', dir]
   const bin = join(dir, 'bin')
   mkdirSync(bin)
@@ -60,11 +56,8 @@ export function makeGpu ({ totalMiB = 24576, devices = 1 } = {}): MockGpu {
     uuid: device => deviceUuid(dir, device),
     memories: () => readMemories(command),
     memory: async () => (await readMemories(command))[0]!,
-    records: () => readRecords(join(dir, 'records.jsonl')),
-    setFaults (engine, faults) {
-      mkdirSync(join(dir, 'faults'), { recursive: true })
-      writeFileSync(join(dir, 'faults', `${encodeURIComponent(engine)}.json`), JSON.stringify(faults))
-    },
+    records: () => mock.records() as MockRecord[],
+    setFaults: mock.setFaults,
     hold (mib, device = 0) {
       const engines = join(device === 0 ? dir : join(dir, `device-${device}`), 'engines')
       mkdirSync(engines, { recursive: true })
@@ -74,7 +67,7 @@ export function makeGpu ({ totalMiB = 24576, devices = 1 } = {}): MockGpu {
       writeFileSync(file, JSON.stringify({ name: 'notebook', mib, lag: 0, holders: [{ pid: process.pid, start }] }))
       return () => rmSync(file)
     },
-    remove: () => rmSync(dir, { recursive: true, force: true })
+    remove: mock.close
   }
 }
 
@@ -86,16 +79,4 @@ async function readMemories ([program, ...args]: readonly string[]): Promise<Arr
     const [used = NaN, total = NaN] = line.split(',').map(Number)
     return { used, total }
   })
-}
-
-/** A diary, so far. */
-export function readRecords (file: string): MockRecord[] {
-  let text
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
-  }
-  return text.split('\n').filter(Boolean).map((line) => JSON.parse(line) as MockRecord)
 }

@@ -7,7 +7,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { EngineProcess, freePort, until } from '../helpers/engine-process.ts'
 import { StreamReader } from '../helpers/event-stream.ts'
-import { makeGpu, mockCommand, readRecords, type MockGpu } from '../helpers/mock-engine.ts'
+import { readRecords } from '../../lib/mock/index.ts'
+import { makeGpu, mockCommand, type MockGpu } from '../helpers/mock-engine.ts'
 
 /** A mock of its own for one test. */
 async function start (t: Test, args: string[] = [], { env = {}, listen }: { env?: Record<string, string>, listen?: { uds: string } } = {}) {
