@@ -24,9 +24,10 @@ export function preHandler (gate: Gate): RelayOptions['preHandler'] {
     try {
       const choice = request.llmux.choose()!
       const id = gate.directory.names.get(choice.name)
-      checkRoute(gate, id, request)
-      if (id !== undefined) new Hold(gate, { id, request, reply, choice, done }).begin()
-      else if (gate.fallback !== undefined) passOn(gate, gate.fallback, request, reply, done)
+      if (id !== undefined) {
+        checkRoute(gate, id, request)
+        new Hold(gate, { id, request, reply, choice, done }).begin()
+      } else if (gate.fallback !== undefined) passOn(gate, gate.fallback, request, reply, done)
       else done(unknownModel(choice.name))
     } catch (error) {
       done(error as Error)
@@ -35,10 +36,11 @@ export function preHandler (gate: Gate): RelayOptions['preHandler'] {
 }
 
 /** Nobody is put to sleep for what the engine would refuse. */
-function checkRoute (gate: Gate, id: string | undefined, request: FastifyRequest): void {
-  const engine = id === undefined ? undefined : gate.directory.find(id)?.engine
+function checkRoute (gate: Gate, id: string, request: FastifyRequest): void {
+  const engine = gate.directory.find(id)?.engine
+  if (engine?.routes === undefined) return
   const route = pathOf(gate, request).split('?', 1)[0]!
-  if (engine?.routes?.includes(route) === false) throw new RouteNotServedError(id!, route, engine.name)
+  if (!engine.routes.includes(route)) throw new RouteNotServedError(id, route, engine.name)
 }
 
 /** For models that are not ours: no lease, and the body as it came. */

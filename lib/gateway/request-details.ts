@@ -11,7 +11,7 @@ export interface DetailOptions extends Pick<ResolvedOptions, 'priority' | 'mayCa
 export function requestDetails (request: FastifyRequest, options: DetailOptions) {
   const { priority, mayCauseSwitch, edgeKey, isEdge } = options
   // With an edge, it alone says so: its clients' headers do not get through it, and whoever goes round it is not believed.
-  if (edgeKey !== undefined && isEdge(request)) return { priority: headerPriority(request), mayCauseSwitch: request.headers[passiveHeader] !== 'false' }
+  if (isEdge(request)) return { priority: headerPriority(request), mayCauseSwitch: request.headers[passiveHeader] !== 'false' }
   const believed = edgeKey === undefined || priority !== true
   return { priority: believed ? priorityOf(request, priority) : undefined, mayCauseSwitch: mayCauseSwitch?.(request) ?? true }
 }

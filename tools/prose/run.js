@@ -2,8 +2,12 @@
 //
 //     node tools/prose/run.js --count      only how many, by file
 import { readFileSync, readdirSync } from 'node:fs'
-import writeGood from 'write-good'
+import { fileURLToPath } from 'node:url'
+import { install } from '../install.js'
 import { longest, riddles } from './rules.js'
+
+install(fileURLToPath(new URL('.', import.meta.url)))
+const { default: writeGood } = await import('write-good')
 
 const root = new URL('../../', import.meta.url)
 const read = path => readFileSync(new URL(path, root), 'utf8')

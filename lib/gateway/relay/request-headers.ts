@@ -5,9 +5,6 @@ import { connectionNames } from './connection-names.ts'
 /** Between the client and us only. undici refuses some of them, `expect` among others, which curl sends with large bodies. */
 const hopByHop = new Set(['connection', 'expect', 'host', 'keep-alive', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'])
 
-/** A secret between an edge and us. */
-const secret = edgeHeader
-
 /** Said of the body that is sent, which may be another than the client's: undici counts its bytes. */
 const ofBody = new Set(['content-length', 'content-type'])
 
@@ -27,7 +24,7 @@ export function requestHeaders (headers: IncomingHttpHeaders, apiKey: string | u
   const result = ['content-type', headers['content-type'] ?? 'application/octet-stream']
   for (const name in headers) {
     const value = headers[name]
-    if (value === undefined || hopByHop.has(name) || ofBody.has(name) || name === secret || isPseudo(name) || named?.includes(name) === true) continue
+    if (value === undefined || hopByHop.has(name) || ofBody.has(name) || name === edgeHeader || isPseudo(name) || named?.includes(name) === true) continue
     if (own?.drop(name) === true) continue
     if (credentials.has(name) && (!forwardCredentials || (name === 'authorization' && apiKey !== undefined))) continue
     if (Array.isArray(value)) for (const one of value) result.push(name, one)
