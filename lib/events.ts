@@ -1,190 +1,207 @@
 import { EventEmitter } from 'node:events'
 import type { StartCause } from './start-causes.ts'
 
-/** The life of one engine. */
+// The comments of types and fields become docs/reference/events.md: `npm run readme`.
+
+/** The states of an engine. */
 export type EngineState = 'stopped' | 'starting' | 'awake' | 'sleeping' | 'asleep' | 'waking' | 'stopping' | 'failed'
 
-/** The phases of one transition: making one model awake, or putting models to sleep. */
+/** The phases of a transition: it makes one model awake, or puts models to sleep. `idle` is its end. */
 export type TransitionPhase = 'idle' | 'checking' | 'draining' | 'evicting' | 'waking'
 
-/** The way of one request (or of a lease that the host asked for). */
+/** The states of a request, or of a lease of your own code. */
 export type RequestState = 'arrived' | 'queued' | 'granted' | 'frozen' | 'released' | 'cut' | 'lost' | 'left' | 'refused'
 
-/** The steps of bringing one engine up. `reload` is that of weights on the way back from level 2. */
+/** The steps of bringing one engine up. `memory` waits for GPU memory; `reload` reloads weights on the way back from level 2. */
 export type WakeStep = 'memory' | 'start' | 'wake' | 'reload' | 'warmUp'
 
 /** Milliseconds of each step that was taken. */
 export type WakeSteps = Partial<Record<WakeStep, number>>
 
-/** How a transition ended: as planned, in vain, or given up because nobody wanted it any more or something else went first. */
+/** How a transition ended. `undone`: given up, because no request needed it any more or another order took precedence. */
 export type TransitionOutcome = 'done' | 'failed' | 'undone'
 
 /**
- * How a request to one of our routes ended: answered with a status below 400, 400 to 499 (429, which asks for fewer
- * requests, apart), or from 500 on; broken off after its first byte, by us or by the engine's death; or its client left.
+ * How a request to one of llmux's routes ended. By status: `ok` (below 400), `overloaded` (429), `client_error` (other 4xx),
+ * `server_error` (5xx). `cut`: broken off after the first byte, by the gateway or because the engine died. `left`: the client disconnected.
  */
 export type ResponseOutcome = 'ok' | 'client_error' | 'overloaded' | 'server_error' | 'cut' | 'left'
 
-/** What an engine that starts is doing, in this order. */
+/** What a starting engine does, in this order. */
 export type StartStage = 'launching' | 'initializing' | 'loading' | 'compiling' | 'profiling' | 'capturing' | 'listening'
 
-/** What all events have. */
 export interface Happening {
   /** Milliseconds since the epoch. */
   time: number
-  /** The id of the host's request (`request.id`) that caused it, if one did. */
+  /** The id of the request (`request.id`, `reqId` in the log) that caused it. For a switch, the request whose turn it was. */
   request?: string
 }
 
-/** One change of state. */
 export interface StateChange<State extends string> extends Happening {
-  /** The engine's id: the key in `models`. */
+  /** The key in `models`. */
   model: string
+  /** The state until now. */
   from: State
+  /** The state from now on. */
   to: State
   /** Why, in words. */
   reason: string
   /** Milliseconds spent in `from`. */
   duration: number
-  /** What went wrong, if that is the reason. */
+  /** What went wrong, in a sentence that is safe for clients. If an engine died, `lastLines` has the end of its output. If it did not start, `startCause` has the cause and `causeLine` the engine's own line about it, if known. */
   error?: Error
 }
 
 export interface EngineChange extends StateChange<EngineState> {
-  /** The level it sleeps at, if `to` is `sleeping` or `asleep`. */
+  /** The sleep level, if `to` is `sleeping` or `asleep`. */
   level?: 1 | 2
-  /** Requests that it keeps until it is woken, if `to` is `sleeping` or `asleep` and there are any. */
+  /** The number of requests that the sleeping engine keeps until it wakes, if there are any. */
   frozen?: number
   /** The process group, while there is one. */
   pid?: number
-  /** Milliseconds spent waiting for GPU memory to come back, if `to` is `awake` and there was a wait. */
+  /** Milliseconds spent waiting for GPU memory, if `to` is `awake` and there was a wait. */
   memory?: number
-  /** What bringing it up consisted of, if `to` is `awake`. */
+  /** Milliseconds of each step of bringing the engine up, if `to` is `awake`. */
   steps?: WakeSteps
-  /** Why its start came to nothing, if it did. */
+  /** Why a start failed: see [causes](../operations.md#why-a-start-fails). */
   startCause?: StartCause
 }
 
 export interface TransitionChange extends StateChange<TransitionPhase> {
-  /** The models that must go for it. */
+  /** The models that make room. */
   evict: string[]
-  /** The model that is to be awake at its end; undefined if one is only to go. */
+  /** The model that will be awake; missing if the switch only puts models to sleep. */
   wake?: string
-  /** How deep those who go are to sleep, if nobody is to be awake in their place; 3: their processes are ended. */
+  /** The sleep level, if the switch only puts models to sleep; 3 stops their processes. */
   level?: 1 | 2 | 3
   /** Milliseconds of each phase that is over; on the change to `idle`, of all. */
   phases: Partial<Record<TransitionPhase, number>>
-  /** Requests that were frozen for it, on the change to `idle`; left out if there were none. */
+  /** The number of requests that the switch froze, on the change to `idle`, if there were any. */
   frozen?: number
-  /** What the phase `waking` consisted of, on the change to `idle`; also if it failed. */
+  /** Milliseconds of each step of the phase `waking`, on the change to `idle`; also if the switch failed. */
   steps?: WakeSteps
-  /** On the change to `idle`. */
+  /** How the switch ended, on the change to `idle`. */
   outcome?: TransitionOutcome
 }
 
 export interface RequestChange extends StateChange<RequestState> {
-  /** The lease's or waiter's number, unique in this process. */
+  /** The number of the request or lease, unique in this process. A request that is sent again gets a new one. */
   id: number
-  /** Bytes of its body, if `from` is `arrived`. */
+  /** Bytes of the request's body, if `from` is `arrived`. */
   input?: number
-  /** Bytes of the engine's answer, as far as they are known, at the end of a lease. */
+  /** Bytes of the engine's answer, as far as they are known, at the end. */
   output?: number
 }
 
-/** The end of a request to one of our routes: of all that it was, the only event that knows of HTTP. */
+/** The only event that knows about HTTP. */
 export interface ResponseEnd extends Happening {
-  /** The engine's id; undefined if the request is for no model of ours. */
+  /** The key in `models`; undefined if the request is for none of your models. */
   model: string | undefined
-  /** The route without any prefix, as in `knownRoutes`. */
+  /** The route as in `knownRoutes`, without a prefix. */
   route: string
-  /** Undefined if the client left before there was one. */
+  /** The HTTP status; undefined if the client left before there was one. */
   status: number | undefined
+  /** How it ended. */
   outcome: ResponseOutcome
-  /** Code of the error that it was answered with, or broken off for, and in words. */
+  /** The code of the error that ended it. */
   code?: string
+  /** That error in words. */
   reason?: string
-  /** Milliseconds in the model's queue, all times together. */
+  /** Milliseconds in the model's queue, in total. */
   queued: number
-  /** Milliseconds from its arrival to the engine's first byte; undefined if none came. */
+  /** Milliseconds from the arrival to the engine's first byte; undefined if none came. */
   firstByte: number | undefined
-  /** Milliseconds from its arrival to its end. */
+  /** Milliseconds from the arrival to the end. */
   duration: number
-  /** How often it was sent to an engine again. */
+  /** The number of times that it was sent to an engine again. */
   replays: number
-  /** Bytes of its body, and of the answer's that came from the engine. */
+  /** Bytes of the request's body. */
   received: number
+  /** Bytes of the engine's answer. */
   sent: number
 }
 
-/** The first byte of a model's first answer since it became awake: what the first user waits for beside the switch. */
 export interface FirstByte extends Happening {
+  /** The key in `models`. */
   model: string
-  /** Milliseconds from when the request was let in. */
+  /** Milliseconds since the request was admitted. */
   duration: number
 }
 
-/** A start goes on, as far as it can be told from what the engine writes. */
 export interface StartProgress extends Happening {
+  /** The key in `models`. */
   model: string
+  /** What the engine does. */
   stage: StartStage
-  /** So many shards, or graphs, of `total`; undefined if the stage does not count. */
+  /** Shards loaded, or graphs captured; missing if the stage counts nothing. */
   done?: number
+  /** Of so many. */
   total?: number
-  /** Milliseconds since the process was started. */
+  /** Milliseconds since the process was created. */
   elapsed: number
-  /** Milliseconds left, estimated from the model's last start; undefined before there was one. */
+  /** Milliseconds left, estimated from the model's previous start in this process; missing at the first. */
   remaining?: number
 }
 
-/** What somebody has told the switcher to keep to. */
 export interface ControlChange {
+  /** Milliseconds since the epoch. */
   time: number
   /** What has changed, in words. */
   reason: string
   /** The models that the policy does not leave. */
   pinned: string[]
-  /** What is paused: switching, or traffic with it. */
+  /** What is paused: switching, or traffic as well. */
   paused: 'switching' | 'traffic' | undefined
-  /** New requests are refused, since the gateway is to go. */
+  /** Whether the gateway refuses new requests because it is being taken out of service. */
   draining: boolean
   /** The models whose requests are refused. */
   disabled: string[]
 }
 
-/** Other models, by `fastify.llmux.update()`. Each member lists ids: the keys in `models`. */
 export interface ModelsChange {
+  /** Milliseconds since the epoch. */
   time: number
-  /** In words. */
+  /** What has changed, in words. */
   reason: string
+  /** Keys in `models` that are new. */
   added: string[]
-  /** They drain, and go. */
+  /** Keys of models that drain and go. */
   removed: string[]
-  /** They are replaced when they are next idle. */
+  /** Keys of models that are replaced when they are next idle. */
   changed: string[]
 }
 
-/** Something went wrong that did not change a state. */
 export interface Warning extends Happening {
-  /** Undefined if it concerns no model in particular. */
+  /** The key in `models`; undefined if the warning concerns no model in particular. */
   model: string | undefined
+  /** What failed: its `code` is one of [these](../errors.md#warnings). */
   error: Error
 }
 
 export interface LlmuxEventMap {
+  /** The engine behind a model changed its state. */
   engine: [EngineChange]
+  /** A switch entered its next phase; `idle` is its end. */
   transition: [TransitionChange]
+  /** A request, or a lease of your own code, changed its state. */
   request: [RequestChange]
+  /** A request to one of llmux's routes is over. Requests that your hooks refused are not included. */
   response: [ResponseEnd]
+  /** The first byte since the engine became awake arrived: the switch's last part that a user waits for. */
   first: [FirstByte]
+  /** A start made progress, according to the engine's output. */
   progress: [StartProgress]
+  /** Something failed that changed no state. */
   warning: [Warning]
+  /** An operator pinned, unpinned, disabled or enabled models, or paused or resumed switching or traffic; or the gateway drains, or accepts requests again. */
   control: [ControlChange]
+  /** `fastify.llmux.update()` replaced models. */
   models: [ModelsChange]
 }
 
 export type EventName = keyof LlmuxEventMap
 
-// An object, so that a name that is missing does not compile.
+// An object, so that a missing name does not compile.
 const names: Record<EventName, true> = { engine: true, transition: true, request: true, response: true, first: true, progress: true, warning: true, control: true, models: true }
 
 /** The names of all events. */
@@ -193,7 +210,7 @@ export const eventNames = Object.freeze(Object.keys(names)) as readonly EventNam
 /** One event of any kind, with its name. */
 export type NamedEvent = { [Name in EventName]: { name: Name, event: LlmuxEventMap[Name][0] } }[EventName]
 
-/** Listens to the events of all these names. Returns how to stop. */
+/** Listens to the events of all these names. Returns a function that stops. */
 export function listenToEvery<Name extends string, Named extends { name: Name, event: unknown }> (events: EventEmitter<any>, names: readonly Name[], listener: (named: Named) => void): () => void {
   const stops = names.map(name => {
     const one = (event: unknown) => listener({ name, event } as Named)
@@ -203,15 +220,15 @@ export function listenToEvery<Name extends string, Named extends { name: Name, e
   return () => stops.forEach(stop => stop())
 }
 
-/** The one stream of all state changes. Logs, status and everything that looks on are readers of it. */
+/** The one stream of all state changes. Logs, metrics and the status read it. */
 export class LlmuxEvents extends EventEmitter<LlmuxEventMap> {
-  /** Listens to all events, for those that hand the stream on. Returns how to stop. */
+  /** Listens to all events. Returns a function that stops. */
   onEvery (listener: (named: NamedEvent) => void): () => void {
     return listenToEvery(this, eventNames, listener)
   }
 
-  // Events are emitted in the middle of a decision: a listener that throws must not tear it in half. It is the
-  // process that is told, as with any error that nobody catches.
+  // Events are emitted in the middle of a decision, which a listener that throws must not interrupt. The error becomes an
+  // uncaught exception of the process.
   override emit<Name extends keyof LlmuxEventMap> (name: Name, ...args: any[]): boolean {
     try {
       return super.emit(name as any, ...args as any)

@@ -30,7 +30,7 @@ import { Switcher } from './switcher/switcher.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The models: who is awake and who waits, leases for routes of your own, and orders by hand. There in the scope that llmux was registered in, and in those below it; from all others of the server by `llmuxOf(fastify)`. */
+    /** The models: state, leases for your own routes, and orders by hand. Visible in the scope that registered llmux and below it; elsewhere use `llmuxOf(fastify)`. */
     llmux: Llmux
   }
 }
@@ -53,7 +53,7 @@ async function llmux (fastify: FastifyInstance, given: LlmuxOptions): Promise<vo
   const facade = new Llmux({ options: given, machine, startCheck, limits: options, events, lines, clock, history, live, ...floors })
   register(fastify, facade)
   fastify.decorate('llmux', facade)
-  // The scope that we are registered in may have a prefix of its own.
+  // The scope that registers llmux may have a prefix.
   decorateRequest(fastify, knownRoutes.filter(route => options.routes.includes(route.path)), { ...options, isKnown: name => floors.directory.names.has(name), prefix: fastify.prefix + options.prefix })
   closeWithServer(fastify, { options, clock, ...floors })
   closeOnSignals(fastify, { options, clock, ...floors })
@@ -63,7 +63,7 @@ async function llmux (fastify: FastifyInstance, given: LlmuxOptions): Promise<vo
   await fastify.register(gateway, { prefix: options.prefix, options, clock, events, live, ...floors })
 }
 
-/** The switcher asks the orchestrator for engines, and hears from it when one is lost. */
+/** The switcher gives orders to the orchestrator, which reports lost engines. */
 function build (fastify: FastifyInstance, options: ResolvedOptions, events: LlmuxEvents, lines: LineFeed) {
   const log = logLines(fastify.log, options.engineLogLevel)
   const orchestrator = localOrchestrator({
@@ -82,14 +82,14 @@ function build (fastify: FastifyInstance, options: ResolvedOptions, events: Llmu
   return { orchestrator, switcher, directory: new Directory(options) }
 }
 
-/** The policy; what it decides is recorded, if that is asked for, and what it is asked to serve. */
+/** The policy, with a recording of its decisions and of served requests if the options ask for it. */
 function record (fastify: FastifyInstance, options: ResolvedOptions, events: LlmuxEvents) {
   const recorder = new Recorder(options.record, { events, clock })
   fastify.addHook('onClose', async () => await recorder.close())
   return recorder.policy(createPolicy(options.policy))
 }
 
-/** What earlier runs have learned, and what this one learns for the next. */
+/** What earlier runs learned, and what this one learns for the next. */
 function keepLearned (fastify: FastifyInstance, { learnedFile }: ResolvedOptions, events: LlmuxEvents) {
   if (learnedFile === undefined) return {}
   const file = new LearnedFile({ path: learnedFile, clock, events })
@@ -100,9 +100,9 @@ function keepLearned (fastify: FastifyInstance, { learnedFile }: ResolvedOptions
 }
 
 /**
- * Serves several language models from one GPU behind one OpenAI-compatible API: starts a vLLM server for each, and lets
- * them take turns. `await app.register(llmux, { models: { 'qwen-14b': { path: 'Qwen/Qwen3-14B' } } })`, after the hooks that
- * are to run before its routes; once in a server.
+ * Serves several language models from one GPU behind one OpenAI-compatible API: starts a vLLM server for each, and switches
+ * between them. `await app.register(llmux, { models: { 'qwen-14b': { path: 'Qwen/Qwen3-14B' } } })`: once per server, after
+ * the hooks that run before its routes.
  */
 const plugin = fp(llmux, { fastify: '5.x', name: 'fastify-llmux' })
 
@@ -115,7 +115,7 @@ export { startCauses } from './start-causes.ts'
 export type { StartCause } from './start-causes.ts'
 export { eventNames } from './events.ts'
 export type * from './events.ts'
-// Also brings `request.llmux` into the types of whoever imports us.
+// Also brings `request.llmux` into the types of importing code.
 export type { RequestModel } from './gateway/request-model.ts'
 export type { HostLease as Lease } from './host/host-lease.ts'
 export type { GpuHolder } from './host/gpu-memory.ts'

@@ -4,7 +4,7 @@ import type { PauseKind } from '../switcher/controls.ts'
 import type { Operations } from './operations.ts'
 import { drainSchema, pauseSchema, pinSchema, plainSchema, statusSchema } from './schemas.ts'
 
-/** What concerns all models. Each answers with the status. */
+/** Routes that concern all models. Each answers with the status. */
 export function controlRoutes (scope: FastifyInstance, operations: Operations): void {
   const llmux = llmuxOf(scope)
 
@@ -18,12 +18,12 @@ export function controlRoutes (scope: FastifyInstance, operations: Operations): 
   scope.post<{ Querystring: { wait?: string } }>('/drain', { schema: drainSchema }, async ({ query }, reply) =>
     await operations.answer(operations.begin('drain', '', () => llmux.drain()), { prefix: scope.prefix, reply, wait: query.wait === 'true' }))
 
-  scope.post('/undrain', { schema: plainSchema('Take requests again') }, async () => {
+  scope.post('/undrain', { schema: plainSchema('Accept requests again') }, async () => {
     llmux.undrain()
     return llmux.status()
   })
 
-  scope.post('/unpin', { schema: plainSchema('Leave it to the policy again') }, async () => {
+  scope.post('/unpin', { schema: plainSchema('Remove the pins') }, async () => {
     llmux.unpin()
     return llmux.status()
   })

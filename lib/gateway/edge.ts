@@ -1,15 +1,15 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 
-/** The key of an edge, and what it says of a request. */
+/** The key of an edge, and what the edge says about a request. */
 export const edgeHeader = 'x-llmux-edge'
 export const priorityHeader = 'x-llmux-priority'
 export const passiveHeader = 'x-llmux-may-cause-switch'
 
-/** Whether a request comes from an edge that is to be believed. */
+/** Whether a request comes from a trusted edge. */
 export type IsEdge = (request: FastifyRequest) => boolean
 
-/** Digests are equally long, so that the time taken says nothing about the key. */
+/** Digests have equal length, so the time taken reveals nothing about the key. */
 export function edgeTest (key: string | undefined): IsEdge {
   if (key === undefined) return () => false
   const digest = (text: string) => createHash('sha256').update(text).digest()

@@ -5,21 +5,21 @@ import type { Errand } from './relay/relay.ts'
 import { RequestRecord } from './request-record.ts'
 import type { Recorder } from './request-record.ts'
 
-/** What every request of ours is kept in mind with. */
+/** What the gateway keeps for every request. */
 export interface Keeper {
   recorder: Recorder
-  /** Of all our routes, that of the scopes around them included. */
+  /** For all llmux routes, those of nested scopes included. */
   prefix: string
 }
 
-// Not in a WeakMap: with an entry for each request that makes collecting garbage several times as dear.
+// Not in a WeakMap: one entry per request makes garbage collection several times as expensive.
 const kErrand = Symbol('llmux.errand')
 
 const kRecord = Symbol('llmux.record')
 
 type Sent = FastifyRequest & { [kErrand]?: Errand, [kRecord]?: RequestRecord }
 
-/** What the hook has made of a request that it let through. */
+/** The result of the hook, for a request that it let through. */
 export function errandOf (request: FastifyRequest): Errand {
   return (request as Sent)[kErrand]!
 }
@@ -29,7 +29,7 @@ export function setErrand (request: FastifyRequest, errand: Errand): void {
   sent[kErrand] = errand
 }
 
-/** What is known of a request so far, from when it is sure to be one of ours; told when it is over. */
+/** The record of a request, from the moment when it is known to be llmux's; reported at its end. */
 export function recordOf (keeper: Keeper & { atOnce: AtOnce }, request: FastifyRequest, reply: FastifyReply): RequestRecord {
   const sent: Sent = request
   if (sent[kRecord] !== undefined) return sent[kRecord]
@@ -45,7 +45,7 @@ export function keepRecord (keeper: Keeper, request: FastifyRequest, reply: Fast
   return record
 }
 
-/** Not what the client wrote but the route it was matched to: no spelling of a path leads anywhere else. */
+/** The route that Fastify matched, not the path that the client wrote: no spelling of a path reaches another route. */
 export function pathOf ({ prefix }: Pick<Keeper, 'prefix'>, request: FastifyRequest): string {
   return request.routeOptions.url!.slice(prefix.length)
 }

@@ -1,7 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { LlmuxError } from '../errors.ts'
 
-/** Seconds after which trying again makes sense at the earliest. */
+/** The shortest time, in seconds, after which a retry makes sense. */
 const leastRetryAfter: Record<string, number> = {
   LLMUX_ERR_QUEUE_FULL: 1,
   LLMUX_ERR_ENGINE_DIED: 1,
@@ -19,35 +19,38 @@ const leastRetryAfter: Record<string, number> = {
   LLMUX_ERR_WAKE_TIMEOUT: 5,
   LLMUX_ERR_RELOAD_TIMEOUT: 5
 }
-/** The Python client of OpenAI ignores more than that. */
+/** OpenAI's Python client ignores longer times. */
 const longestRetryAfter = 120
 
-/** Errors after which the model can be had again, but not before its turn has come. Where it was waited for in vain, only a person should try. */
+/**
+ * After these errors the model may be available again, but not before its turn. After a timeout in the queue, automatic
+ * retries would not help.
+ */
 const untilServed = new Set([
   'QUEUE_FULL', 'QUEUE_TIMEOUT', 'DRAIN_TIMEOUT', 'PROCESS_DIED', 'SPAWN_FAILED', 'START_TIMEOUT', 'WAKE_FAILED', 'WAKE_TIMEOUT', 'RELOAD_TIMEOUT'
 ].map(name => `LLMUX_ERR_${name}`))
 
-/** The request was not read to its end, so nothing more can come over this connection. */
+/** The request was not read to its end, so this connection cannot carry another one. */
 const bodyUnread = new Set(['LLMUX_ERR_BODY_TOO_LARGE', 'LLMUX_ERR_BODY_TIMEOUT'])
 
 const aboutModel = new Set(['LLMUX_ERR_MODEL_MISSING', 'LLMUX_ERR_MODEL_NOT_STRING', 'LLMUX_ERR_MODEL_NOT_FOUND'])
 
-/** Has the code of an error that is ours, and not the engine's: whoever stands before several gateways need not read the body. */
+/** Has the code of an error of the gateway, not of the engine: a proxy before several gateways need not read the body. */
 export const errorHeader = 'x-llmux-error'
 
-/** An error as OpenAI's clients expect it. */
+/** An error in the shape that OpenAI's clients expect. */
 export interface ErrorBody {
   error: { message: string, type: string, param: string | null, code: string }
 }
 
 export interface AnswerOptions {
-  /** How many seconds one would wait who came now, if that can be said. */
+  /** The wait, in seconds, of a request that arrived now, if it can be estimated. */
   waitOf?: (request: FastifyRequest) => number | undefined
-  /** Whether an engine's last lines are shown. Default false. */
+  /** Whether to show an engine's last lines. Default false. */
   exposeEngineOutput?: boolean
 }
 
-/** Answers errors of ours in OpenAI's shape; all others are the host's to answer. */
+/** Answers llmux's errors in OpenAI's shape; your own error handler answers all others. */
 export function errorAnswer ({ waitOf = () => undefined, exposeEngineOutput = false }: AnswerOptions = {}) {
   return (error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): void => {
     if (!(error instanceof LlmuxError)) throw error
@@ -61,7 +64,7 @@ export function errorAnswer ({ waitOf = () => undefined, exposeEngineOutput = fa
   }
 }
 
-/** OpenAI's clients try 408 and all from 500 on twice more by themselves, unless they are told not to. */
+/** OpenAI's clients retry 408 and 5xx twice, unless a header tells them not to. */
 function worthATry ({ code, retryAfter }: LlmuxError): boolean {
   return retryAfter !== undefined || code in leastRetryAfter
 }
@@ -72,13 +75,13 @@ function secondsUntilServed (code: string, wait: () => number | undefined): numb
   return seconds === undefined ? least : Math.max(seconds, least ?? 1)
 }
 
-/** Without the lines that an engine wrote last, unless those are to be seen. */
+/** Without the engine's last lines, unless the options show them. */
 export function errorBody ({ message, code, statusCode, lastLines = [] }: LlmuxError, exposeEngineOutput = false): ErrorBody {
   const shown = exposeEngineOutput && lastLines.length > 0 ? `${message}; its last lines:\n${lastLines.join('\n')}` : message
   return { error: { message: shown, type: errorType(statusCode), param: aboutModel.has(code) ? 'model' : null, code } }
 }
 
-/** In OpenAI's words. */
+/** OpenAI's names for error types. */
 export function errorType (statusCode: number): string {
   if (statusCode === 429) return 'rate_limit_error'
   return statusCode < 500 ? 'invalid_request_error' : 'server_error'

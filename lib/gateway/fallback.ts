@@ -12,13 +12,16 @@ export interface FallbackOptions {
   grace: number
 }
 
-/** Where requests for models that are not ours go. They hold no lease, so what is on its way there is known only here. */
+/**
+ * The target of requests for models that are not in `models`. They hold no lease, so only this class knows what is in flight
+ * there.
+ */
 export class Fallback {
   readonly endpoint: Endpoint
   readonly #passages = new Set<Passage>()
 
   constructor (origin: string) {
-    // Answers of a language model may take longer than any limit of a client library.
+    // A language model may take longer to answer than any client library's limit.
     this.endpoint = { origin, dispatcher: new Agent({ headersTimeout: 0, bodyTimeout: 0 }), apiKey: undefined }
   }
 
@@ -35,7 +38,7 @@ export class Fallback {
   }
 }
 
-/** Ends with the server, as the engines do. */
+/** Ends with the server, as engines do. */
 export function createFallback (scope: FastifyInstance, { origin, clock, grace }: FallbackOptions): Fallback {
   const fallback = new Fallback(origin)
   let timer: Timer

@@ -24,11 +24,11 @@ export interface GatewayOptions {
   switcher: Switcher
   clock: Clock
   events: LlmuxEvents
-  /** Where requests that are not over are listed. */
+  /** The list of open requests. */
   live: LiveRequests
 }
 
-/** The HTTP edge: a scope of its own, so that parsers and error handler stay off the host's routes. */
+/** The HTTP edge, in a scope of its own: your routes keep their own parsers and error handler. */
 export async function gateway (scope: FastifyInstance, { options, directory, orchestrator, switcher, clock, events, live }: GatewayOptions): Promise<void> {
   const { routes, replay, heartbeat, forwardCredentials, bodyLimit, timeouts, fallbackUpstream } = options
   const recorder = { clock, events, silent: silentModels(events), live }
@@ -58,7 +58,7 @@ export async function gateway (scope: FastifyInstance, { options, directory, orc
   await relay(scope, { routes, preHandler: hook, errandOf, forwardCredentials, hasFallback: fallbackUpstream !== undefined })
 }
 
-/** The models that have given no byte since they became awake. */
+/** Models that have sent no byte since they became awake. */
 function silentModels (events: LlmuxEvents): Set<string> {
   const silent = new Set<string>()
   events.on('engine', ({ model, to }) => { to === 'awake' ? silent.add(model) : silent.delete(model) })
@@ -66,7 +66,7 @@ function silentModels (events: LlmuxEvents): Set<string> {
 }
 
 function watches (clock: Clock, orchestrator: Orchestrator): (id: string) => WedgeWatch {
-  // Of one of the same name that has changed the limit may be another.
+  // A changed model of the same name may have another limit.
   const byModel = new WeakMap<ResolvedModel, WedgeWatch>()
   return id => {
     const model = orchestrator.model(id)

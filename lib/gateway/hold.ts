@@ -26,13 +26,13 @@ export interface HoldContext extends Keeper {
   orchestrator: Orchestrator
   /** Whether a request may be sent again after its engine died. */
   replay: boolean
-  /** From one comment on a waiting client's event stream to the next, in milliseconds; false: none. */
+  /** Milliseconds between comments on a waiting client's event stream; false: no comments. */
   heartbeat: number | false
   /** `timeouts.stalled` of a model. */
   stalled: (id: string) => number
-  /** What finds out that an engine has stopped answering. */
+  /** Detects that an engine has stopped answering. */
   watchOf: (id: string) => WedgeWatch
-  /** What requests are told apart by. */
+  /** How to rank a request: its priority, and whether it may cause a switch. */
   details: DetailOptions
 }
 
@@ -44,13 +44,13 @@ export interface HeldRequest {
   request: FastifyRequest
   reply: FastifyReply
   choice: ChosenModel
-  /** Lets it through, or refuses it. */
+  /** Lets the request through, or refuses it. */
   done: Done
 }
 
-/** Holds one request until the switcher has granted it a lease, and is its link to the floors below from then on. */
+/** Holds one request until the switcher grants it a lease; from then on, its link to the lower floors. */
 export class Hold implements EngineLink {
-  /** The lease it set out with. */
+  /** The lease of its first attempt. */
   lease!: Lease
   readonly #context: HoldContext
   readonly #held: HeldRequest
@@ -61,7 +61,7 @@ export class Hold implements EngineLink {
   #leave = () => {}
   #wait: Wait | undefined
   #passage: Passage | undefined
-  /** Waits with us for the engine's first byte. */
+  /** Waits with the client for the engine's first byte. */
   #watch: WedgeWatch | undefined
 
   constructor (context: HoldContext, held: HeldRequest) {
@@ -76,7 +76,7 @@ export class Hold implements EngineLink {
 
   begin (): void {
     const { request, reply } = this.#held
-    // Watched before anything can wait: whoever leaves in between is not missed.
+    // Watched before anything can wait, so that no disconnect is missed.
     whenOver(request, reply, this.#context.switcher.atOnce, () => this.#over())
     this.#leave = this.#ask({ granted: lease => this.#granted(lease), refused: error => this.#refused(error) })
   }
@@ -90,7 +90,7 @@ export class Hold implements EngineLink {
     return {
       clock,
       limit: stalled(this.#held.id),
-      // It has read all that there was to read until it got its lease.
+      // The body is complete: nothing reads the request until it gets its lease.
       expired: () => this.#passage !== undefined && switcher.stalled(this.#passage.lease as Lease),
       over: () => { if (this.#passage !== undefined) switcher.readAgain(this.#passage.lease as Lease) }
     }
@@ -121,7 +121,7 @@ export class Hold implements EngineLink {
   frozen (frozen: boolean): void {
     if (!frozen) return this.#wait?.resumed()
     const { answer } = this.#passage!
-    // With nothing sent to the engine yet hooks of the host's may be at work, which may have an answer of their own.
+    // Before anything is sent to the engine, your hooks may run and answer themselves.
     if (answer === undefined ? this.#watch === undefined : !answer.eventStream) return
     this.#wait ??= new Wait(this.#held.reply, this.#waitOptions())
     this.#wait.paused(answer?.body)
@@ -131,7 +131,7 @@ export class Hold implements EngineLink {
     return await this.#context.orchestrator.examine(this.#held.id, reason)
   }
 
-  /** Asks for a lease, the first time or again. Returns how to give up. */
+  /** Asks for a lease, for the first time or again. Returns a function that gives up. */
   #ask ({ granted, refused }: Pick<Answer, 'granted' | 'refused'>, comeback?: Comeback): () => void {
     const { id, request } = this.#held
     const { priority, mayCauseSwitch } = this.#details
@@ -185,7 +185,7 @@ export class Hold implements EngineLink {
   }
 }
 
-/** After the hooks Fastify calls the handler, but not if an answer has begun meanwhile. */
+/** After the hooks Fastify calls the handler, but not if an answer has already begun. */
 function proceed (request: FastifyRequest, reply: FastifyReply, early: AnswerSink): void {
   try {
     request.routeOptions.handler.call(request.server, request, reply)

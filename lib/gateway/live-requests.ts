@@ -1,14 +1,14 @@
-/** One request to one of our routes that is not over, as HTTP sees it. */
+/** One open request to a llmux route, as HTTP sees it. */
 export interface LiveRequest {
-  /** The host's id of it. */
+  /** The id that Fastify gave it (`request.id`). */
   request: string
   /** Without any prefix, as in `knownRoutes`. */
   route: string
   /** When it arrived, in milliseconds since the epoch. */
   arrived: number
-  /** When the last byte of the engine's answer came, in milliseconds since the epoch; undefined if none has. */
+  /** When the last byte of the engine's answer came, in milliseconds since the epoch; undefined before the first. */
   heard: number | undefined
 }
 
-/** All that are not over. */
+/** All open requests. */
 export type LiveRequests = Set<LiveRequest>

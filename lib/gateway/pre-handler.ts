@@ -12,14 +12,14 @@ import { isOver, whenOver } from './when-over.ts'
 
 export interface Gate extends HoldContext {
   directory: Directory
-  /** Where requests for models that are not ours go. */
+  /** The target of requests for models that are not in `models`. */
   fallback: Fallback | undefined
 }
 
 /** The hook that finds the model of a request and holds the request until the switcher has granted it a lease. */
 export function preHandler (gate: Gate): RelayOptions['preHandler'] {
   return (request, reply, done) => {
-    // Gone while a hook of the host's took its time: there is nobody to wait for.
+    // The client left while one of your hooks ran: there is nothing to wait for.
     if (isOver(request, reply)) return reply.hijack()
     try {
       const choice = request.llmux.choose()!
@@ -35,7 +35,7 @@ export function preHandler (gate: Gate): RelayOptions['preHandler'] {
   }
 }
 
-/** Nobody is put to sleep for what the engine would refuse. */
+/** No model goes to sleep for a request that the engine would refuse. */
 function checkRoute (gate: Gate, id: string, request: FastifyRequest): void {
   const engine = gate.directory.find(id)?.engine
   if (engine?.routes === undefined) return
@@ -43,7 +43,7 @@ function checkRoute (gate: Gate, id: string, request: FastifyRequest): void {
   if (!engine.routes.includes(route)) throw new RouteNotServedError(id, route, engine.name)
 }
 
-/** For models that are not ours: no lease, and the body as it came. */
+/** For models that are not in `models`: no lease, and the body unchanged. */
 function passOn (gate: Gate, fallback: Fallback, request: FastifyRequest, reply: FastifyReply, done: Done): void {
   const body = request.body as Buffer
   const record = keepRecord(gate, request, reply, undefined, body.length)

@@ -7,10 +7,10 @@ export interface DetailOptions extends Pick<ResolvedOptions, 'priority' | 'mayCa
   isEdge: IsEdge
 }
 
-/** What the switcher is to know of a request beside its model. */
+/** What the switcher needs to know of a request besides its model. */
 export function requestDetails (request: FastifyRequest, options: DetailOptions) {
   const { priority, mayCauseSwitch, edgeKey, isEdge } = options
-  // With an edge, it alone says so: its clients' headers do not get through it, and whoever goes round it is not believed.
+  // With an edge, only the edge says so: it does not pass its clients' headers on, and requests that bypass it are not trusted.
   if (isEdge(request)) return { priority: headerPriority(request), mayCauseSwitch: request.headers[passiveHeader] !== 'false' }
   const believed = edgeKey === undefined || priority !== true
   return { priority: believed ? priorityOf(request, priority) : undefined, mayCauseSwitch: mayCauseSwitch?.(request) ?? true }

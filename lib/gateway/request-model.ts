@@ -8,7 +8,7 @@ const kModel = Symbol('llmux.request-model')
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Only set on requests in a server where llmux is registered. */
+    /** Set only in a server where llmux is registered. */
     llmux: RequestModel
     [kModel]: RequestModel | null
   }
@@ -16,7 +16,7 @@ declare module 'fastify' {
 
 type ModelOptions = Pick<ResolvedOptions, 'modelHeader' | 'defaultModel'> & { isKnown?: (name: string) => boolean }
 
-/** What llmux knows of a request, found when it is first asked for: for the host's own hooks, access lists and rate limits. */
+/** What llmux knows of a request, computed at the first read: for access lists and rate limits in your own hooks. */
 export class RequestModel {
   readonly #request: FastifyRequest
   readonly #route: Route | undefined
@@ -37,7 +37,7 @@ export class RequestModel {
     try {
       return this.choose()?.name
     } catch (error) {
-      // What is wrong with the request is answered by the route; a hook that only looks is not torn down by it.
+      // The route answers with what is wrong with the request; a hook that only reads must not fail.
       if (error instanceof LlmuxError) return undefined
       throw error
     }
@@ -56,13 +56,13 @@ export class RequestModel {
       defaultModel,
       isKnown
     })
-    // Before the body is there only the header counts, and the answer is not yet final.
+    // Before the body has been read only the header counts, and the answer is not final.
     if (body !== undefined) this.#choice = choice
     return choice
   }
 }
 
-/** Gives every request of the server its `llmux`. */
+/** Adds `llmux` to every request of the server. */
 export function decorateRequest (fastify: FastifyInstance, routes: Route[], options: ModelOptions & { prefix: string }): void {
   const byUrl = new Map(routes.map(route => [options.prefix + route.path, route]))
   fastify.decorateRequest(kModel, null)

@@ -8,21 +8,21 @@ import type { LlmuxEvents, ResponseEnd, ResponseOutcome } from '../events.ts'
 export interface Recorder {
   clock: Clock
   events: Pick<LlmuxEvents, 'emit'>
-  /** The models that have given no byte since they became awake. */
+  /** Models that have sent no byte since they became awake. */
   silent: Set<string>
-  /** Those that are not over. */
+  /** The open requests. */
   live: LiveRequests
 }
 
 export interface RecordedRequest {
-  /** The engine's id; undefined if the request is for no model of ours. */
+  /** The engine's id; undefined if the request is for none of your models. */
   model: string | undefined
   route: string
   /** Bytes of its body. */
   received: number
 }
 
-/** What became of one request, told as one event at its end. On the way of every request: it only adds up. */
+/** The record of one request, reported as one event at its end. Every request passes here, so it only adds up. */
 export class RequestRecord implements PassageRecord, LiveRequest {
   readonly #recorder: Recorder
   readonly #request: FastifyRequest
@@ -43,7 +43,7 @@ export class RequestRecord implements PassageRecord, LiveRequest {
     this.#request = request
     this.#reply = reply
     this.#about = about
-    // Before the hooks of the host's and the reading of the body, which its client waits for as well.
+    // Before your hooks and before the body is read, since the client waits for both.
     this.#arrived = recorder.clock.now() - reply.elapsedTime
     recorder.live.add(this)
   }
@@ -73,7 +73,7 @@ export class RequestRecord implements PassageRecord, LiveRequest {
     this.#stopWaiting(this.#grantedAt)
   }
 
-  /** It has been sent to an engine. */
+  /** The request has been sent to an engine. */
   sending (): void {
     this.#sendings++
   }
@@ -88,13 +88,13 @@ export class RequestRecord implements PassageRecord, LiveRequest {
     events.emit('first', { time, model, duration: time - this.#grantedAt, request: this.#request.id })
   }
 
-  /** So many bytes of the answer have come. */
+  /** More bytes of the answer have arrived. */
   passed (bytes: number): void {
     this.#sent += bytes
     this.#heard = this.#recorder.clock.now()
   }
 
-  /** It was answered with this error, or broken off for it. */
+  /** The request was answered with this error, or broken off because of it. */
   failed (error: LlmuxError): void {
     this.#error = error
   }
@@ -106,7 +106,7 @@ export class RequestRecord implements PassageRecord, LiveRequest {
     const { raw } = this.#reply
     const { model, route, received } = this.#about
     this.#stopWaiting(time)
-    // Not put together with `...`, which is dear on the way of every request.
+    // Not built with spread syntax, which is expensive for every request.
     const end: ResponseEnd = {
       time,
       request: this.#request.id,
@@ -140,12 +140,15 @@ export class RequestRecord implements PassageRecord, LiveRequest {
     if (statusCode >= 500) return 'server_error'
     if (statusCode === 429) return 'overloaded'
     if (statusCode >= 400) return 'client_error'
-    // An event stream that had begun ends with an error event.
+    // An event stream ends with an error event.
     return this.#error === undefined ? 'ok' : 'cut'
   }
 }
 
-/** Whether the client has been sent all of it. With `app.inject()` there is no connection that could finish it: there it is whole once it has ended. */
+/**
+ * Whether the client has received all of it. With `app.inject()` there is no connection that could finish it: there it is
+ * complete once it has ended.
+ */
 function isWhole ({ raw }: FastifyReply): boolean {
   return raw.writableFinished || (raw.writableEnded && '_lightMyRequest' in raw)
 }

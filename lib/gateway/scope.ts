@@ -16,22 +16,22 @@ export interface ScopeOptions {
   /** Milliseconds. */
   bodyTimeout: number
   answer: AnswerOptions
-  /** A request for a model is answered with this error. */
+  /** A request for a model gets this error. */
   failed: (error: LlmuxError, request: FastifyRequest, reply: FastifyReply) => void
 }
 
-/** Bodies are kept as raw bytes, and errors answered in OpenAI's shape, in this scope and nowhere else. */
+/** Keeps bodies as raw bytes and answers errors in OpenAI's shape, in this scope only. */
 export function openScope (scope: FastifyInstance, { clock, bodyLimit, bodyTimeout, answer, failed }: ScopeOptions): void {
   describeRoutes(scope)
   const answerError = errorAnswer(answer)
   scope.setErrorHandler((error: Error, request, reply) => {
-    // What asks for the list of models is nobody's request for one.
+    // A request for the list of models is not a request for a model.
     if (error instanceof LlmuxError && request.method === 'POST') failed(error, request, reply)
     answerError(error, request, reply)
   })
   scope.removeAllContentTypeParsers()
-  // Any type: a body goes on byte for byte, and what is wrong with it is for us or the engine to say. Fastify remembers
-  // who parses a type that it is told of, and looks into it again each time otherwise.
+  // Any type: the body goes on byte for byte, and llmux or the engine judges it. Fastify caches the parser of a type that is
+  // registered by name, and searches again each time for others.
   scope.addContentTypeParser(['application/json', '*'], (request: FastifyRequest, stream: IncomingMessage, done: BodyRead) => readBody(stream, {
     limit: bodyLimit,
     timeout: bodyTimeout,
@@ -40,7 +40,10 @@ export function openScope (scope: FastifyInstance, { clock, bodyLimit, bodyTimeo
   }, done))
 }
 
-/** Plugins of the host's, @fastify/rate-limit among them, add hooks to each route, behind its own: whom they refuse must not have caused a switch. */
+/**
+ * Plugins such as @fastify/rate-limit add hooks to each route after its own: a request that they refuse must not have caused
+ * a switch.
+ */
 export function runLast (scope: FastifyInstance, hook: RelayOptions['preHandler']): void {
   scope.addHook('onRoute', route => {
     const hooks = [route.preHandler ?? []].flat()

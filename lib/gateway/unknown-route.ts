@@ -2,13 +2,13 @@ import type { FastifyInstance } from 'fastify'
 import { RouteNotFoundError } from '../errors.ts'
 import { errorBody } from './error-answer.ts'
 
-/** What of an address is told. Characters. */
+/** How much of a path an error shows. Characters. */
 const longest = 200
 
-/** Clients of OpenAI's expect its shape of whatever they ask for below `/v1`. All other addresses are the host's. */
+/** OpenAI's clients expect its error shape for any path below `/v1`. Your server answers for all other paths. */
 export async function unknownRoutes (scope: FastifyInstance): Promise<void> {
   scope.removeAllContentTypeParsers()
-  // Nobody reads it.
+  // Nothing reads the body.
   scope.addContentTypeParser('*', (_request, _payload, done) => done(null))
   scope.setNotFoundHandler(({ method, url }, reply) => {
     const [path = ''] = url.split('?', 1)

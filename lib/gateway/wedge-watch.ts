@@ -4,23 +4,23 @@ export interface WedgeWatchOptions {
   clock: Clock
   /** How long the engine may be silent. Milliseconds. */
   limit: number
-  /** Asks the engine; resolves with whether it answered in time. Does not reject. */
+  /** Probes the engine; resolves with whether it answered in time. Does not reject. */
   responds: () => Promise<boolean>
   /** The engine has been silent for too long. */
   onWedged: () => void
 }
 
-/** One long step of an engine blocks a probe as well: this many in a row say something. */
+/** One long step of an engine blocks a probe as well; only several in a row count. */
 const leastMisses = 3
 const probesPerLimit = 6
 
 /**
- * Watches one engine as long as requests wait on it without a byte. A core that is stopped or stuck answers nothing, while
- * `/health` goes on saying 200.
+ * Watches one engine as long as requests wait for their first byte from it. A core that is stopped or stuck answers nothing,
+ * while `/health` continues to answer 200.
  */
 export class WedgeWatch {
   readonly #options: WedgeWatchOptions
-  // A number: a Set that many come to and go from leaves old tables behind, and each holds some of them until the next full collection.
+  // A number: a Set with many additions and removals leaves old tables behind, which stay until the next full collection.
   #waiting = 0
   #timer: Timer | undefined
   #lastSign = 0
@@ -37,7 +37,7 @@ export class WedgeWatch {
     this.#probeLater()
   }
 
-  /** It has had its first byte, or waits no longer. */
+  /** The request got its first byte, or no longer waits. */
   remove (): void {
     if (--this.#waiting === 0) this.#options.clock.clearTimeout(this.#timer)
   }

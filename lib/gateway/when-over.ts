@@ -1,25 +1,25 @@
 import type { Socket } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
-/** Lets all of a change happen before anything is decided upon it. */
+/** Lets a whole change happen before any decision is based on it. */
 export type AtOnce = (change: () => void) => void
 
 /**
- * Calls back once, later, when the response is over: whole, or because the client has left. Fastify's own hooks miss
- * aborts, and its `request.signal` fires early on POST (fastify#6725). With the client all its pipelined requests have
- * left at once: one by one, the end of the first would cause a switch for the second.
+ * Calls back once, later, when the response is over: complete, or because the client left. Fastify's own hooks miss aborts,
+ * and its `request.signal` fires early on POST (fastify#6725). When a client leaves, all its pipelined requests leave
+ * together: one by one, the end of the first would cause a switch for the second.
  */
 export function whenOver (request: FastifyRequest, reply: FastifyReply, atOnce: AtOnce, callback: () => void): void {
   const { socket } = request.raw
   const open = openRequests(socket, atOnce)
   const over = () => { if (open.delete(over)) callback() }
   open.add(over)
-  // Every response is closed, be it whole or not; `stream.finished` waits for that too, with nine listeners more.
+  // Every response closes, complete or not; `stream.finished` waits for that too, with nine more listeners.
   reply.raw.once('close', () => {
     if (socket.destroyed) endAll(open, atOnce)
     else over()
   })
-  // Closed already, of which nobody would hear any more.
+  // Closed already: the event would not come again.
   if (isOver(request, reply)) process.nextTick(over)
 }
 
@@ -33,8 +33,8 @@ type OpenRequests = Set<() => void>
 const bySocket = new WeakMap<Socket, OpenRequests>()
 
 /**
- * The requests of a connection that are not over. A pipelined second response hears nothing of its socket's end, so that
- * is listened for too: once for all of them, of which there may be more than Node thinks are sane.
+ * The open requests of a connection. A pipelined second response gets no event at its socket's end, so we listen there too:
+ * once for all of them, since there may be more than Node's listener limit.
  */
 function openRequests (socket: Socket, atOnce: AtOnce): OpenRequests {
   const known = bySocket.get(socket)

@@ -13,10 +13,10 @@ export interface CloseDelayContext {
   clock: Clock
 }
 
-/** What fastify-cli gives a server to close, in milliseconds, if it is not told otherwise. */
+/** The time, in milliseconds, that fastify-cli gives a server to close by default. */
 const cliDefault = 500
 
-/** How long whoever runs the process lets it close, in milliseconds; undefined if that cannot be known. */
+/** The time, in milliseconds, that fastify-cli lets this process close; undefined if it is not known. */
 export function givenDelay (argv: readonly string[], env: NodeJS.ProcessEnv): number | undefined {
   const [, program = '', ...rest] = argv
   const isCli = (basename(program) === 'fastify' || /\/fastify-cli\/\w+\.js$/.test(program)) && rest.includes('start')
@@ -28,9 +28,8 @@ export function givenDelay (argv: readonly string[], env: NodeJS.ProcessEnv): nu
 }
 
 /**
- * Warns of a host that gives the server less time to close than streams may take. Of fastify-cli that is known when the server is
- * ready. What another one has passed to close-with-grace, or a supervisor allows, shows at the end only: when the process is ended
- * with streams in the midst.
+ * Warns if the server gets less time to close than streams may take. With fastify-cli the limit is known when the server is
+ * ready. Limits in close-with-grace or in a supervisor show only at the end: the process exits while streams still run.
  */
 export function watchCloseDelay (fastify: FastifyInstance, context: CloseDelayContext): void {
   const { grace, switcher, clock } = context

@@ -3,10 +3,10 @@ import { Server as SecureServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 
-/** The connections of a server that are in use, and those on which nothing has been said yet. */
+/** The connections of a server that have requests, and those that have had none yet. */
 class Connections {
   readonly #silent = new Set<Socket>()
-  /** Requests of each connection: pipelined ones are more than one. */
+  /** The number of requests on each connection; pipelining allows several. */
   readonly #requests = new Map<Socket, number>()
   readonly #known = new WeakSet<Socket>()
   #whenQuiet: () => void = () => {}
@@ -21,15 +21,15 @@ class Connections {
     return [...this.#silent].filter(socket => socket.bytesRead === 0)
   }
 
-  /** A request has come. */
+  /** A request has arrived. */
   begin (socket: Socket): void {
-    // On several addresses Fastify has several servers, and shows one.
+    // On several addresses Fastify has several servers, but exposes one.
     if (!this.#known.has(socket)) this.opened(socket)
     this.#silent.delete(socket)
     this.#requests.set(socket, (this.#requests.get(socket) ?? 0) + 1)
   }
 
-  /** Its response has been sent. Returns whether nothing else is under way on this connection. */
+  /** The response has been sent. Returns whether nothing else runs on this connection. */
   end (socket: Socket): boolean {
     const left = (this.#requests.get(socket) ?? 1) - 1
     if (left > 0) this.#requests.set(socket, left)
@@ -37,7 +37,7 @@ class Connections {
     return left <= 0
   }
 
-  /** Resolves when no request is under way. */
+  /** Resolves when no request is open. */
   async quiet (): Promise<void> {
     if (this.#requests.size > 0) await new Promise<void>(resolve => { this.#whenQuiet = resolve })
   }
@@ -54,15 +54,14 @@ class Connections {
 }
 
 /**
- * Lets a server that closes go of connections on which nothing happens any more. Node takes one on which nothing has been
- * said yet for busy, as browsers open them in advance, and keeps one whose last response comes after the closing has begun
- * for as long as `keepAliveTimeout`, 72 s in Fastify: the engines would hold the GPU as long. Returns what resolves when
- * no request is under way.
+ * Closes idle connections of a closing server. Node keeps two kinds open: connections without any request yet, which
+ * browsers open in advance, and those whose last response ends after the close began, for `keepAliveTimeout` (72 s in
+ * Fastify). The engines would hold the GPU as long. Returns a function whose promise resolves when no request is open.
  */
 export function releaseConnections (fastify: FastifyInstance): () => Promise<void> {
   const server: object = fastify.server
   const connections = new Connections()
-  // HTTP/2 has a way of its own to end, and Fastify goes it.
+  // HTTP/2 ends connections differently, and Fastify does that.
   if (!(server instanceof Server || server instanceof SecureServer)) return () => connections.quiet()
   let closing = false
   server.on('connection', (socket: Socket) => connections.opened(socket))

@@ -5,7 +5,7 @@ import type { ModelStatus } from './status.ts'
 
 type Model = ReturnType<Switcher['status']>['models'][number]
 
-/** What the floors below know of one model. Also of those that are on their way out, and have no name any more. */
+/** What the lower floors know of one model; also of a leaving one, which has no name any more. */
 export function describeModel (
   { id, gpus, inFlight, waiting, frozen, frozenSince, passive, oldest, serviceTime, drainTime, thawTime, arrivalRate, averageWaiting }: Model,
   directory: Directory,
@@ -15,7 +15,7 @@ export function describeModel (
   const leaving = directory.find(id) === undefined
   const learned = { serviceTime, drainTime, thawTime, arrivalRate, averageWaiting }
   const { sleepLevel, freeze } = orchestrator.model(id)
-  /** Of the option, what its engine can do. */
+  /** The part of the option that its engine supports. */
   const freezes = sleepLevel !== 3 && orchestrator.keepsRequests(id) && freeze
   return { name: id, aliases, adapters, gpus, leaving, ...orchestrator.snapshot(id), sleepLevel, freeze: freezes, inFlight, waiting: waiting - frozen, frozen, frozenSince, passive, oldest, learned }
 }

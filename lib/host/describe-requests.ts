@@ -1,7 +1,7 @@
 import type { LiveRequest, LiveRequests } from '../gateway/live-requests.ts'
 import type { HeldRequest, RequestList, WaitingRequest } from '../switcher/open-requests.ts'
 
-/** What only the HTTP edge knows; left out for leases that the host has asked for without a request. */
+/** What only the HTTP edge knows; missing for leases of your own code without a request. */
 export interface HttpDetails {
   /** Without any prefix, as in `knownRoutes`. */
   route?: string
@@ -9,10 +9,10 @@ export interface HttpDetails {
   arrived?: number
 }
 
-/** Who waits and who is in flight, with what the HTTP edge knows of them. */
+/** Waiting requests and requests in flight, with what the HTTP edge knows of them. */
 export interface DescribedRequests {
   waiting: Array<WaitingRequest & HttpDetails>
-  /** `heard`: when the last byte of its answer came, in milliseconds since the epoch; undefined if none has. */
+  /** `heard`: when the last byte of its answer came, in milliseconds since the epoch; undefined before the first. */
   inFlight: Array<HeldRequest & HttpDetails & { heard: number | undefined }>
   next: RequestList['next']
 }

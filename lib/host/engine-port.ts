@@ -1,7 +1,7 @@
 import type { Orchestrator } from '../orchestrator/orchestrator.ts'
 import type { Done, EnginePort } from '../switcher/engine-port.ts'
 
-/** Joins the switcher, which does not wait, to the orchestrator, which does. */
+/** Connects the synchronous switcher to the asynchronous orchestrator. */
 export function enginePort (orchestrator: Orchestrator): EnginePort {
   const report = (promise: Promise<void>, done: Done) => { promise.then(() => done(), done) }
   return {

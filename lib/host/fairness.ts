@@ -8,16 +8,16 @@ import type { Switcher } from '../switcher/switcher.ts'
 
 export type FairnessOptions = Pick<ResolvedOptions, 'policy' | 'priority'>
 
-/** Milliseconds after which a request has its answer or is refused, while engines work. */
+/** Milliseconds after which a request has its answer or is refused, as long as engines work. */
 export function promisedWait (options: FairnessOptions, { models }: Pick<Directory, 'models'>, switcher: Switcher) {
   const policy = policyWait(options, switcher)
   const queue = Math.max(...models.map(({ timeouts }) => timeouts.queue))
   return {
-    /** By the policy, with what has been learned so far; undefined for a function of the host's. */
+    /** The policy's bound, with the costs learned so far; undefined for a policy function of your own. */
     policy,
-    /** By `timeouts.queue`. */
+    /** The bound by `timeouts.queue`. */
     queue,
-    /** What is promised: the smaller of the two. */
+    /** The promise: the smaller of the two. */
     promised: Math.min(policy ?? queue, queue)
   }
 }
@@ -30,8 +30,8 @@ interface WarningContext {
 }
 
 /**
- * Says at the start if the host's options leave it to the queue limit to end waits. Of our defaults, which do so as soon as
- * there are two models, it is said in the documentation: nobody would read a warning that always comes.
+ * Warns at the start if the options leave it to the queue limit to end waits. The defaults do so with two or more models;
+ * the documentation says it, because nobody reads a warning that always appears.
  */
 export function warnOfLongWaits (given: LlmuxOptions, options: FairnessOptions, { directory, switcher, events, clock }: WarningContext): void {
   if (!choosesLimits(given)) return
@@ -42,7 +42,7 @@ export function warnOfLongWaits (given: LlmuxOptions, options: FairnessOptions, 
 }
 
 function choosesLimits ({ policy, timeouts, models }: LlmuxOptions): boolean {
-  // Of the time limits those that bound a wait: who sets another one has said nothing of it.
+  // The time limits that bound a wait. Setting another one is no statement about waits.
   const limits = [timeouts, ...Object.values(models).map(model => model.timeouts)]
   return policy !== undefined || limits.some(chosen => chosen?.queue !== undefined || chosen?.drain !== undefined)
 }

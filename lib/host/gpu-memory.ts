@@ -3,30 +3,30 @@ import type { ProcFiles } from '../orchestrator/local/proc.ts'
 import type { GpuProcess } from '../orchestrator/memory/gpu-processes.ts'
 import type { MemorySeen } from '../orchestrator/memory/memory-reader.ts'
 
-/** Who holds memory of a GPU: the processes of one model together, or a process of somebody else's. */
+/** A holder of GPU memory: the processes of one model together, or one process that is not an engine. */
 export interface GpuHolder {
   gpu: number
   bytes: number
-  /** Undefined for a process that is none of ours. */
+  /** Undefined for a process that is not an engine. */
   model: string | undefined
-  /** Of a process that is none of ours. */
+  /** The process, if it is not an engine. */
   pid: number | undefined
-  /** The program of a process that is none of ours. */
+  /** Its program, if it is not an engine. */
   program: string | undefined
 }
 
 interface Running {
   name: string
-  /** Of the leader of its process group. */
+  /** The leader of its process group. */
   pid: number | undefined
 }
 
-/** By index, as last looked at; empty where nobody can look. */
+/** By index, as last read; empty if this machine cannot tell. */
 export function gpuMemory (seen: MemorySeen | undefined) {
   return (seen?.memories ?? []).flatMap((memory, gpu) => memory === undefined ? [] : [{ gpu, ...memory, time: seen!.time }])
 }
 
-/** Tells our engines' processes from others', by their process groups. */
+/** Separates the processes of engines from others, by process group. */
 export async function gpuHolders (processes: readonly GpuProcess[], models: readonly Running[], files: ProcFiles = procFiles): Promise<GpuHolder[]> {
   const groups = new Map(models.flatMap(({ name, pid }) => pid === undefined ? [] : [[pid, name]]))
   const holders = new Map<string, GpuHolder>()

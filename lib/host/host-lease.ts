@@ -6,12 +6,11 @@ import type { Endpoint } from '../orchestrator/driver.ts'
 import type { Lease } from '../switcher/lease.ts'
 
 /**
- * A hold on an awake model for the host's own routes, until it is released, or taken away. Its engine may be put to sleep
- * meanwhile: then the lease is frozen, calls of its engine get no bytes, and go on when it is awake again. Emits `frozen`
- * and `thawed`.
+ * A hold on an awake model for your own routes, until you release it or it is taken away. When its engine goes to sleep the
+ * lease is frozen: calls get no bytes, and continue when the engine is awake again. Emits `frozen` and `thawed`.
  */
 export class HostLease extends EventEmitter<{ frozen: [], thawed: [] }> {
-  /** The engine's id: the key in `models`, also when an alias was asked for. */
+  /** The engine's id: the key in `models`, also if the caller used an alias. */
   readonly model: string
   readonly #lease: Lease
   readonly #endpoint: Endpoint
@@ -29,16 +28,16 @@ export class HostLease extends EventEmitter<{ frozen: [], thawed: [] }> {
     return this.#lease.frozen && !this.#lease.ended
   }
 
-  /** Aborted, with an `LlmuxError` as its reason, when the lease is taken away: to drain at its limit, or to close. */
+  /** Aborts, with an `LlmuxError` as its reason, when the lease is taken away: at the drain limit, or when the server closes. */
   get signal (): AbortSignal {
     return this.#lease.signal
   }
 
   /**
-   * Calls the engine behind the lease, `lease.fetch('/v1/chat/completions', { method: 'POST', … })`, once it is awake. The
-   * call is broken off when the lease is taken away; it does not release the lease at its end.
+   * Calls the engine, `lease.fetch('/v1/chat/completions', { method: 'POST', … })`, once it is awake. The call ends when the
+   * lease is taken away; its end does not release the lease.
    *
-   * @throws {LeaseEndedError} The lease has been released or taken away, or its engine has died.
+   * @throws {LeaseEndedError} The lease was released or taken away, or its engine died.
    */
   async fetch (path: string, init: RequestInit = {}): Promise<Response> {
     const signals = init.signal == null ? [this.signal] : [this.signal, init.signal as AbortSignal]
@@ -51,7 +50,7 @@ export class HostLease extends EventEmitter<{ frozen: [], thawed: [] }> {
     return await fetch(new URL(path, origin), { ...init, headers, dispatcher, signal })
   }
 
-  /** Gives the lease back. A second time does nothing. */
+  /** Ends the lease. A second call does nothing. */
   release (): void {
     this.#lease.release()
   }

@@ -23,10 +23,10 @@ const knowledge = {
   }
 }
 
-/** Compiled when there is a file to be read, which most gateways have not. */
+/** Compiled only when there is a file to read, which most gateways do not have. */
 const isKnowledge = (): ValidateFunction<Knowledge> => new Ajv({ strict: true }).compile<Knowledge>(knowledge)
 
-/** What has been learned, kept in a file from one run to the next. It may fail: nothing but learning anew is lost by it. */
+/** A file that keeps what was learned for the next run. Failures are harmless: the gateway measures again. */
 export class LearnedFile {
   readonly #context: LearnedFileContext
 
@@ -40,18 +40,18 @@ export class LearnedFile {
       if (isKnowledge()(content)) return new Learned(content)
       this.#warn('it has other content', undefined)
     } catch (error) {
-      // Not there before the first run.
+      // The file does not exist before the first run.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#warn((error as Error).message, error)
     }
     return new Learned()
   }
 
-  /** Whole or not at all: what is there is replaced by a file that is complete. */
+  /** Replaces the file at once by a complete one. */
   write (learned: Learned): void {
     const { path } = this.#context
     const temporary = `${path}.${process.pid}.tmp`
     try {
-      // Small, seldom written, and to be there even if the process ends at once.
+      // Synchronous: the file is small, rarely written, and must be there even if the process ends now.
       writeFileSync(temporary, `${JSON.stringify(learned)}\n`)
       renameSync(temporary, path)
     } catch (error) {
@@ -59,7 +59,7 @@ export class LearnedFile {
     }
   }
 
-  /** Writes after each switch, the only time at which something worth the effort has been learned, and when asked to. */
+  /** Writes after each switch, since only switches teach anything valuable, and on request. */
   keep (learned: Learned): void {
     this.#context.events.on('transition', ({ to }) => { if (to === 'idle') queueMicrotask(() => this.write(learned)) })
   }

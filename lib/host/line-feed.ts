@@ -1,10 +1,10 @@
 type Listener = (line: string) => void
 
-/** Hands the engines' output on to whoever follows it just now. */
+/** Passes the engines' output to current followers. */
 export class LineFeed {
   readonly #listeners = new Map<string, Set<Listener>>()
 
-  /** Returns how to stop. */
+  /** Returns a function that stops. */
   follow (id: string, listener: Listener): () => void {
     const listeners = this.#listeners.get(id) ?? new Set()
     this.#listeners.set(id, listeners.add(listener))

@@ -29,11 +29,11 @@ import { update } from './update.ts'
 import type { UpdateResult } from './update.ts'
 
 export interface LlmuxContext {
-  /** As they were given. */
+  /** As your server gave them. */
   options: LlmuxOptions
   machine: Machine
   startCheck: StartCheck
-  /** By what waits are bounded. */
+  /** The limits of every wait. */
   limits: FairnessOptions
   directory: Directory
   events: LlmuxEvents
@@ -45,9 +45,9 @@ export interface LlmuxContext {
   live: LiveRequests
 }
 
-/** `fastify.llmux`: what the host's own routes and hooks may ask for. Models go by any of their names. */
+/** `fastify.llmux`. A model may be given by name, alias or adapter. The comments become the table of docs/reference/api.md: `npm run readme`. */
 export class Llmux {
-  /** Every change of state. */
+  /** The [events](events.md): every change of state. */
   readonly events: LlmuxEvents
   readonly #context: LlmuxContext
 
@@ -56,12 +56,15 @@ export class Llmux {
     this.#context = context
   }
 
-  /** The key in `models` that a name, an alias or an adapter stands for. @throws {ModelNotFoundError} */
+  /** The key in `models` for a name, an alias or an adapter. @throws {ModelNotFoundError} */
   id (name: string): string {
     return this.#context.directory.id(name)
   }
 
-  /** What is going on, and why. */
+  /**
+   * The present state: which models are awake, which requests wait, which switch is under way and why. For each model: state,
+   * process group, last error and what was learned. `longestWait` is the longest time that a request can wait.
+   */
   status (): LlmuxStatus {
     const { directory, orchestrator, switcher, history } = this.#context
     const { models, ...rest } = switcher.status()
@@ -76,9 +79,11 @@ export class Llmux {
   }
 
   /**
-   * Waits in the model's queue like any request, and resolves with a lease on the awake model.
+   * Waits in the model's queue as a request does, and resolves with a lease. `lease.fetch(path, init)` calls the engine.
+   * `lease.release()` ends the lease; `lease.signal` aborts when the lease is taken away. While its model sleeps the lease is
+   * frozen, unless `freezable` is `false`.
    *
-   * @throws {ModelNotFoundError | QueueFullError | QueueTimeoutError | PassiveTimeoutError | ClosingError} or why the model could not be brought up.
+   * @throws {ModelNotFoundError | QueueFullError | QueueTimeoutError | PassiveTimeoutError | ClosingError} or why the model could not start.
    */
   async acquire (model: string, { signal, bytes = 0, ...details }: AcquireOptions = {}): Promise<HostLease> {
     const { switcher, orchestrator } = this.#context
@@ -99,53 +104,50 @@ export class Llmux {
     return new HostLease(lease, orchestrator.endpoint(id))
   }
 
-  /** Starts or wakes a model, evicting what must go; resolves when it is awake. It does not stay with it: the policy goes on deciding. */
+  /** Starts or wakes a model and evicts what is in its way; freezes requests in flight where possible. Resolves when the model is awake. Later the policy decides again. */
   async switchTo (model: string, { request }: OrderOptions = {}): Promise<void> {
     const id = this.id(model)
     await new Promise<void>((resolve, reject) => this.#context.switcher.switchTo(id, { request, done: resolve, failed: reject }))
   }
 
   /**
-   * Drains a model and puts it to sleep; without a model, all that are awake. A request that waits for it wakes it again.
-   * `level` is the model's own by default.
+   * Drains a model and puts it to sleep; without a model, every one that is awake. A request that waits for the model wakes
+   * it again. `level` is the model's own by default.
    *
    * @throws {RangeError} if there is no such level.
    */
   async sleep (model?: string, { level, request }: SleepOptions = {}): Promise<void> {
-    // It may come from a query string, and is to go on to vLLM.
+    // Callers without types may pass anything, and vLLM would get it.
     if (level !== undefined && ![1, 2, 3].includes(level)) throw new RangeError(`level must be 1, 2 or 3, not ${JSON.stringify(level)}`)
     const awake = this.#context.switcher.status().models.filter(model => model.awakeSince !== undefined).map(({ id }) => id)
     await this.#sleepAll(model === undefined ? awake : [this.id(model)], level, request)
   }
 
-  /** Drains a model and ends its process group; without a model, all of them. A request that waits for it starts it again. */
+  /** Drains a model and stops its processes; without a model, all. A request that waits for the model starts it again. */
   async stop (model?: string, { request }: OrderOptions = {}): Promise<void> {
     const all = this.#context.switcher.status().models.map(({ id }) => id)
     await this.#sleepAll(model === undefined ? all : [this.id(model)], 3, request)
   }
 
-  /** Ends a model's processes as `stop` does, and starts it again; resolves when it is awake. */
+  /** Stops a model, then starts it. Resolves when it is awake. */
   async restart (model: string, options: OrderOptions = {}): Promise<void> {
     await this.stop(model, options)
     await this.switchTo(model, options)
   }
 
-  /**
-   * Stays with a model: from when it is awake only `switchTo`, `sleep` and `stop` make it go. Requests for others wait within
-   * their limits. One that was pinned before and does not fit beside it is let go.
-   */
+  /** The policy never leaves this model once it is awake. Removes earlier pins that do not fit beside it: see [pins](../admin.md#pins-and-pauses). */
   pin (model: string): void {
     this.#context.switcher.controls.pin(this.id(model))
   }
 
-  /** Leaves it to the policy again. */
+  /** Removes the pins. */
   unpin (): void {
     this.#context.switcher.controls.unpin()
   }
 
   /**
-   * Takes the gateway out of service: new requests are refused with 503 `LLMUX_ERR_DRAINING`, those accepted before are served, then
-   * all models are put to sleep. Resolves when that is done; `undrain` ends it. Nothing of it outlives the process.
+   * Takes the gateway out of service: refuses new requests with 503 `LLMUX_ERR_DRAINING`, serves those accepted, then puts all
+   * models to sleep. Resolves when that is done. A restarted gateway is in service again.
    */
   async drain (): Promise<void> {
     const { switcher, events } = this.#context
@@ -154,19 +156,18 @@ export class Llmux {
     if (switcher.controls.draining) await this.sleep()
   }
 
-  /** Takes requests again. */
+  /** Puts the gateway back into service. */
   undrain (): void {
     this.#context.switcher.controls.undrain()
   }
 
-  /** What an edge in front of several gateways goes by: see `fastify-llmux/fleet`. */
+  /** The state that an edge in front of [several machines](../fleet.md) reads. */
   nodeState (): NodeState {
     return nodeState(this.#context.switcher)
   }
 
   /**
-   * `switching`: no switch but by `switchTo`, `sleep` and `stop`. `traffic`: no request is let in either, and those that come
-   * wait within their limits; those that run are left alone.
+   * `'switching'`: only switches by hand. `'traffic'`: no request is admitted either; requests in flight finish.
    *
    * @throws {RangeError} if `what` is something else.
    */
@@ -181,46 +182,39 @@ export class Llmux {
   }
 
   /**
-   * Puts other models in the place of those there are, in the shape of the option `models`. Names mean the new ones at once.
-   * Models that are new can be asked for; those that are gone serve who was accepted before, then are stopped; those that have
-   * changed are stopped when no request is in flight, after `timeouts.drain` at the latest, and started anew; the others are
-   * not touched. Resolves when all that is done.
+   * Replaces the models while requests run: [how](../admin.md#fastifyllmuxupdatemodels). Resolves when every model has changed.
    *
-   * @throws {OptionsError} and then nothing has changed; {StopError} if processes cannot be ended.
+   * @throws {OptionsError} and then nothing has changed; {StopError} if processes cannot be stopped.
    */
   async update (models: LlmuxOptions['models']): Promise<UpdateResult> {
     return await update(this.#context, resolveOptions({ ...this.#context.options, models }, this.#context.machine))
   }
 
   /**
-   * Who waits and who is in flight, and what the policy would do next. Of each model at most `most` who wait, the next first,
-   * and as many in flight, the oldest first; default 100.
+   * Requests that wait, with position and estimate; requests in flight; what the policy would do next. At most `most` of each
+   * model, default 100.
    */
   requests ({ most = 100 }: { most?: number } = {}) {
     return describeRequests(this.#context.switcher.requests.list(most), this.#context.live)
   }
 
-  /**
-   * Ends a request, waiting or in flight, by its number in `requests()`: its client gets 503, or a broken stream.
-   *
-   * @throws {RequestNotFoundError}
-   */
+  /** Ends the request with that `id` in `requests()`: its client gets 503, or a broken stream. @throws {RequestNotFoundError} */
   cut (id: number): void {
     if (!this.#context.switcher.requests.cut(id, new RequestCutError())) throw new RequestNotFoundError(id)
   }
 
-  /** Refuses all requests for a model, those that wait included; those in flight end. Nothing wakes it until it is enabled. */
+  /** Refuses the model's requests with 503, waiting ones included. Requests in flight finish; nothing wakes the model. */
   disable (model: string): void {
     this.#context.switcher.controls.disable(this.id(model))
   }
 
-  /** Ends that. */
+  /** Accepts the model's requests again. */
   enable (model: string): void {
     this.#context.switcher.controls.enable(this.id(model))
   }
 
   /**
-   * Looks at GPU memory: who holds how much of it, models and others. Undefined where nothing tells.
+   * Reads GPU memory: which model or other process holds how much. Undefined if this machine has no command that tells.
    *
    * @throws {MemoryCommandError | MemoryTimeoutError}
    */
@@ -229,17 +223,17 @@ export class Llmux {
     return processes && await gpuHolders(processes, this.status().models)
   }
 
-  /** Whether any model can be served now, and if not, why. `obstacles`: what is in the way of some, while others can be served. */
+  /** Whether a model can be served now, and what prevents it. `obstacles`: why some cannot, while others can. */
   readiness () {
     return readiness(this.#context.directory.models.map(({ id }) => id), this.#context)
   }
 
-  /** What a model's engine wrote last, oldest first, at most 1 000 lines; also after its end. */
+  /** The last lines of the engine's output, oldest first, at most 1 000; also after its end. */
   lines (model: string, count = 100): string[] {
     return this.#context.orchestrator.lastLines(this.id(model), count)
   }
 
-  /** Calls back with each line that the engine writes from now on. Returns how to stop. */
+  /** Calls `listener` with each new line. Returns a function that stops. */
   follow (model: string, listener: (line: string) => void): () => void {
     return this.#context.lines.follow(this.id(model), listener)
   }

@@ -1,43 +1,43 @@
 import type { Switcher } from '../switcher/switcher.ts'
 
-/** One model of a node, as the edges in front of it see it. Durations are milliseconds. */
+/** One model of a node, as an edge sees it. Durations are milliseconds. */
 export interface NodeModelState {
   /** The key in `models`. */
   id: string
-  /** It is awake and lets requests in. */
+  /** Whether it is awake and admits requests. */
   awake: boolean
-  /** It is on its way up. */
+  /** Whether it starts or wakes. */
   waking: boolean
-  /** Requests it works on. */
+  /** Requests in flight. */
   inFlight: number
-  /** Requests that wait for it, those that are frozen included. */
+  /** Waiting requests, frozen ones included. */
   waiting: number
   /** Requests it can work on at once. */
   maxConcurrency: number
-  /** How long one would wait who came now: the node's own estimate. */
+  /** The wait of a request that arrived now: the node's own estimate. */
   wait: number
-  /** What it is expected to cost to make it awake, whoever goes for it. */
+  /** The expected cost of making it awake, including what other models lose. */
   cost: number
-  /** How long a request stays in its engine on average. */
+  /** Average time of a request in its engine. */
   serviceTime: number
   /** Requests per millisecond, over the last minute. */
   arrivalRate: number
   /** The GPUs it needs while awake. */
   gpus: readonly number[]
-  /** Its queue is full: one who came now would be refused. */
+  /** Whether its queue is full: it would refuse a new request. */
   full: boolean
-  /** Why nobody is served, in words; left out if nothing is known to be in the way. */
+  /** Why it serves no request, in words; missing if no reason is known. */
   obstacle?: string
 }
 
-/** All that an edge goes by when it chooses a node. */
+/** All that an edge uses to choose a node. */
 export interface NodeState {
-  /** No new requests are taken: the node is to go. */
+  /** Whether the node refuses new requests, because it is being taken out of service. */
   draining: boolean
   models: NodeModelState[]
 }
 
-/** What the switcher knows, for those who choose between nodes; in the simulator as in production. */
+/** The switcher's view for an edge, in the simulator as in production. */
 export function nodeState (switcher: Switcher): NodeState {
   const { models, transitions, disabled, draining } = switcher.status()
   const waking = new Set(transitions.filter(({ phase }) => phase !== 'idle').map(({ wake }) => wake))

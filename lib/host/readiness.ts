@@ -7,7 +7,7 @@ export interface Readiness {
   ready: boolean
   /** Why not, in words. */
   reason?: string
-  /** What is in the way of some models, in words, while others can be served. */
+  /** What prevents some models, in words, while others can be served. */
   obstacles?: string[]
 }
 
@@ -17,7 +17,7 @@ export interface ReadinessContext {
   startCheck: StartCheck
 }
 
-/** Ready as long as one model can be served: awake, or with nothing known to be in the way of its start. */
+/** Ready as long as one model can be served: it is awake, or nothing known prevents its start. */
 export function readiness (ids: string[], { switcher, orchestrator, startCheck }: ReadinessContext): Readiness {
   if (switcher.closed) return { ready: false, reason: new ClosingError().message }
   const held = switcher.controls.refusal?.message ?? switcher.controls.closed
@@ -28,7 +28,10 @@ export function readiness (ids: string[], { switcher, orchestrator, startCheck }
   return { ready: true, ...(obstacles.length > 0 && { obstacles }) }
 }
 
-/** After a start that failed nobody is evicted for it for a while. Then it is worth a request again, which only comes to who is ready. */
+/**
+ * After a failed start the gateway evicts no model for it for a while. Then a request may try again, and requests come only
+ * to a ready gateway.
+ */
 function inPause ({ retryAt, error }: ReturnType<Orchestrator['snapshot']>): Error | undefined {
   return retryAt === undefined ? undefined : error
 }

@@ -3,7 +3,7 @@ import { NotRegisteredError } from '../errors.ts'
 import type { Llmux } from './llmux.ts'
 import type { Readiness } from './readiness.ts'
 
-// By the server and not by the decorator: scopes that lie beside each other do not see each other's, and share a GPU all the same.
+// By the server, not by the decorator: sibling scopes do not see each other's decorators, but share the GPU.
 const byServer = new WeakMap<object, Llmux>()
 
 export function register ({ server }: FastifyInstance, llmux: Llmux): void {
@@ -13,7 +13,7 @@ export function register ({ server }: FastifyInstance, llmux: Llmux): void {
 
 const readinessByServer = new WeakMap<object, () => Readiness>()
 
-/** What `ready` says of this server. */
+/** What `GET ready` says of this server. */
 export function registerReadiness ({ server }: FastifyInstance, readiness: () => Readiness): void {
   readinessByServer.set(server, readiness)
 }
@@ -30,7 +30,7 @@ export function isRegistered ({ server }: FastifyInstance): boolean {
 }
 
 /**
- * What `fastify.llmux` is in the scope that llmux was registered in, from any scope of the same server.
+ * `fastify.llmux`, from any scope of the same server.
  *
  * @throws {NotRegisteredError} if it has not been registered in this server, or not yet.
  */

@@ -14,16 +14,16 @@ export interface ShutdownContext {
   clock: Clock
 }
 
-/** What closing takes beside its time limits, in milliseconds: SIGKILL, and waiting for the groups to be gone. */
+/** What closing takes in addition to its time limits, in milliseconds: SIGKILL, and waiting for the processes to end. */
 const slack = 10_000
 
-/** Ends with the server: waiters at once, streams after the grace, engines when the last stream is over. */
+/** At the server's close: refuses waiting requests at once, cuts streams after the grace, and stops engines after the last stream. */
 export function closeWithServer (fastify: FastifyInstance, context: ShutdownContext): void {
   const { options: { timeouts }, switcher, orchestrator, clock } = context
   const quiet = releaseConnections(fastify)
   let grace: Timer
   let graceOver: Promise<void> | undefined
-  // Must not wait: Fastify's limit on hooks would break the closing off.
+  // Does not wait: Fastify's limit on hooks would interrupt the close.
   fastify.addHook('preClose', done => {
     switcher.close()
     graceOver = new Promise(resolve => { grace = clock.setTimeout(resolve, timeouts.grace) })
@@ -31,16 +31,16 @@ export function closeWithServer (fastify: FastifyInstance, context: ShutdownCont
     done()
   })
   fastify.addHook('onClose', async () => {
-    // Of several servers on several addresses Fastify waits for one only.
+    // With several addresses Fastify waits for only one of its servers.
     await Promise.race([quiet(), graceOver])
     clock.clearTimeout(grace)
-    // Whoever holds a lease without a connection to the server.
+    // Leases that have no connection to the server.
     switcher.cut(new GraceTimeoutError(timeouts.grace))
     await orchestrator.close()
   })
 }
 
-/** Closes the server on SIGTERM and SIGINT, if that is wanted, or if nobody else does it. */
+/** Closes the server on SIGTERM and SIGINT, if the option says so, or if no other listener does. */
 export function closeOnSignals (fastify: FastifyInstance, { options, clock }: ShutdownContext): void {
   fastify.addHook('onReady', done => {
     const alone = process.listenerCount('SIGTERM') === 0 && process.listenerCount('SIGINT') === 0
@@ -54,8 +54,8 @@ function install (fastify: FastifyInstance, { timeouts, models }: ShutdownContex
   const { uninstall } = closeWithGrace({
     delay: timeouts.grace + longestStop + slack,
     logger: fastify.log as never,
-    // A reload must not end us, and an exit code must not be hidden. An uncaught error ends the process as Node does it;
-    // the engines go with it, by the exit handler.
+    // A reload must not end the process, and exit codes must stay visible. After an uncaught error Node ends the process; the
+    // exit handler stops the engines.
     skip: ['SIGHUP', 'SIGUSR2', 'SIGQUIT', 'SIGILL', 'SIGTRAP', 'SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGSEGV', 'beforeExit', 'uncaughtException', 'unhandledRejection']
   }, async ({ signal }) => {
     fastify.log.info({ signal }, `closing on ${signal}`)
@@ -68,7 +68,7 @@ function install (fastify: FastifyInstance, { timeouts, models }: ShutdownContex
   })
 }
 
-/** Without a listener SIGHUP would end the process then and there. Returns how to stop. */
+/** Without a listener SIGHUP would end the process at once. Returns a function that stops. */
 function ignoreHangup ({ log }: FastifyInstance): () => void {
   const listener = () => log.info({ signal: 'SIGHUP' }, 'SIGHUP is ignored')
   if (process.listenerCount('SIGHUP') === 0) process.on('SIGHUP', listener)

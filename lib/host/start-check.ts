@@ -9,22 +9,22 @@ export interface StartCheckContext {
   clock: Clock
 }
 
-/** What is known to be in the way of models before anybody has asked for them: a command that is not there, say. */
+/** Known obstacles of models before the first request: a command that does not exist, for example. */
 export class StartCheck {
   readonly #context: StartCheckContext
   readonly #obstacles = new Map<string, Error>()
 
   constructor (context: StartCheckContext) {
     this.#context = context
-    // From then on the engine itself says how it fares.
+    // From then on the engine's state says more.
     context.events.on('engine', ({ model }) => this.#obstacles.delete(model))
   }
 
-  /** Looks at all models, and warns of each that could not be started. */
+  /** Checks all models, and warns of each one that could not start. */
   async run (ids: string[]): Promise<void> {
     const { orchestrator, events, clock } = this.#context
     await Promise.all(ids.map(async id => {
-      // It passes by itself, so it is asked for anew each time.
+      // This obstacle goes away by itself, so it is checked anew each time.
       const error = orchestrator.obstacle(id)
       if (error !== undefined) events.emit('warning', { time: clock.now(), model: id, error })
       await orchestrator.check(id).catch((error: Error) => {
@@ -34,13 +34,13 @@ export class StartCheck {
     }))
   }
 
-  /** Why it could not be started when the server was; undefined once its engine has done anything. */
+  /** Why the model could not start when the server did; undefined once its engine has done anything. */
   obstacle (id: string): Error | undefined {
     return this.#obstacles.get(id)
   }
 }
 
-/** Says at the start what can be known at the start. */
+/** Reports at the start what is known at the start. */
 export function checkStarts (fastify: FastifyInstance, ids: string[], context: StartCheckContext): StartCheck {
   const check = new StartCheck(context)
   fastify.addHook('onReady', async () => await check.run(ids))

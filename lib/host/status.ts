@@ -3,33 +3,33 @@ import type { KnownCosts, SleepLevel } from '../options/index.ts'
 import type { StartCause } from '../start-causes.ts'
 import type { PastSwitch } from './switch-history.ts'
 
-// What `fastify.llmux.status()` says, for whoever reads it in an editor. Times are milliseconds since the epoch, durations milliseconds.
+// The result of `fastify.llmux.status()`. Times are milliseconds since the epoch, durations milliseconds.
 
-/** How far a start has come, from what the engine writes. */
+/** The progress of a start, from the engine's output. */
 export interface StartStatus {
-  /** What it is doing. */
+  /** What the engine does. */
   stage: StartStage
-  /** Shards loaded, or graphs captured; undefined if the stage does not count. */
+  /** Shards loaded, or graphs captured; undefined if the stage counts nothing. */
   done: number | undefined
   /** Of so many. */
   total: number | undefined
-  /** Since its process was made. */
+  /** Since its process was created. */
   elapsed: number
-  /** Until it is there, estimated from its last start; undefined before there was one. */
+  /** Time left, estimated from its last start; undefined before the first. */
   remaining: number | undefined
 }
 
-/** What has been measured of a model's requests. */
+/** Measurements of a model's requests. */
 export interface LearnedStatus {
-  /** How long a request stays in its engine on average. */
+  /** Average time of a request in its engine. */
   serviceTime: number
-  /** How long it takes on average until those in flight are done. */
+  /** Average time until the requests in flight are done. */
   drainTime: number
-  /** How long it takes on average, for each request that its engine was frozen with, from the wake until it goes on. */
+  /** Average time from the wake until the requests continue, for each frozen request. */
   thawTime: number
   /** Requests per millisecond, over the last minute. */
   arrivalRate: number
-  /** How many have waited for it on average over the last 300 s. */
+  /** Average number of waiting requests over the last 300 s. */
   averageWaiting: number
 }
 
@@ -43,59 +43,59 @@ export interface ModelStatus {
   adapters: string[]
   /** The GPUs it lives on, by index. */
   gpus: readonly number[]
-  /** An update has taken it out: it serves those that it has, and goes. */
+  /** An update has removed it: it serves the requests that it has, and goes. */
   leaving: boolean
-  /** What its engine is doing. */
+  /** The state of its engine. */
   state: EngineState
   /** Since when. */
   since: number
-  /** How deep it sleeps, if it does. */
+  /** Its sleep level, while it sleeps. */
   level: 1 | 2 | undefined
-  /** What went wrong, if that is why it is as it is. `lastLines` of it are for operators. */
+  /** The error that led to this state. Its `lastLines` are for operators. */
   error: Error | undefined
-  /** Why its last start came to nothing, while nothing has been tried since. */
+  /** Why its last start failed, as long as no other has been tried. */
   startCause: StartCause | undefined
-  /** How far its start has come, while there is one. */
+  /** The progress of its start, while it starts. */
   progress: StartStatus | undefined
-  /** Starts that failed in a row. */
+  /** Failed starts in a row. */
   failures: number
-  /** When it may be started again after those; undefined if it may be now. */
+  /** When it may start again after them; undefined if it may now. */
   retryAt: number | undefined
-  /** Its processes cannot be ended: nothing else is started on its GPUs. */
+  /** Its processes cannot be stopped: no other engine starts on its GPUs. */
   holdsGpu: boolean
-  /** Its process group, which is its first process's number; undefined if there is none. */
+  /** Its process group, which is the pid of its first process; undefined if there is none. */
   pid: number | undefined
   /** The last 20 lines of its output, without vLLM's banner; also after its end. */
   lastLines: string[]
-  /** How deep it sleeps when it has to go. */
+  /** The level at which it makes room for other models. */
   sleepLevel: SleepLevel
-  /** Whether its requests are frozen when it has to go: the option, and what its engine can do. */
+  /** Whether its requests are frozen when it makes room: the part of the option that its engine supports. */
   freeze: boolean | 'late'
-  /** Requests, and leases of yours, that hold it awake. */
+  /** Requests in flight, and leases of your own code. */
   inFlight: number
-  /** Requests in its queue, without those that are frozen. */
+  /** Requests in its queue, without frozen ones. */
   waiting: number
-  /** Requests whose engine sleeps in the midst of them. */
+  /** Requests that are frozen while its engine sleeps. */
   frozen: number
-  /** Since when it sleeps with them; undefined if there are none. */
+  /** Since when they are frozen; undefined if there are none. */
   frozenSince: number | undefined
   /** Requests in its queue that may not cause a switch. */
   passive: number
-  /** When the one came that waits longest, as its priority counts; undefined if nobody waits. */
+  /** The arrival of the request that waits longest, as its priority counts; undefined if none waits. */
   oldest: number | undefined
-  /** What has been measured of it. */
+  /** Measurements of its requests. */
   learned: LearnedStatus
 }
 
-/** A switch that is under way. */
+/** A switch in progress. */
 export interface TransitionStatus {
-  /** What is being done. */
+  /** Its phase. */
   phase: TransitionPhase
   /** Since when. */
   since: number
-  /** The model that is to be awake at its end; undefined if one is only to go. */
+  /** The model that will be awake; undefined if the switch only puts models to sleep. */
   wake: string | undefined
-  /** The models that must go. */
+  /** The models that make room. */
   evict: string[]
   /** Why, in words. */
   reason: string
@@ -103,52 +103,52 @@ export interface TransitionStatus {
   request: string | undefined
 }
 
-/** GPU memory as last looked at. Bytes. */
+/** GPU memory as last read. Bytes. */
 export interface GpuMemoryStatus {
-  /** Its index. */
+  /** The GPU's index. */
   gpu: number
-  /** In use, by whomever. */
+  /** In use, by any process. */
   used: number
   /** In all. */
   total: number
-  /** When it was looked at. */
+  /** When it was read. */
   time: number
 }
 
-/** How long a request waits at most, while engines work. */
+/** The longest time that a request waits, as long as engines work. */
 export interface LongestWait {
-  /** By the policy, with what has been learned so far; undefined for a function of your own. */
+  /** The policy's bound, with the costs learned so far; undefined for a policy function of your own. */
   policy: number | undefined
-  /** By `timeouts.queue`. */
+  /** The bound by `timeouts.queue`. */
   queue: number
-  /** What is promised: the smaller of the two. */
+  /** The promise: the smaller of the two. */
   promised: number
 }
 
-/** What is going on, and why. */
+/** The present state, and why. */
 export interface LlmuxStatus {
-  /** Requests that wait, all models together; those that are frozen are not in it. */
+  /** Waiting requests of all models together, without frozen ones. */
   waiting: number
   /** Bytes of their bodies. */
   waitingBytes: number
   /** The models that the policy does not leave. */
   pinned: string[]
-  /** What is paused: switching, or traffic with it. */
+  /** What is paused: switching, or traffic as well. */
   paused: 'switching' | 'traffic' | undefined
-  /** New requests are refused, since the gateway is to go. */
+  /** Whether the gateway refuses new requests, because it is being taken out of service. */
   draining: boolean
   /** The models whose requests are refused. */
   disabled: string[]
-  /** The models, in the order of the option; those that are leaving, too. */
+  /** The models, in the order of the option, and those that are leaving. */
   models: ModelStatus[]
-  /** Switches under way; one at most for each GPU. */
+  /** Switches in progress; at most one for each GPU. */
   transitions: TransitionStatus[]
   /** The last 20 switches, latest first: what they cost, and why one failed. */
   switches: PastSwitch[]
-  /** By index, as last looked at; empty where nobody can look. */
+  /** By index, as last read; empty if this machine cannot tell. */
   gpuMemory: GpuMemoryStatus[]
-  /** What switches have cost on average, as policies are told. */
+  /** Average costs of switches, as policies see them. */
   costs: KnownCosts
-  /** How long a request waits at most. */
+  /** The longest time that a request waits. */
   longestWait: LongestWait
 }

@@ -1,17 +1,17 @@
 import type { LlmuxEvents, TransitionChange } from '../events.ts'
 
-/** One switch that is over, as whoever is called at night wants to see it. */
+/** A finished switch, for operators. */
 export interface PastSwitch extends Pick<TransitionChange, 'time' | 'wake' | 'evict' | 'reason' | 'request' | 'outcome' | 'phases' | 'steps'> {
   /** Milliseconds of all phases. */
   duration: number
-  /** Milliseconds from when the first request was let in to the engine's first byte; undefined as long as there was none. */
+  /** Milliseconds from the admission of the first request to the engine's first byte; undefined before it. */
   firstByte: number | undefined
   error: string | undefined
 }
 
 const kept = 20
 
-/** Remembers the last switches from the events that tell of them. */
+/** Remembers the last switches, from events. */
 export class SwitchHistory {
   readonly #switches: PastSwitch[] = []
 

@@ -7,7 +7,7 @@ import type { ResolvedModel, ResolvedOptions } from '../options/index.ts'
 import type { Orchestrator } from '../orchestrator/orchestrator.ts'
 import type { Switcher } from '../switcher/switcher.ts'
 
-/** What an update comes to. Each member lists ids: the keys in `models`. */
+/** The result of an update. Each member lists ids: the keys in `models`. */
 export interface UpdateResult {
   added: string[]
   removed: string[]
@@ -24,14 +24,14 @@ export interface UpdateContext {
 }
 
 /**
- * Puts other models in the place of those there are. Names mean the new models at once; what has been accepted before is
- * served within its limits. Resolves when all that goes or changes has done so.
+ * Replaces the models. Names mean the new models at once; requests accepted before are served within their limits. Resolves
+ * when every removed or changed model is done.
  */
 export async function update (context: UpdateContext, next: Pick<ResolvedOptions, 'models' | 'names'>): Promise<UpdateResult> {
   const { directory, orchestrator, switcher, events, clock } = context
   const before = new Map(directory.models.map(model => [model.id, model]))
   if (switcher.closed) throw new ClosingError()
-  // The same object as long as nothing has changed: that is how it is known later.
+  // Returns the same object if nothing has changed: the caller compares by identity.
   const models = next.models.map(model => {
     const running = orchestrator.has(model.id) ? orchestrator.model(model.id) : undefined
     return [running, before.get(model.id)].find(known => isDeepStrictEqual(known, model)) ?? model
@@ -60,7 +60,7 @@ function compare (models: readonly ResolvedModel[], before: ReadonlyMap<string, 
 
 function add (context: UpdateContext, model: ResolvedModel): void {
   const { orchestrator, switcher, events, clock } = context
-  // One of that name may be on its way out: then it stays, as it is or as it is to be.
+  // A model of that name may still be leaving: then it stays, as it is or with its new options.
   if (orchestrator.has(model.id)) {
     renew(context, model.id, orchestrator.model(model.id)).catch(warn)
     return
@@ -76,7 +76,7 @@ function add (context: UpdateContext, model: ResolvedModel): void {
 
 function renew ({ directory, orchestrator, switcher }: UpdateContext, id: string, before: ResolvedModel): Promise<void> {
   const wanted = () => directory.find(id)
-  // An engine answers to the names it was started with: under a new one it must not be asked.
+  // An engine answers to the names that it was started with, so a new name must not reach it.
   const names = (model: ResolvedModel | undefined) => model && [model.aliases, model.adapters]
   const patience = isDeepStrictEqual(names(before), names(wanted())) ? before.timeouts.drain : 0
   return new Promise((resolve, reject) => switcher.roster.renew(id, {

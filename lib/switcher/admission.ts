@@ -13,42 +13,42 @@ export interface AdmissionContext {
   clock: Clock
   events: LlmuxEvents
   limits: WaitingLimits
-  /** Somebody came, left or is done: time to decide. */
+  /** A request arrived, left or is done: time to decide. */
   onChange: () => void
-  /** Why nobody is let in for the time being; undefined if requests are. */
+  /** Why no request is admitted for now; undefined if requests are. */
   closed: () => string | undefined
 }
 
-/** What else there is to know of a request. */
+/** Optional details of a request. */
 export interface RequestDetails {
   comeback?: Comeback | undefined
-  /** The id of the host's request. */
+  /** The id of Fastify's request (`request.id`). */
   request?: string | undefined
-  /** Why there is no point in waiting. */
+  /** Why waiting would be pointless. */
   obstacle?: Error | undefined
-  /** From -5 to 5, higher goes first; within bounds, see `turn`. Default 0. */
+  /** From -5 to 5, higher first; clamped, see `turn`. Default 0. */
   priority?: number | undefined
   /** Whether a model may be woken for it. Default true. */
   mayCauseSwitch?: boolean | undefined
-  /** Whether its engine may be put to sleep in the midst of it. Default true. */
+  /** Whether its engine may go to sleep while it is in flight. Default true. */
   freezable?: boolean | undefined
 }
 
-/** Who is told of in events. */
+/** Whom an event is about. */
 type Asker = Pick<Waiter, 'id' | 'request' | 'freezable' | 'priority'>
 
-/** What only some of the events tell. */
+/** Fields that only some events have. */
 type Details = Pick<RequestChange, 'input' | 'output'> & { error?: Error | undefined }
 
 let lastId = 0
 
-/** There is nothing to wait for, and nobody to leave. */
+/** A refused request waits for nothing, so there is nothing to give up. */
 export function refuse ({ refused }: Pick<Answer, 'refused'>, error: Error): () => void {
   call(refused, error)
   return () => {}
 }
 
-/** Lets requests in: grants leases on awake models, keeps the others waiting, tells everybody exactly once. */
+/** Admits requests: grants leases on awake models, keeps other requests waiting, answers each exactly once. */
 export class Admission {
   readonly room: WaitingRoom
   readonly #context: AdmissionContext
@@ -59,15 +59,15 @@ export class Admission {
   }
 
   /**
-   * Returns what to call when the client has left; after the answer it does nothing. With an `obstacle` there is no point
-   * in waiting.
+   * Returns a function to call when the client has left; after the answer it does nothing. With an `obstacle` waiting would
+   * be pointless.
    */
   request (slot: Slot, bytes: number, answer: Answer, { comeback, obstacle, request, freezable, mayCauseSwitch = true, priority: asked }: RequestDetails): () => void {
     const priority = level(asked)
     const id = ++lastId
     const now = this.#context.clock.now()
     const { suspect = false, alone = false } = comeback ?? {}
-    // Whoever is not served while another model is awake has not lost anything by it, and whoever comes back has come once.
+    // A request for a sleeping model is no loss to the awake one, and a returning request counts as one arrival.
     if (comeback === undefined && mayCauseSwitch) slot.figures.arrivals.add(now)
     const closed = this.#context.closed()
     if (obstacle === undefined && closed === undefined && slot.admits && slot.queue.size === 0 && !(suspect && slot.suspect !== undefined) && !(alone && slot.leases.size > 0)) {
@@ -75,7 +75,7 @@ export class Admission {
       this.#changed()
       return () => {}
     }
-    // Whoever comes back has been let in before.
+    // A returning request has been admitted before.
     const error = obstacle ?? (comeback === undefined ? this.room.full(slot, bytes) : this.room.late(slot, comeback.since, mayCauseSwitch))
     if (error !== undefined) {
       this.#emit(slot, { id, request, priority }, 'arrived', 'refused', now, error.message, { error, input: bytes })
@@ -84,7 +84,7 @@ export class Admission {
     const waiter = this.room.enter(slot, { id, bytes, request, freezable, priority, mayCauseSwitch, comeback, since: comeback?.since ?? now, ...answer }, (waiter, error) => this.refuse(slot, waiter, error))
     this.#emit(slot, waiter, 'arrived', 'queued', now, closed ?? (slot.awake ? 'the model is busy' : 'the model is not awake'), { input: bytes })
     this.#context.onChange()
-    // Only now, when what is to be done about it has been decided.
+    // Only now, when the decision has been made.
     if (answer.waiting !== undefined && slot.queue.has(waiter)) call(answer.waiting, waiter)
     return () => this.#leave(slot, waiter)
   }
@@ -94,7 +94,7 @@ export class Admission {
     if (this.#context.closed() !== undefined) return
     const next = () => slot.admits ? slot.queue.next(slot.suspect === undefined) : undefined
     for (let waiter = next(); waiter !== undefined; waiter = next()) {
-      // Nobody goes before it, or with many requests its turn would never come.
+      // Nothing may overtake it, or with many requests its turn would never come.
       if (waiter.comeback?.alone === true && slot.leases.size > 0) return
       this.room.leave(slot, waiter)
       call(waiter.granted, this.#lease(slot, waiter, 'queued', waiter.queued, waiter.comeback))
@@ -105,13 +105,13 @@ export class Admission {
   freeze (slot: Slot): void {
     const now = this.#context.clock.now()
     slot.frozenSince = now
-    // Whoever is told may end others.
+    // A listener may end other leases.
     for (const lease of [...slot.leases]) {
       if (!lease.ended) lease.freeze(now, since => this.#emit(slot, lease, 'granted', 'frozen', since, 'another model goes first'))
     }
   }
 
-  /** Its engine is awake again, and goes on with them. */
+  /** Its engine is awake again, and continues with them. */
   thaw (slot: Slot): void {
     if (slot.frozenSince === undefined) return
     const { clock } = this.#context
@@ -120,20 +120,20 @@ export class Admission {
     slot.frozenSince = undefined
     for (const lease of [...slot.leases]) {
       if (lease.frozen && !lease.ended) lease.thaw(now, since => this.#emit(slot, lease, 'frozen', 'granted', since, 'the model is awake'))
-      // A stream goes on when its tokens have been computed again, and those of half of the others on average.
+      // A stream continues when its tokens, and on average those of half of the others, have been computed again.
       if (lease.output > 0 && !lease.ended) lease.whenOutput(() => figures.thawTime.add((clock.now() - now) * 2 / (frozen + 1)))
     }
     this.#watchAlone(slot)
   }
 
-  /** Refuses all who wait for a model. */
+  /** Refuses all requests that wait for a model. */
   refuseAll (slot: Slot, error: Error): void {
-    // Whoever is refused may come back at once, and is not refused for the same reason unheard.
+    // A refused request may come back at once, and then needs an answer of its own.
     const waiters: Waiter[] = [...slot.queue]
     waiters.forEach(waiter => this.refuse(slot, waiter, error))
   }
 
-  /** Refuses one who waits. Does nothing if it waits no longer. */
+  /** Refuses a waiting request. Does nothing if it no longer waits. */
   refuse (slot: Slot, waiter: Waiter, error: Error): void {
     if (!this.room.leave(slot, waiter)) return
     this.#emit(slot, waiter, 'queued', 'refused', waiter.queued, error.message, { error })
@@ -161,7 +161,7 @@ export class Admission {
     return lease
   }
 
-  /** With its first byte the others may come. */
+  /** After its first byte the others may follow. */
   #watchAlone ({ alone }: Slot): void {
     if (alone !== undefined && alone.output === 0 && !alone.ended) alone.whenOutput(() => this.#context.onChange())
   }
@@ -171,7 +171,7 @@ export class Admission {
     slot.stalled.delete(lease)
     const now = this.#context.clock.now()
     slot.usedAt = now
-    // A lease that was cut or lost says nothing of how long it would have taken.
+    // A lease that was cut or lost says nothing about how long it would have taken.
     if (how === 'released' && !lease.frozen) slot.figures.serviceTime.add(lease.served(now))
     if (slot.suspect === lease) slot.suspect = undefined
     if (slot.alone === lease) slot.alone = undefined
@@ -180,14 +180,14 @@ export class Admission {
   }
 
   #changed (): void {
-    // With nobody waiting there is nothing to decide, and this is the way of most requests.
+    // Most requests come here: if none waits there is nothing to decide.
     if (this.room.active > 0) this.#context.onChange()
   }
 
   #emit (slot: Slot, { id, request }: Asker, from: RequestState, to: RequestState, since: number, reason: string, { error, input, output }: Details = {}): void {
     const time = this.#context.clock.now()
     const change: RequestChange = { id, time, model: slot.id, from, to, reason, duration: time - since }
-    // One by one: twice for each request, and spreading costs more than all the rest of it.
+    // Written out: this runs twice for each request, and spreading costs more than everything else here.
     if (input !== undefined) change.input = input
     if (output !== undefined) change.output = output
     if (request !== undefined) change.request = request
@@ -196,7 +196,7 @@ export class Admission {
   }
 }
 
-/** It may come from a client: what is no number is none, and more than the highest is the highest. */
+/** A client may send anything: what is not a number counts as 0, and larger numbers as the highest. */
 function level (priority = 0): number {
   return Math.min(highestPriority, Math.max(-highestPriority, Math.round(priority) || 0))
 }

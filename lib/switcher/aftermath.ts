@@ -18,15 +18,15 @@ export interface AftermathContext {
   orders: Orders
 }
 
-/** How a transition went: with an error if the model could not be woken, or one that had to go is not gone. */
+/** How a transition ended: with an error if the model could not wake, or one that had to make room did not. */
 export interface TransitionEnd {
   error: Error | undefined
   woken: boolean
-  /** What it was begun for, if by hand. */
+  /** The order that it was for, if there is one. */
   order: Order | undefined
 }
 
-/** What follows from a transition that is over: who is awake, what it has cost, who is told of a failure. */
+/** What follows from a finished transition: which model is awake, what the switch cost, and which requests hear of a failure. */
 export class Aftermath {
   readonly #context: AftermathContext
 

@@ -1,7 +1,7 @@
-/** How long some who came at different times have waited, all together, without looking at each of them. */
+/** The total waiting time of several requests, without looking at each of them. */
 export class Ages {
   #count = 0
-  /** Times are summed from here: those since the epoch are so large that their sums would lose milliseconds. */
+  /** Times are summed from here: sums of milliseconds since the epoch would be too large to be exact. */
   #base = 0
   #sum = 0
 

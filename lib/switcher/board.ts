@@ -13,7 +13,7 @@ export interface BoardContext {
   learned: Learned
 }
 
-/** All models and the transitions under way, and what follows from the two: who may be moved now. */
+/** All models and the transitions in progress, and what follows from them: which models can be moved now. */
 export class Board {
   readonly transitions = new Set<Transition>()
   slots: readonly Slot[]
@@ -48,7 +48,7 @@ export class Board {
     return slot
   }
 
-  /** Why nobody is let in to a model, or why one that is not awake cannot become so; undefined if nothing is known to be in its way. */
+  /** Why a model admits no request, or cannot become awake; undefined if no reason is known. */
   obstacle (slot: Slot): Error | undefined {
     if (slot.disabled) return new ModelDisabledError(slot.id)
     if (slot.awake) return undefined
@@ -57,28 +57,28 @@ export class Board {
     return gpu === undefined ? undefined : new GpuBlockedError(slot.id, blockers.get(gpu)!)
   }
 
-  /** The models that are waited for in vain: nothing that moves on their GPUs can clear the way. */
+  /** Models whose requests wait in vain: nothing that moves on their GPUs can make room. */
   get stranded (): Slot[] {
     if (this.#blockers().size === 0) return []
     return this.slots.filter(slot => (slot.queue.size > 0 || slot.frozen > 0) && this.obstacle(slot) !== undefined && !this.busy(slot))
   }
 
-  /** Whether its next time awake begins with a start. */
+  /** Whether it needs a start to become awake. */
   cold (slot: Slot): boolean {
     return this.#engines.cold(slot.id)
   }
 
-  /** Whether requests of it may be frozen, and can be. */
+  /** Whether its requests may be frozen, and its engine can do so. */
   freezes ({ id, model }: Slot): boolean {
     return model.freeze !== false && model.sleepLevel !== 3 && this.#engines.freezes(id)
   }
 
-  /** Whether somebody waits for a model to be woken. */
+  /** Whether a request waits for a model to wake. */
   get wanted (): boolean {
     return this.slots.some(slot => slot.wanted > 0)
   }
 
-  /** Whether its processes cannot be ended. */
+  /** Whether its processes cannot be stopped. */
   blocked (slot: Slot): boolean {
     return this.#engines.blocked(slot.id)
   }
@@ -89,8 +89,8 @@ export class Board {
   }
 
   /**
-   * The models as a policy sees them. The GPUs of `reserved` are kept free for them. With `reconsidered`, as if that
-   * transition were not under way, and with nothing else to move than what could take its place.
+   * The models as a policy sees them. The GPUs of `reserved` are kept free for those models. With `reconsidered`, as if that
+   * transition were not in progress, and no others can be moved than those that could take its place.
    */
   views (reserved: readonly Slot[] = [], reconsidered?: Transition): ModelView[] {
     const transitions = [...this.transitions].filter(transition => transition !== reconsidered)
@@ -117,14 +117,14 @@ export class Board {
     this.#byId = mapById(slots)
   }
 
-  /** The GPUs held by processes that cannot be ended, each with the model they belong to. Asked for on every decision. */
+  /** The GPUs held by processes that cannot be stopped, each with their model. Computed for every decision. */
   #blockers (): ReadonlyMap<number, string> {
     const blockers = this.slots.filter(slot => this.blocked(slot))
     return blockers.length === 0 ? none : new Map(blockers.flatMap(slot => slot.model.gpus.map(gpu => [gpu, slot.id])))
   }
 }
 
-/** So many decisions are made with nothing in the way that it is not made anew each time. */
+/** Most decisions find no obstacle, so this list is not built anew each time. */
 const none: ReadonlyMap<number, string> = new Map()
 
 function mapById (slots: readonly Slot[]): ReadonlyMap<string, Slot> {

@@ -1,6 +1,6 @@
 /**
- * Answers are given in the midst of a decision: a callback that throws must not tear it in half. It is the process that
- * is told, as with any error that nobody catches.
+ * Callbacks run in the middle of a decision, which one that throws must not interrupt. The error becomes an uncaught
+ * exception of the process.
  */
 export function call<Args extends unknown[]> (callback: (...args: Args) => void, ...args: Args): void {
   try {

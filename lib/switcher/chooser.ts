@@ -10,20 +10,20 @@ import type { Plan } from './plan.ts'
 
 export interface ChooserContext {
   board: Board
-  /** What switches have been seen to cost. */
+  /** The measured costs of switches. */
   learned: Pick<Learned, 'costs'>
   controls: Controls
   clock: Clock
   events: LlmuxEvents
   policy: Policy
-  /** The policy wants to be asked again. */
+  /** Time to ask the policy again. */
   onDue: () => void
 }
 
-/** Who is frozen has no time limit that would end its wait: the policy is asked again after so long at the latest. Milliseconds. */
+/** No time limit ends the wait of a frozen request, so the policy is asked again after this time at the latest. Milliseconds. */
 const frozenPause = 1_000
 
-/** Asks the policy whom to wake, and whom to evict for it. */
+/** Asks the policy which model to wake, and which to evict for it. */
 export class Chooser {
   readonly #context: ChooserContext
   #timer: Timer
@@ -32,7 +32,7 @@ export class Chooser {
     this.#context = context
   }
 
-  /** What to begin for those who wait; the GPUs of `reserved` are kept free. */
+  /** The transition to begin for waiting requests; the GPUs of `reserved` are kept free. */
   next (reserved: readonly Slot[]): Plan | undefined {
     const views = this.#context.board.views(reserved)
     if (!views.some(view => view.waiting > 0 && view.awakeSince === undefined && !view.held)) return undefined
@@ -42,21 +42,21 @@ export class Chooser {
     return plan
   }
 
-  /** What it would do now if the models stood like this. */
+  /** What the policy would do now, if the models were in this state. */
   plan (views: ModelView[]): Plan | undefined {
     return this.#plan(this.#ask(views))
   }
 
-  /** What the policy would answer now; undefined if nobody waits for a model that is not awake. Nothing comes of it. */
+  /** What the policy would answer now; undefined if no request waits for a sleeping model. Has no effect. */
   get mind (): Decision | undefined {
     const { board, policy, controls, learned, clock } = this.#context
     const models = controls.hold(board.views())
     if (!models.some(view => view.waiting > 0 && view.awakeSince === undefined)) return undefined
-    // A policy that fails is reported where its answer counts.
+    // Errors of the policy are reported where its answer counts.
     return ask(policy, { now: clock.now(), models, costs: learned.costs }, () => {})
   }
 
-  /** What it wanted to be asked again for is over. */
+  /** The reason for asking again has gone. */
   forget (): void {
     this.#context.clock.clearTimeout(this.#timer)
   }
@@ -80,7 +80,7 @@ export class Chooser {
     const now = clock.now()
     const time = Math.min(asked ?? Infinity, frozen ? now + frozenPause : Infinity)
     if (time === Infinity) return
-    // Never at this very moment, or a policy that is not content with it would stop the time.
+    // Never at this very moment: a policy that is never content would stop time.
     this.#timer = clock.setTimeout(onDue, Math.max(1, time - now))
   }
 }

@@ -7,20 +7,20 @@ import type { ModelView } from './policy/policy.ts'
 import type { Slot } from './slot.ts'
 import type { Transition } from './transition.ts'
 
-/** `switching`: no switch but by hand. `traffic`: nobody is let in either; what has been let in runs to its end. */
+/** `switching`: only switches by hand. `traffic`: no request is admitted either; those in flight finish. */
 export type PauseKind = 'switching' | 'traffic'
 
 export interface ControlsContext {
   board: Board
   clock: Clock
   events: LlmuxEvents
-  /** Tells all who wait for a model that they do so in vain. */
+  /** Refuses all requests that wait for a model. */
   refuse: (slot: Slot, error: Error) => void
   /** Time to decide. */
   onChange: () => void
 }
 
-/** What somebody has told the switcher to keep to, until told otherwise. What is asked for by hand goes before it. */
+/** An operator's standing instructions to the switcher. Orders by hand take precedence. */
 export class Controls {
   readonly #context: ControlsContext
   readonly #pinned = new Set<Slot>()
@@ -35,12 +35,12 @@ export class Controls {
     return this.#paused
   }
 
-  /** Why nobody is let in; undefined if requests are. */
+  /** Why no request is admitted; undefined if requests are. */
   get closed (): string | undefined {
     return this.#paused === 'traffic' ? 'traffic is paused' : undefined
   }
 
-  /** From when it is awake the policy does not leave this model. Those pinned before that do not fit beside it are let go. */
+  /** The policy does not leave this model once it is awake. Removes earlier pins that do not fit beside it. */
   pin (id: string): void {
     const slot = this.#context.board.slot(id)
     if (this.pins(slot)) return
@@ -52,7 +52,7 @@ export class Controls {
     this.#changed(`${id} is pinned`)
   }
 
-  /** Without a model: all. */
+  /** Without a model: all pins. */
   unpin (slot?: Slot): void {
     const slots = slot === undefined ? [...this.#pinned] : [slot]
     const unpinned = slots.filter(slot => this.#pinned.delete(slot))
@@ -76,26 +76,26 @@ export class Controls {
     return this.#draining
   }
 
-  /** What all are refused with who come now, if they are. */
+  /** The error for every new request, if new requests are refused. */
   get refusal (): Error | undefined {
     return this.#draining ? new DrainingError() : undefined
   }
 
-  /** Refuses all who come from now on; those who have been accepted are served. */
+  /** Refuses new requests; those accepted before are served. */
   drain (): void {
     if (this.#draining) return
     this.#draining = true
     this.#changed('the gateway drains')
   }
 
-  /** Ends that. */
+  /** Ends a drain. */
   undrain (): void {
     if (!this.#draining) return
     this.#draining = false
-    this.#changed('the gateway takes requests again')
+    this.#changed('the gateway accepts requests again')
   }
 
-  /** Refuses all who wait for a model and all who come, and lets those in flight end. Nothing wakes it until it is enabled. */
+  /** Refuses all requests for a model, waiting ones included; those in flight finish. Nothing wakes it until it is enabled. */
   disable (id: string): void {
     const { board, refuse } = this.#context
     const slot = board.slot(id)
@@ -116,14 +116,14 @@ export class Controls {
     return this.#pinned.has(slot)
   }
 
-  /** What a policy sees: whoever is pinned cannot be moved. */
+  /** What a policy sees: pinned models cannot be moved. */
   hold (views: ModelView[]): ModelView[] {
     if (this.#pinned.size === 0) return views
     const { board } = this.#context
     return views.map(view => view.awakeSince !== undefined && this.pins(board.slot(view.id)) ? { ...view, held: true } : view)
   }
 
-  /** Why a transition that can still be undone is not to go on; undefined if nothing speaks against it. */
+  /** Why a transition that can still be undone must not continue; undefined if nothing prevents it. */
   objection (transition: Transition): string | undefined {
     const { unconditional, evict, wanted } = transition.plan
     if (unconditional) return undefined

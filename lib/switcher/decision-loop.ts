@@ -1,6 +1,6 @@
 /**
- * The one place where everything is decided: it takes its steps in their order, from the first again after any that
- * changed something, until none does. Called in the midst of a step it only notes that there is more to decide.
+ * The one place that decides everything: it takes its steps in order, and begins again after any step that changed
+ * something, until none does. A call in the middle of a step only notes that there is more to decide.
  */
 export class DecisionLoop {
   readonly #steps: readonly (() => void)[]
@@ -23,7 +23,7 @@ export class DecisionLoop {
     }
   }
 
-  /** Lets all of it happen before anything is decided upon it. */
+  /** Lets a whole change happen before any decision is based on it. */
   atOnce (change: () => void): void {
     const running = this.#running
     this.#running = true

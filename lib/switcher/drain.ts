@@ -7,11 +7,11 @@ export interface DrainContext {
   clock: Clock
   /** Whether the requests of a model can be frozen. */
   freezes: (slot: Slot) => boolean
-  /** Some need not be waited for any longer. */
+  /** Some requests need not be waited for any longer. */
   onFreezing: () => void
 }
 
-/** The models that get no new leases until those they have granted are back, or can be frozen. */
+/** Models that grant no new leases until their present ones are returned, or can be frozen. */
 export class Drain {
   readonly #context: DrainContext
   readonly #limits = new Map<Slot, Timer>()
@@ -21,11 +21,11 @@ export class Drain {
     this.#context = context
   }
 
-  /** `freezeAt`: when those who are left are frozen, if it is not to be at the limit. Milliseconds since the epoch. */
+  /** `freezeAt`: when to freeze the remaining requests, if not at the limit. Milliseconds since the epoch. */
   start (slot: Slot, freezeAt?: number): void {
     slot.draining = true
     this.#freeze(slot, freezeAt)
-    // A drain that is pointed at another model does not start its time limit again.
+    // A drain that changes its target keeps its time limit.
     if (this.#limits.has(slot)) return
     const limit = slot.model.timeouts.drain
     this.#limits.set(slot, this.#context.clock.setTimeout(() => this.#expire(slot, limit), limit))
@@ -58,7 +58,7 @@ export class Drain {
     }, delay))
   }
 
-  /** Who can be frozen is not cut. */
+  /** A request that can be frozen is not cut. */
   #expire (slot: Slot, limit: number): void {
     const { freezes, onFreezing } = this.#context
     slot.freezing = freezes(slot)
@@ -72,7 +72,7 @@ export class Drain {
   }
 }
 
-/** Takes leases away: all of them, or those that are meant. */
+/** Takes leases away: all of them, or the given ones. */
 export function cutLeases ({ leases }: Slot, error: Error, meant: (lease: Lease) => boolean = () => true): void {
   for (const lease of [...leases].filter(meant)) lease.cut(error)
 }

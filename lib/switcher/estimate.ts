@@ -1,44 +1,44 @@
-/** What a model is expected to cost. All durations in here are milliseconds. */
+/** The expected costs of a model. All durations here are milliseconds. */
 export interface Costs {
-  /** From when those who must go for it have served their last request until it is awake. */
+  /** From the last request of the models that make room until it is awake. */
   arrival: number
-  /** One of its requests, from admission until the last byte. */
+  /** A request of the model, from admission to the last byte. */
   request: number
 }
 
-/** A model with those who are served by it and those who wait for it. */
+/** A model with its requests in flight and its waiting requests. */
 export interface Crowd extends Costs {
   waiting: number
   maxConcurrency: number
-  /** Since when each of its requests is being served. */
+  /** Since when each request is in flight. */
   ages: readonly number[]
-  /** How long they may still run when it has to go. */
+  /** How long they may still run when the model has to make room. */
   drain: number
 }
 
-/** A transition on the GPUs of the model that is waited for. */
+/** A transition on the GPUs of the model that requests wait for. */
 export interface UnderWay {
-  /** How long ago those who must go had served their last request; undefined if they have not yet. */
+  /** Time since the last request of the models that make room; undefined if they still have some. */
   drained: number | undefined
   leaving: readonly Crowd[]
   waking: Crowd | undefined
 }
 
-/** All that an estimate goes by. */
+/** All inputs of an estimate. */
 export interface Situation {
   target: Crowd
-  /** The place among those who wait for it: 1 is next. */
+  /** The position in the queue: 1 is next. */
   position: number
-  /** It is awake, and stays so: all that is in the way are those who came first. */
+  /** Whether it is awake and stays so: only earlier requests are in the way. */
   open: boolean
   underWay: UnderWay | undefined
-  /** Those on its GPUs that must go before it can come up, as they are after what is under way. */
+  /** The models on its GPUs that must make room, in their state after the present transition. */
   present: readonly Crowd[]
-  /** Those whose turn on its GPUs comes first, in that order. */
+  /** The models whose turn on its GPUs comes first, in that order. */
   ahead: readonly Crowd[]
 }
 
-/** How long somebody has to wait until it is let in, as far as that can be known. Milliseconds. */
+/** The expected wait until admission, as far as it is known. Milliseconds. */
 export function estimate ({ target, position, open, underWay, present, ahead }: Situation): number {
   if (open) return beyond(0, position, target)
   let time = underWay === undefined ? 0 : restOf(underWay)
@@ -52,18 +52,18 @@ export function estimate ({ target, position, open, underWay, present, ahead }: 
   return time + beyond(target.maxConcurrency, position, target)
 }
 
-/** Who finds no free place waits until enough of those before it are through. */
+/** Without a free place, a request waits until enough of the earlier ones are done. */
 function beyond (free: number, position: number, { maxConcurrency, request }: Crowd): number {
   return Math.max(0, position - free) * request / maxConcurrency
 }
 
 function restOf ({ drained, leaving, waking }: UnderWay): number {
-  // Put to sleep by hand, which is the lesser part.
+  // An estimate for a model that was put to sleep by hand, which is the rarer case.
   const arrival = waking?.arrival ?? 0
   return drained === undefined ? longest(leaving.map(drainOf)) + arrival : rest(arrival, drained)
 }
 
-/** Until it has served all who hold it and all who wait for it. */
+/** Until all requests in flight and all waiting ones have been served. */
 function turn (crowd: Crowd): number {
   return drainOf(crowd) + Math.ceil(crowd.waiting / crowd.maxConcurrency) * crowd.request
 }
@@ -72,7 +72,7 @@ function drainOf ({ ages, request, drain }: Crowd): number {
   return Math.min(drain, longest(ages.map(age => rest(request, age))))
 }
 
-/** What is overdue is expected to take as long again: whatever has outlasted the usual is not the usual. */
+/** An overdue request is expected to take as long again: it has outlasted the average. */
 function rest (expected: number, elapsed: number): number {
   return elapsed < expected ? expected - elapsed : elapsed
 }

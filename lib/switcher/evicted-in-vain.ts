@@ -3,7 +3,7 @@ import { fits } from './placement.ts'
 import type { Slot } from './slot.ts'
 import type { Plan } from './plan.ts'
 
-/** Those who were put to sleep for a model that then could not be brought up. They are given their place again. */
+/** Models that went to sleep for one that then failed to start. They get their place back. */
 export class EvictedInVain {
   readonly #slots = new Set<Slot>()
 
@@ -15,7 +15,7 @@ export class EvictedInVain {
     this.#slots.delete(slot)
   }
 
-  /** Brings them back, unless somebody waits for another model. `begin` is called in the midst of it. */
+  /** Wakes them again, unless requests wait for another model. `begin` is called while the list is being emptied. */
   bringBack (board: Board, reserved: () => readonly Slot[], begin: (plan: Plan) => void): void {
     for (const slot of this.#slots) {
       const views = board.views(reserved())

@@ -9,20 +9,23 @@ export interface IdleContext {
   board: Board
   controls: Controls
   clock: Clock
-  /** Something may have come due. */
+  /** Something may be due. */
   onDue: () => void
 }
 
-/** Something to do, and when. */
+/** An action, and when it is due. */
 interface Due {
   at: number
   plan: Plan
 }
 
-/** How long those in its place must have been idle before a model that is kept awake comes back, and the pause after it failed to. Milliseconds. */
+/**
+ * How long the awake models must have been idle before a `keepAwake` model comes back, and the pause after its wake failed.
+ * Milliseconds.
+ */
 const returnPause = 10_000
 
-/** What is done where nobody asks for anything: who has been idle for long goes to sleep, who is kept awake comes back. */
+/** What happens without requests: idle models go to sleep, and `keepAwake` models come back. */
 export class Idle {
   readonly #context: IdleContext
   #timer: Timer
@@ -32,7 +35,7 @@ export class Idle {
     this.#context = context
   }
 
-  /** What has come due; undefined if there is nothing to do now. */
+  /** The action that is due; undefined if there is none. */
   next (): Plan | undefined {
     const { board, controls, clock } = this.#context
     if (controls.paused !== undefined) return undefined
@@ -48,7 +51,7 @@ export class Idle {
     return undefined
   }
 
-  /** It could not be brought up, or died: not again at once. */
+  /** It failed to wake, or died: not again at once. */
   failed (slot: Slot): void {
     slot.returnAt = this.#context.clock.now() + returnPause
   }
@@ -57,7 +60,7 @@ export class Idle {
     this.#context.clock.clearTimeout(this.#timer)
   }
 
-  /** A timer that comes too early finds nothing to do, and costs less than one that is set anew at the end of each request. */
+  /** A timer that fires too early finds nothing to do; setting it anew after each request would cost more. */
   #arm (at: number, now: number): void {
     if (at >= this.#timerAt) return
     const { clock, onDue } = this.#context
@@ -81,7 +84,7 @@ export class Idle {
     return { at: sleepAt, plan: rest(slot, idleTimeout!, undefined) }
   }
 
-  /** Nobody is left for it who has something to do, or had until a moment ago. */
+  /** It does not replace a model that has, or just had, requests. */
   #return (slot: Slot): Due | undefined {
     const { board, controls } = this.#context
     if (board.busy(slot) || board.obstacle(slot) !== undefined || this.#othersWait(slot)) return undefined
@@ -99,6 +102,6 @@ export class Idle {
 }
 
 function rest (slot: Slot, idle: number, level: 3 | undefined): Plan {
-  const reason = `nobody has asked for it for ${idle} ms`
+  const reason = `no request for it for ${idle} ms`
   return { wake: undefined, evict: [slot], reason, unconditional: false, level, wanted: () => !slot.busy }
 }

@@ -1,17 +1,17 @@
 import { call } from './callback.ts'
 
-/** How a lease came to its end. `lost`: its engine died. `cut`: it was taken away, to drain or to close. */
+/** How a lease ended. `lost`: its engine died. `cut`: it was taken away, by a drain or a close. */
 export type LeaseEnd = 'released' | 'cut' | 'lost'
 
 export interface LeaseOptions {
   id: number
   /** The engine's id. */
   model: string
-  /** The id of the host's request. */
+  /** The id of Fastify's request (`request.id`). */
   request?: string | undefined
   /** When it was granted, in milliseconds since the epoch. */
   since: number
-  /** Whether its engine may be put to sleep in the midst of its answer. Default true. */
+  /** Whether its engine may go to sleep before its answer is complete. Default true. */
   freezable?: boolean | undefined
   /** From -5 to 5. Default 0. */
   priority?: number | undefined
@@ -19,8 +19,8 @@ export interface LeaseOptions {
 }
 
 /**
- * One admitted request's hold on an awake model: from admission until the engine's last byte has arrived, or its end by
- * any other way. While its engine sleeps it is frozen. It ends exactly once; ending it again does nothing.
+ * One admitted request's hold on an awake model: from admission until the engine's last byte, or any other end. While its
+ * engine sleeps it is frozen. It ends exactly once; ending it again does nothing.
  */
 export class Lease {
   readonly id: number
@@ -29,7 +29,7 @@ export class Lease {
   readonly since: number
   readonly freezable: boolean
   readonly priority: number
-  /** When it was granted, frozen or thawed, whichever was last. Milliseconds since the epoch. */
+  /** When it was granted, frozen or thawed, whichever came last. Milliseconds since the epoch. */
   changedAt: number
   readonly #onEnd: LeaseOptions['onEnd']
   #paused = 0
@@ -56,7 +56,7 @@ export class Lease {
     return this.#how !== undefined
   }
 
-  /** Bytes of the engine's answer so far, as whoever holds it has counted them. */
+  /** Bytes of the engine's answer so far, as its holder counted them. */
   get output (): number {
     return this.#output
   }
@@ -68,12 +68,12 @@ export class Lease {
     if (whenOutput !== undefined) call(whenOutput)
   }
 
-  /** Has somebody called once, when the next bytes of the answer come; not if it ends or is frozen before. */
+  /** Calls back once, at the next bytes of the answer; not if the lease ends or is frozen first. */
   whenOutput (callback: () => void): void {
     this.#whenOutput = callback
   }
 
-  /** Whether its engine sleeps: no bytes come until it is woken, and nothing is lost. */
+  /** Whether its engine sleeps: no bytes arrive until it wakes, and nothing is lost. */
   get frozen (): boolean {
     return this.#frozen
   }
@@ -83,7 +83,7 @@ export class Lease {
     return this.#error
   }
 
-  /** Milliseconds it has been frozen, all times together but the one that lasts. */
+  /** Milliseconds that it was frozen, in total, without the present time. */
   get paused (): number {
     return this.#paused
   }
@@ -94,32 +94,35 @@ export class Lease {
   }
 
   /**
-   * Aborted, with an `LlmuxError` as its reason, when the lease is taken away: whoever holds it must let go of the engine.
-   * Not aborted when the engine dies: its connections break by themselves, after the bytes that had still arrived.
+   * Aborts, with an `LlmuxError` as its reason, when the lease is taken away: the holder must stop using the engine. It does
+   * not abort when the engine dies: connections break by themselves, after the bytes that had arrived.
    */
   get signal (): AbortSignal {
-    // Most leases end well and are never asked for it.
+    // Created on demand: most leases end without anyone reading it.
     this.#controller ??= new AbortController()
     if (this.#how === 'cut') this.#controller.abort(this.#error)
     return this.#controller.signal
   }
 
-  /** Has its holder called when it is taken away, as `signal` says it, before anybody else: a signal for each request would cost as much as its way through the switcher. */
+  /**
+   * Calls the holder first when the lease is taken away, as `signal` reports it: a signal for each request would cost as
+   * much as its way through the switcher.
+   */
   whenCut (callback: (error: Error) => void): void {
     this.#whenCut = callback
   }
 
-  /** Has its holder called when it is frozen, and when it is thawed or lost. */
+  /** Calls the holder when the lease is frozen, and when it is thawed or lost. */
   whenFrozen (callback: (frozen: boolean) => void): void {
     this.#whenFrozen = callback
   }
 
-  /** `announce` is called with when it had been granted or thawed, before its holder hears of it. */
+  /** Calls `announce` with the time of grant or thaw before the holder learns of it. */
   freeze (now: number, announce: (since: number) => void): void {
     this.#turn(true, now, announce)
   }
 
-  /** `announce` is called with when it had been frozen, before its holder hears of it. */
+  /** Calls `announce` with the time of the freeze before the holder learns of it. */
   thaw (now: number, announce: (since: number) => void): void {
     this.#paused += now - this.changedAt
     this.#turn(false, now, announce)
@@ -152,11 +155,11 @@ export class Lease {
     this.#error = error
     const whenCut = this.#whenCut
     const whenFrozen = this.#whenFrozen
-    // Sets let go of what was in them only after a while: whoever held it is not to be kept until then.
+    // A Set keeps its former members for a while: this releases the holder at once.
     this.#whenCut = this.#whenFrozen = this.#whenOutput = undefined
-    // What waits to be sent once its engine is awake is not to wait for one that has died.
+    // Requests that wait for their engine to wake must not wait for one that has died.
     if (how === 'lost' && this.#frozen && whenFrozen !== undefined) call(whenFrozen, false)
-    // First its holder lets go of the engine, then whoever has waited for that may put the engine to sleep.
+    // First the holder lets go of the engine; then whoever waited for that may put it to sleep.
     if (how === 'cut') {
       if (whenCut !== undefined) call(whenCut, error!)
       this.#controller?.abort(error)

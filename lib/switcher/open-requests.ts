@@ -12,14 +12,14 @@ import type { Slot } from './slot.ts'
 export interface WaitingRequest {
   /** Unique in this process. */
   id: number
-  /** The id of the host's request, if it is one. */
+  /** The id of Fastify's request (`request.id`), if it is one. */
   request: string | undefined
   model: string
-  /** When it came, in milliseconds since the epoch. */
+  /** When it arrived, in milliseconds since the epoch. */
   since: number
-  /** Its place among those who wait for the same model: 1 is next. */
+  /** Its position in the queue of its model: 1 is next. */
   position: number
-  /** How long until it is let in. Milliseconds; an estimate, and no promise. */
+  /** The expected wait until admission. Milliseconds; an estimate, not a promise. */
   wait: number
   /** From -5 to 5. */
   priority: number
@@ -27,23 +27,23 @@ export interface WaitingRequest {
   mayCauseSwitch: boolean
 }
 
-/** One request that its model works on. */
+/** One request in flight. */
 export interface HeldRequest {
   id: number
   request: string | undefined
   model: string
-  /** When it was let in, in milliseconds since the epoch. */
+  /** When it was admitted, in milliseconds since the epoch. */
   since: number
   /** Bytes of the engine's answer so far. */
   output: number
-  /** Whether its engine sleeps: it goes on when that is woken. */
+  /** Whether its engine sleeps: it continues after the wake. */
   frozen: boolean
 }
 
 export interface RequestList {
   waiting: WaitingRequest[]
   inFlight: HeldRequest[]
-  /** What the policy would do now; undefined if nobody waits for a model that is not awake. */
+  /** What the policy would do now; undefined if no request waits for a sleeping model. */
   next: Decision | undefined
 }
 
@@ -55,7 +55,7 @@ export interface OpenRequestsContext {
   chooser: Chooser
 }
 
-/** The requests that are not over, for those who look on, and for who has to end one. */
+/** All open requests, for operators who look at them or end one. */
 export class OpenRequests {
   readonly #context: OpenRequestsContext
 
@@ -63,7 +63,7 @@ export class OpenRequests {
     this.#context = context
   }
 
-  /** Of each model those who are next, and those who have been in flight for longest, at most so many. */
+  /** For each model, the next waiting requests and the oldest in flight, at most this many. */
   list (most: number): RequestList {
     const { board, learned, clock, chooser } = this.#context
     const context = { board, costs: learned.costs, now: clock.now() }
@@ -74,7 +74,7 @@ export class OpenRequests {
     }
   }
 
-  /** Ends one by its number. Returns whether there is one. */
+  /** Ends a request by its number. Returns whether there is one. */
   cut (id: number, error: Error): boolean {
     const { board, admission } = this.#context
     for (const slot of board.slots) {
@@ -97,6 +97,6 @@ function waitingFor (slot: Slot, most: number, context: OutlookContext): Waiting
 }
 
 function heldBy ({ id: model, leases }: Slot, most: number): HeldRequest[] {
-  // A set keeps the order in which its members came.
+  // A Set keeps the order of insertion.
   return [...leases].slice(0, most).map(({ id, request, since, output, frozen }) => ({ id, request, model, since, output, frozen }))
 }

@@ -3,25 +3,25 @@ import { call } from './callback.ts'
 import type { Slot } from './slot.ts'
 import type { Transition } from './transition.ts'
 
-/** Something asked for by hand. It goes before what the policy would do. */
+/** An order by hand. It takes precedence over the policy. */
 export interface Order {
   kind: 'wake' | 'sleep'
   slot: Slot
   level: SleepLevel | undefined
-  /** The id of the host's request that it came by, if it came by one. */
+  /** The id of the request (`request.id`) that gave the order, if any. */
   request?: string | undefined
   done: () => void
   failed: (error: Error) => void
 }
 
-/** What whoever gives an order says of himself. */
+/** Callbacks and origin of an order. */
 export type OrderAnswer = Pick<Order, 'done' | 'failed' | 'request'>
 
-/** The orders that are still to be carried out, oldest first. Each is answered once. */
+/** Open orders, oldest first. Each is answered once. */
 export class Orders {
   readonly #orders = new Set<Order>()
 
-  /** The models they are about, but for those that a transition is just about to wake. */
+  /** The models that they are about, except those that a transition is about to wake. */
   besides (transition?: Transition): Slot[] {
     const others = [...this.#orders].filter(({ kind, slot }) => kind === 'sleep' || slot !== transition?.plan.wake)
     return others.map(({ slot }) => slot)
@@ -39,7 +39,7 @@ export class Orders {
     if (this.#orders.delete(order)) call(order.failed, error)
   }
 
-  /** Those there are now: carrying out one may add others, or answer some before their turn has come. */
+  /** A copy: carrying out one order may add others, or answer some early. */
   * [Symbol.iterator] (): Generator<Order, void> {
     for (const order of [...this.#orders]) {
       if (this.#orders.has(order)) yield order

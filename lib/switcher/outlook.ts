@@ -7,11 +7,11 @@ import type { Waiter } from './queue.ts'
 import type { Slot } from './slot.ts'
 import type { Transition } from './transition.ts'
 
-/** What a request that waits has to expect. */
+/** What a waiting request can expect. */
 export interface Outlook {
-  /** Its place among those who wait for the same model: 1 is next. */
+  /** Its position in the queue of its model: 1 is next. */
   position: number
-  /** How long until it is let in. Milliseconds; an estimate, and no promise. */
+  /** The expected wait until admission. Milliseconds; an estimate, not a promise. */
   wait: number
 }
 
@@ -21,13 +21,13 @@ export interface OutlookContext {
   now: number
 }
 
-/** The outlook of one who waits for a model, undefined if it waits no longer; without a waiter, of one who would come now. */
+/** The outlook of a waiting request, undefined if it no longer waits; without one, of a request that arrived now. */
 export function outlook (slot: Slot, waiter: Waiter | undefined, context: OutlookContext): Outlook | undefined {
   const position = waiter === undefined ? slot.queue.active + 1 : slot.queue.place(waiter)
   return position === undefined ? undefined : { position, wait: estimate(situation(slot, position, context)) }
 }
 
-/** How long those at the first places of a model's line have to wait: all at once costs less than one by one. Milliseconds. */
+/** The waits of the first positions in a model's queue: all at once costs less than one by one. Milliseconds. */
 export function waits (slot: Slot, places: number, context: OutlookContext): number[] {
   const ofFirst = situation(slot, 1, context)
   return Array.from({ length: places }, (_, index) => estimate({ ...ofFirst, position: index + 1 }))
@@ -66,7 +66,7 @@ function crowdOf ({ queue, leases, figures, model }: Slot, arrival: number, now:
   }
 }
 
-/** What a switch to a model has cost, whoever went for it: several turns from now nobody knows who that will be. */
+/** The average cost of a switch to a model: several turns ahead, the model that makes room is unknown. */
 export function arrivalOf (id: string, cold: boolean, { initial, starts, wakes }: KnownCosts): number {
   const known = cold ? [starts[id] ?? initial] : Object.values(wakes).flatMap(costs => costs[id] ?? [])
   return known.length === 0 ? initial : known.reduce((sum, cost) => sum + cost, 0) / known.length
@@ -80,7 +80,7 @@ function underWay ({ drainedAt, plan: { wake, evict } }: Transition, crowd: (slo
   }
 }
 
-/** Whoever has waited longest goes first; a policy may have it otherwise, and then the estimate is not quite right. */
+/** Assumes that the longest wait comes first; the estimate is less exact for policies with another order. */
 function isAhead (other: Slot, slot: Slot): boolean {
   return other.wanted > 0 && other.oldest! < (slot.oldest ?? Infinity)
 }

@@ -5,7 +5,7 @@ type Placed = Pick<ModelView, 'id' | 'gpus' | 'gpuShare'>
 /** Shares are written as decimals: 0.1 + 0.2 + 0.7 must still fit one GPU. */
 const tolerance = 1e-9
 
-/** Whether there is room for `candidate` on its GPUs beside those models. How it stands on other GPUs does not matter. */
+/** Whether `candidate` fits on its GPUs beside those models. Other GPUs do not matter. */
 export function fits (candidate: Placed, beside: readonly Placed[] | ReadonlySet<Placed>): boolean {
   for (const gpu of candidate.gpus) {
     let free = 1 - candidate.gpuShare
@@ -17,14 +17,12 @@ export function fits (candidate: Placed, beside: readonly Placed[] | ReadonlySet
   return true
 }
 
-/** Who goes first when room is needed: the idle, then whoever has had its turn longest. */
+/** The order in which models make room: idle ones first, then the one that has been awake longest. */
 function cheapestFirst (a: ModelView, b: ModelView): number {
   return Math.sign(a.inFlight) - Math.sign(b.inFlight) || a.awakeSince! - b.awakeSince!
 }
 
-/**
- * The awake models that must go so that `candidate` fits, no more than needed; undefined if they cannot go now.
- */
+/** The awake models that must make room for `candidate`, no more than needed; undefined if they cannot move now. */
 export function mustGo (candidate: ModelView, models: readonly ModelView[]): string[] | undefined {
   const staying = new Set(models.filter(model => model.onGpu && model !== candidate))
   const evictable = [...staying].filter(model => !model.held && shareGpu(model, candidate)).sort(cheapestFirst)
@@ -35,7 +33,7 @@ export function mustGo (candidate: ModelView, models: readonly ModelView[]): str
     staying.delete(next)
     evicted.push(next)
   }
-  // Whoever went early may turn out to fit beside those that went later.
+  // A model chosen early may turn out to fit beside those chosen later.
   for (const model of evicted) {
     if (fits(candidate, [...staying, model])) staying.add(model)
   }

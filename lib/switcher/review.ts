@@ -14,7 +14,7 @@ export interface ReviewContext {
   onChange: () => void
 }
 
-/** Looks again at a transition that can still be undone: what it is for may have changed while it drained. */
+/** Reviews a transition that can still be undone: its reason may have changed while it drained. */
 export class Review {
   readonly #context: ReviewContext
 
@@ -22,7 +22,7 @@ export class Review {
     this.#context = context
   }
 
-  /** Undoes it, points it at another model, lets it drain on or carries it out. */
+  /** Undoes it, changes its target, lets it drain on or commits it. */
   advance (transition: Transition): void {
     if (!transition.open) return
     const { board, controls } = this.#context
@@ -35,11 +35,14 @@ export class Review {
     if (transition.drained) transition.commit()
   }
 
-  /** Whoever asked for it by hand, or has reasons of his own, is not asked again; the policy is, once something speaks for it. */
+  /**
+   * Orders by hand and transitions with their own reason are not reviewed; for others the policy is asked once something
+   * supports it.
+   */
   #reconsider (transition: Transition): void {
     const { unconditional, wanted } = transition.plan
     if (unconditional || wanted !== undefined) return
-    // Whoever it is for has left, or may have: the host's orders go first.
+    // The request may have left; orders by hand come first.
     const orders = this.#context.orders.besides(transition)
     if (transition.drained || !transition.wanted || orders.some(slot => transition.touches(slot))) this.#askAgain(transition, orders)
   }
@@ -47,10 +50,10 @@ export class Review {
   #askAgain (transition: Transition, orders: Slot[]): void {
     const { board, chooser, onChange } = this.#context
     const plan = chooser.plan(board.views(orders, transition))
-    if (plan === undefined) return transition.undo(transition.wanted ? 'something else goes first' : 'nobody waits for it any more')
+    if (plan === undefined) return transition.undo(transition.wanted ? 'something else takes precedence' : 'no request waits for it any more')
     if (transition.follows(plan)) return
     transition.retarget(plan)
-    // Whoever may stay after all is to let its waiters in.
+    // A model that may stay admits its waiters again.
     onChange()
   }
 }

@@ -6,15 +6,15 @@ import { call } from './callback.ts'
 import type { Orders } from './orders.ts'
 import type { Slot, SwitchedModel } from './slot.ts'
 
-/** A model that is to be replaced, or to go. */
+/** A model that is to be replaced or removed. */
 export interface Renewal {
-  /** Replaced: how long to look for a moment without a request in flight, before it is drained. Milliseconds. */
+  /** For a replacement: how long to wait for a moment without requests in flight before draining. Milliseconds. */
   patience: number
-  /** Whether it is to go. Asked for when its time has come, as all else: there may be another change until then. */
+  /** Whether it is to be removed. Evaluated when its time has come: there may be another change before. */
   leaving: () => boolean
-  /** Whether nothing is to be done any more. */
+  /** Whether nothing remains to be done. */
   settled: () => boolean
-  /** Its processes have ended. What is to be in its place; undefined: nothing. */
+  /** Its processes have ended. Returns its replacement; undefined: none. */
   next: () => SwitchedModel | undefined
   done: () => void
   failed: (error: Error) => void
@@ -22,7 +22,7 @@ export interface Renewal {
 
 interface Pending extends Renewal {
   slot: Slot
-  /** When it is drained at the latest, unless it is to go. */
+  /** The latest time to drain it, unless it is to be removed. */
   latest: number
   timer: Timer
 }
@@ -33,11 +33,11 @@ export interface RosterContext {
   orders: Orders
   clock: Clock
   onChange: () => void
-  /** It is on the board no more. */
+  /** It is no longer on the board. */
   onGone: (slot: Slot) => void
 }
 
-/** The models that come, go and change while requests run. */
+/** Models that are added, removed and changed while requests run. */
 export class Roster {
   readonly #context: RosterContext
   readonly #pending = new Set<Pending>()
@@ -50,7 +50,10 @@ export class Roster {
     this.#context.board.add(model)
   }
 
-  /** Ends a model's processes as soon as that hurts nobody: then it goes, once all who wait for it have been served, or is replaced. */
+  /**
+   * Ends a model's processes as soon as no request suffers: a removed one after all its waiting requests, a changed one when
+   * it is idle.
+   */
   renew (id: string, renewal: Renewal): void {
     const { board, clock, onChange } = this.#context
     const timer = clock.setTimeout(onChange, renewal.patience)
@@ -58,7 +61,7 @@ export class Roster {
     onChange()
   }
 
-  /** Gives orders for those whose time has come. */
+  /** Gives orders for the models whose time has come. */
   order (): void {
     for (const pending of [...this.#pending]) {
       if (pending.settled()) this.#finish(pending)
@@ -96,7 +99,7 @@ export class Roster {
   /** It has no processes. */
   #finish (pending: Pending, before: Pick<Slot, 'awake' | 'kept'> = pending.slot): void {
     const { slot } = pending
-    // Whoever was in flight when its engine died may have come back meanwhile.
+    // Requests in flight when its engine died may have come back meanwhile.
     if (pending.leaving() && slot.busy) return
     this.#drop(pending, () => {
       if (!pending.settled()) this.#replace(slot, pending.next(), before)
@@ -113,9 +116,9 @@ export class Roster {
     }
     slot.model = model
     slot.kept = kept && model.keepAwake === true
-    // Its next request is not to wait for a start, unless somebody else has a better claim to the place.
+    // Starts it now, so that its next request need not wait for that, unless another model has a better claim to the place.
     if (awake && board.slots.every(other => other.queue.size === 0)) {
-      // How it fares is told by the engine's events: nobody waits for an answer.
+      // The engine's events report the outcome: nothing waits for an answer.
       orders.add({ kind: 'wake', slot, level: undefined, done: () => {}, failed: () => {} })
     }
   }

@@ -5,46 +5,46 @@ import type { ModelView } from './policy/policy.ts'
 import { Waiters } from './policy/waiters.ts'
 import { Queue } from './queue.ts'
 
-/** What the switcher must know of a model. */
+/** What the switcher needs to know of a model. */
 export interface SwitchedModel extends Pick<ResolvedModel, 'id' | 'gpus' | 'gpuShare' | 'maxConcurrency'>,
   Partial<Pick<ResolvedModel, 'freeze' | 'maxQueue' | 'sleepLevel' | 'idleTimeout' | 'idleStopTimeout' | 'keepAwake'>> {
   timeouts: Pick<ResolvedModel['timeouts'], 'queue' | 'drain' | 'passive'>
 }
 
-/** A request has lasted long when it has been worked on for so many times the mean. */
+/** A request counts as long when the engine has worked on it for this many times the mean. */
 const long = 3
 
-/** It is not frozen again until it has been worked on for so many times as long as it has been frozen. */
+/** It is not frozen again until the engine has worked on it for this many times as long as it was frozen. */
 const workPerPause = 2
 
-/** One model in the switcher: whether it is awake, who waits for it and who holds it. */
+/** One model in the switcher: its state, its waiters and its leases. */
 export class Slot {
-  /** Another one from an update on. */
+  /** An update replaces it. */
   model: SwitchedModel
   readonly queue = new Queue()
   readonly leases = new Set<Lease>()
-  /** Those whose clients do not read, and which others need not wait for. */
+  /** Leases whose clients do not read, and which other requests need not wait for. */
   readonly stalled = new Set<Lease>()
-  /** What has been measured of it. */
+  /** Its measurements. */
   readonly figures: ModelFigures
   readonly #waiters = new Waiters(this.queue)
-  /** The lease of a request that may have killed the engine before; there is at most one. */
+  /** The lease of a request that may have killed an engine before; there is at most one. */
   suspect: Lease | undefined
-  /** That of one that has to be alone, if it is that. */
+  /** The same lease, if it must be alone. */
   alone: Lease | undefined
   /** Milliseconds since the epoch since when it is awake; undefined while it is not. */
   awakeSince: number | undefined
   /** Requests for it are refused, and nothing wakes it. */
   disabled = false
-  /** No new leases: it waits for those it has granted, to go. */
+  /** It grants no new leases, and waits for the present ones before it makes room. */
   draining = false
-  /** It waits no longer: those that are left are to be frozen. */
+  /** It no longer waits: the remaining requests are to be frozen. */
   freezing = false
-  /** Since when it sleeps with its leases frozen, in milliseconds since the epoch; undefined if it does not. */
+  /** Since when it sleeps with frozen leases, in milliseconds since the epoch; undefined if it does not. */
   frozenSince: number | undefined
   /** When it was woken or last used, in milliseconds since the epoch; undefined while it has no processes. */
   usedAt: number | undefined
-  /** It is to come back when nobody else wants its place. */
+  /** It comes back when no other model needs its place. */
   kept = false
   /** Not before. Milliseconds since the epoch. */
   returnAt = 0
@@ -62,7 +62,7 @@ export class Slot {
     return this.awakeSince !== undefined
   }
 
-  /** Whether anybody waits for it or holds it. */
+  /** Whether a request waits for it or is in flight. */
   get busy (): boolean {
     return this.leases.size > 0 || this.queue.size > 0
   }
@@ -77,23 +77,23 @@ export class Slot {
     return this.frozenSince === undefined ? this.leases.size - this.stalled.size : 0
   }
 
-  /** Those for whom it is to be woken: waiters, and those who were frozen. */
+  /** Requests that it is to wake for: waiting and frozen ones. */
   get wanted (): number {
     return this.queue.active + this.frozen
   }
 
-  /** When the first of them came, as its priority counts, or was frozen. */
+  /** When the first of them arrived, as its priority counts, or was frozen. */
   get oldest (): number | undefined {
     const { queue: { oldest }, frozenSince } = this
     return this.frozen === 0 ? oldest : Math.min(frozenSince!, oldest ?? Infinity)
   }
 
-  /** Whether a lease can be granted at this very moment. */
+  /** Whether a lease can be granted now. */
   get admits (): boolean {
     return this.awake && !this.draining && !this.#apart && this.leases.size < this.model.maxConcurrency
   }
 
-  /** Whether the engine has nobody but one who has to be alone, and has given that one no byte yet. */
+  /** Whether the engine serves only a request that must be alone, which has had no byte yet. */
   get #apart (): boolean {
     return this.alone !== undefined && this.alone.output === 0
   }
@@ -103,7 +103,7 @@ export class Slot {
     this.kept = this.model.keepAwake ?? false
   }
 
-  /** What has outlasted the mean is expected to take as long again: times in engines have long tails. */
+  /** A request that has outlasted the mean is expected to take as long again: times in engines have long tails. */
   #departureRate (now: number): number {
     if (!this.awake) return 0
     const mean = this.figures.serviceTime.value
@@ -112,7 +112,10 @@ export class Slot {
     return rate
   }
 
-  /** How long its engine owes work to those that have lasted long and have been frozen: each is to get on, however many come for others. */
+  /**
+   * How long the engine owes work to long requests that were frozen: each must make progress, however many requests come for
+   * others.
+   */
   #owed (now: number): number {
     if (!this.awake) return 0
     const mean = this.figures.serviceTime.value

@@ -33,22 +33,22 @@ export interface SwitcherOptions {
   events: LlmuxEvents
   policy: Policy
   limits: WaitingLimits
-  /** What was learned before. Default: nothing. */
+  /** What earlier runs learned. Default: nothing. */
   learned?: Learned
 }
 
 /**
- * Owns the GPUs: who is awake, who waits, when to switch. Knows nothing of HTTP. Events come in by its methods, and each
- * of them ends in the same place, `DecisionLoop`; nothing in here waits.
+ * Owns the GPUs: which model is awake, which requests wait, when to switch. Knows nothing of HTTP. Events arrive through its
+ * methods, and each ends in the same place, `DecisionLoop`; nothing here waits.
  */
 export class Switcher {
-  /** What it has measured so far. */
+  /** Its measurements. */
   readonly learned: Learned
-  /** What it is to keep to: pinned models, pauses. */
+  /** Pins, pauses and the like. */
   readonly controls: Controls
-  /** The models that come, go and change. */
+  /** Models that are added, removed and changed. */
   readonly roster: Roster
-  /** Who waits, and who is in flight. */
+  /** Waiting requests and requests in flight. */
   readonly requests: OpenRequests
   readonly #options: SwitcherOptions
   readonly #board: Board
@@ -77,7 +77,7 @@ export class Switcher {
     this.#review = new Review({ board, chooser: this.#chooser, controls: this.controls, orders: this.#orders, onChange })
     this.#aftermath = new Aftermath({ ...parts, admission, evictedInVain: this.#evictedInVain, idle: this.#idle, orders: this.#orders })
     this.#decisions = new DecisionLoop([
-      // A model that has become awake lets its waiters in before anybody may think of putting it to sleep again.
+      // A model that has become awake admits its waiters before any decision to put it to sleep again.
       () => this.#admit(),
       () => board.transitions.forEach(transition => this.#review.advance(transition)),
       () => this.roster.order(),
@@ -88,30 +88,30 @@ export class Switcher {
     ])
   }
 
-  /** Asks for a lease. Returns what to call when the client has left; once the request is answered it does nothing. */
+  /** Asks for a lease. Returns a function to call when the client has left; after the answer it does nothing. */
   request (id: string, bytes: number, answer: Answer, details: Omit<RequestDetails, 'obstacle'> = {}): () => void {
     const slot = this.#board.find(id)
-    // Gone since whoever asks has looked its name up.
+    // The model was removed after the caller had looked up its name.
     if (slot === undefined) return refuse(answer, new ModelNotFoundError(id))
     const refused = this.#closed ? new ClosingError() : details.comeback === undefined ? this.controls.refusal : undefined
     const obstacle = refused ?? this.#board.obstacle(slot)
     return this.#admission.request(slot, bytes, answer, { ...details, obstacle })
   }
 
-  /** Makes a model awake, whether or not anybody waits for it. */
+  /** Makes a model awake, whether or not a request waits for it. */
   switchTo (id: string, answer: OrderAnswer): void {
     this.#order({ kind: 'wake', slot: this.#board.slot(id), level: undefined, ...answer })
   }
 
-  /** Drains a model and puts it to sleep. If somebody waits for it, it is woken again. */
+  /** Drains a model and puts it to sleep. A request that waits for it wakes it again. */
   sleep (id: string, level: SleepLevel | undefined, answer: OrderAnswer): void {
     this.#order({ kind: 'sleep', slot: this.#board.slot(id), level, ...answer })
   }
 
-  /** Lets all of a change happen before anything is decided upon it: several requests that leave together, say. */
+  /** Lets a whole change happen before any decision is based on it: several requests that leave together, for example. */
   readonly atOnce = (change: () => void): void => this.#decisions.atOnce(change)
 
-  /** The engine died without having been asked to. */
+  /** The engine died unexpectedly. */
   lost (id: string, error: Error): void {
     const slot = this.#board.slot(id)
     this.#decisions.atOnce(() => {
@@ -123,7 +123,7 @@ export class Switcher {
     })
   }
 
-  /** No new leases from now on: all who wait are refused. */
+  /** Refuses all waiting requests, and grants no new leases. */
   close (): void {
     const error = new ClosingError()
     this.#closed = true
@@ -145,8 +145,8 @@ export class Switcher {
   }
 
   /**
-   * The client of a lease has not read for too long. Returns whether it is to be cut: not while nobody waits for another
-   * model, nor where it can be frozen, so that nobody has to wait for it.
+   * The client of a lease has read nothing for too long. Returns whether to cut it: not while no request waits for another
+   * model, nor if it can be frozen, since then nothing has to wait for it.
    */
   stalled (lease: Lease): boolean {
     const slot = this.#board.find(lease.model)
@@ -163,18 +163,18 @@ export class Switcher {
     this.#board.find(lease.model)?.stalled.delete(lease)
   }
 
-  /** What one who waits for a model has to expect, undefined if it waits no longer; without a waiter, one who would come now. */
+  /** The outlook of a waiting request, undefined if it no longer waits; without one, of a request that arrived now. */
   outlook (id: string, waiter?: Waiter): Outlook | undefined {
     const slot = this.#board.find(id)
     return slot && outlook(slot, waiter, { board: this.#board, costs: this.learned.costs, now: this.#options.clock.now() })
   }
 
-  /** What it is expected to cost to make a model awake, whoever goes for it. Milliseconds. */
+  /** The expected cost of making a model awake, whichever models make room. Milliseconds. */
   arrivalCost (id: string): number {
     return arrivalOf(id, this.#board.cold(this.#board.slot(id)), this.learned.costs)
   }
 
-  /** Whether one who came now for a model, and had to wait, would be refused. */
+  /** Whether a request that arrived now for a model, and had to wait, would be refused. */
   full (id: string): boolean {
     return this.#admission.room.full(this.#board.slot(id), 0) !== undefined
   }
@@ -183,7 +183,7 @@ export class Switcher {
     return this.#closed
   }
 
-  /** Why a model cannot be made awake; undefined if nothing is known to be in its way. */
+  /** Why a model cannot become awake; undefined if no reason is known. */
   obstacle (id: string): Error | undefined {
     return this.#board.obstacle(this.#board.slot(id))
   }
@@ -209,7 +209,7 @@ export class Switcher {
     this.#board.stranded.forEach(slot => this.#refuse(slot, this.#board.obstacle(slot)!))
   }
 
-  /** All who wait for it to be woken: those in its queue, and those who are frozen. */
+  /** All requests that wait for it to wake: those in its queue, and frozen ones. */
   #refuse (slot: Slot, error: Error): void {
     this.#admission.refuseAll(slot, error)
     cutLeases(slot, error, lease => lease.frozen)
@@ -221,11 +221,11 @@ export class Switcher {
     if (verdict === 'done') return this.#orders.done(order)
     if (verdict instanceof Error) return this.#orders.fail(order, verdict)
     if (order.kind === 'sleep') {
-      // Nobody but a request is to wake it.
+      // Only a request may wake it again.
       this.#evictedInVain.delete(order.slot)
       order.slot.kept = false
     }
-    // Woken to end: only when it has ended is the order carried out.
+    // Woken in order to stop: the order is carried out only when it has stopped.
     this.#begin(verdict, order.kind === 'sleep' && verdict.wake !== undefined ? undefined : order)
   }
 

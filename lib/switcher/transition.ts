@@ -11,39 +11,39 @@ export interface TransitionContext {
   engines: EnginePort
   clock: Clock
   events: LlmuxEvents
-  /** Why a model cannot be woken now; undefined if nothing is known to be in its way. */
+  /** Why a model cannot wake now; undefined if no reason is known. */
   obstacle: (slot: Slot) => Error | undefined
   /** Whether requests of a model can be frozen. */
   freezes: (slot: Slot) => boolean
-  /** Those in flight are to be frozen now. */
+  /** Freezes the requests in flight now. */
   freeze: (slot: Slot) => void
-  /** The drain has begun, or some need not be waited for any longer. */
+  /** The drain has begun, or some requests need not be waited for any longer. */
   onDraining: () => void
-  /** It is over; with an error if the model could not be woken, or one that had to go is not gone. */
+  /** The transition is over; with an error if the model could not wake, or one that had to make room did not. */
   onEnd: (error: Error | undefined, woken: boolean) => void
 }
 
 type End = Pick<TransitionChange, 'outcome' | 'frozen' | 'steps' | 'error'>
 
 /**
- * One transition of one set of GPUs: drain, put to sleep, wake or start. Until the drain is over it may be pointed at
- * another model, or undone, by whoever decides; from `commit` on it runs to its end.
+ * One transition of one set of GPUs: drain, put to sleep, wake or start. Until the drain is over its target may change, or
+ * it may be undone; after `commit` it runs to its end.
  */
 export class Transition {
   plan: Plan
   phase: TransitionPhase = 'idle'
-  /** Those it has put to sleep so far. */
+  /** The models that it has put to sleep so far. */
   readonly evicted: Slot[] = []
   readonly phases: Partial<Record<TransitionPhase, number>> = {}
   readonly since: number
-  /** Requests that it has frozen. */
+  /** The number of requests that it has frozen. */
   frozen = 0
-  /** When those who must go had no request left, in milliseconds since the epoch. */
+  /** When the models that make room had no request left, in milliseconds since the epoch. */
   drainedAt: number | undefined
   readonly #context: TransitionContext
   readonly #drain: Drain
   #phaseSince: number
-  /** Whether the engine died after it was asked to wake. */
+  /** Whether the engine died after the order to wake. */
   #lost = false
   /** Whether the engine had to be started. */
   #cold = false
@@ -52,7 +52,7 @@ export class Transition {
   constructor (plan: Plan, context: TransitionContext) {
     this.plan = plan
     this.#context = context
-    // At a deeper level than its own it is not known to keep anything.
+    // Engines are only known to keep requests at the model's own level.
     const freezes = (slot: Slot) => (this.plan.level ?? 1) <= (slot.model.sleepLevel ?? 1) && context.freezes(slot)
     this.#drain = new Drain({ clock: context.clock, freezes, onFreezing: context.onDraining })
     this.since = this.#phaseSince = context.clock.now()
@@ -63,7 +63,7 @@ export class Transition {
     return wake === undefined ? evict : [wake, ...evict]
   }
 
-  /** Whether it can still be pointed at another model, or undone. */
+  /** Whether its target can still change, or it can be undone. */
   get open (): boolean {
     return this.phase === 'checking' || this.phase === 'draining'
   }
@@ -72,26 +72,26 @@ export class Transition {
     return this.slots.some(other => shareGpu(other.model, slot.model))
   }
 
-  /** Whether it is what this plan would do. */
+  /** Whether this plan would do the same. */
   follows ({ wake, evict }: Plan): boolean {
     const own = this.plan
     return wake === own.wake && evict.length === own.evict.length && evict.every(slot => own.evict.includes(slot))
   }
 
-  /** Whether anybody still wants what it is for. */
+  /** Whether it still has a reason. */
   get wanted (): boolean {
     const { wake, unconditional, wanted } = this.plan
     return unconditional || (wanted === undefined ? wake!.wanted > 0 : wanted())
   }
 
-  /** Whether those who must go have no request left that must be waited for. */
+  /** Whether the models that make room have no request left that must be waited for. */
   get drained (): boolean {
     return this.phase === 'draining' && this.plan.evict.every(slot => this.#drain.over(slot))
   }
 
   start (): void {
     const { plan } = this
-    // Nobody is put to sleep for a model that is known not to start.
+    // No model goes to sleep for one that is known not to start.
     if (plan.wake === undefined || plan.evict.length === 0) return this.#startDrain()
     this.#enter('checking')
     this.#context.engines.prepare(plan.wake.id, error => {
@@ -101,7 +101,7 @@ export class Transition {
     }, { force: plan.unconditional })
   }
 
-  /** Another model is to be woken after all; whoever may stay is given leases again. */
+  /** Another model is to be woken instead; models that may stay grant leases again. */
   retarget (plan: Plan): void {
     for (const slot of this.plan.evict) {
       if (!plan.evict.includes(slot)) this.#drain.stop(slot)
@@ -115,13 +115,13 @@ export class Transition {
     this.#end()
   }
 
-  /** It has turned out that it cannot succeed. */
+  /** It has become clear that it cannot succeed. */
   fail (error: Error): void {
     this.plan = { ...this.plan }
     this.#end(error)
   }
 
-  /** What has begun is brought to its end, but nobody is woken who is not waited for; who would be frozen is told so at once. */
+  /** Finishes what has begun, but wakes no model that no request waits for; reports frozen requests at once. */
   abandon (error: Error): void {
     if (this.phase === 'evicting') this.plan.evict.forEach(slot => cutLeases(slot, error))
     this.plan = { ...this.plan, unconditional: false, wanted: () => false }
@@ -132,12 +132,12 @@ export class Transition {
     this.#enter('evicting')
     this.drainedAt = this.#phaseSince
     const { draining } = this.phases
-    // Who is frozen does not say how long it takes to drain.
+    // Frozen requests say nothing about how long a drain takes.
     this.plan.evict.filter(slot => slot.awake && slot.leases.size === 0).forEach(slot => slot.figures.drainTime.add(draining!))
     this.#evict([...this.plan.evict])
   }
 
-  /** What it has cost, once the model is awake. */
+  /** Its cost, once the model is awake. */
   get outcome (): Switch {
     const { evicting = 0, waking = 0 } = this.phases
     return { from: this.evicted.map(slot => slot.id), to: this.plan.wake!.id, cold: this.#cold, cost: evicting + waking }
@@ -154,7 +154,7 @@ export class Transition {
   }
 
   #startDrain (): void {
-    // Before anybody hears of it: whoever does may undo it.
+    // Before listeners learn of it: one of them may undo it.
     this.plan.evict.forEach(slot => this.#drain.start(slot, this.plan.freezeAt))
     this.#enter('draining')
     this.#context.onDraining()
@@ -164,7 +164,7 @@ export class Transition {
     const slot = remaining.shift()
     if (slot === undefined) return this.#arrive()
     const { awake } = slot
-    // Not awake from before the call on, so that nothing is sent to a model on its way to sleep.
+    // Not awake even before the call, so that no request is sent to a model that goes to sleep.
     slot.awakeSince = undefined
     this.#drain.stop(slot)
     if (slot.leases.size > 0 && slot.frozenSince === undefined) this.#context.freeze(slot)
@@ -197,7 +197,7 @@ export class Transition {
     }, this.#errand)
   }
 
-  /** The success may be that of the engine that died, or of one started since. Asking again makes it certain. */
+  /** The success may belong to the engine that died, or to one started since. Another call makes it certain. */
   #settle (slot: Slot): void {
     if (this.wanted) return this.#wake(slot)
     this.#enter('evicting')

@@ -3,12 +3,12 @@ import type { Order } from './orders.ts'
 import { mustGo } from './placement.ts'
 import type { Plan } from './plan.ts'
 
-/** What an order comes to as things stand: it is done, fails, asks for a transition, or has to wait. */
+/** What to do about an order in the present state: it is done, fails, needs a transition, or has to wait. */
 export function verdictOn ({ kind, slot, level, request }: Order, { board, now }: { board: Board, now: number }): Plan | Error | 'done' | 'later' {
   if (kind === 'wake' && slot.awake && !slot.draining) return 'done'
   if (board.busy(slot)) return 'later'
   const plan = { reason: 'it was asked for', request, unconditional: true, level }
-  // Drained: who would be frozen wants it back at once.
+  // Drained: frozen requests would want it back at once.
   if (kind === 'sleep' && slot.frozen === 0) return { ...plan, wake: undefined, evict: [slot] }
   if (kind === 'sleep' && (level ?? slot.model.sleepLevel) !== 3) return 'done'
   const obstacle = board.obstacle(slot)
@@ -17,6 +17,6 @@ export function verdictOn ({ kind, slot, level, request }: Order, { board, now }
   const evict = mustGo(views.find(view => view.id === slot.id)!, views)?.map(id => board.slot(id))
   if (evict === undefined) return 'later'
   const wake = { ...plan, level: undefined, wake: slot, evict, freezeAt: now }
-  // An engine that is to end is woken before, as long as it has requests that are to be answered.
+  // An engine that is to stop is woken first if it has requests to answer.
   return kind === 'wake' ? wake : { ...wake, unconditional: false, wanted: () => slot.frozen > 0 }
 }

@@ -12,7 +12,7 @@ export interface WaitingLimits {
 
 export type Newcomer = Omit<Waiter, 'queued' | 'timer'>
 
-/** Counts and bounds all who wait, whichever model they wait for. */
+/** Counts and limits all waiting requests, whichever model they wait for. */
 export class WaitingRoom {
   readonly #limits: WaitingLimits
   readonly #clock: Clock
@@ -29,7 +29,7 @@ export class WaitingRoom {
     return this.#size
   }
 
-  /** Those of them for whom a model may be woken. */
+  /** Those for whom a model may be woken. */
   get active (): number {
     return this.#active
   }
@@ -38,7 +38,7 @@ export class WaitingRoom {
     return this.#bytes
   }
 
-  /** Why there is no room for one more; undefined if there is. */
+  /** Why there is no room for another one; undefined if there is. */
   full ({ queue, model }: Slot, bytes: number): Error | undefined {
     const { maxQueue, maxQueueBytes } = this.#limits
     if (queue.size >= (model.maxQueue ?? Infinity)) return new QueueFullError(`${model.maxQueue} requests for model \`${model.id}\` at most`)
@@ -47,7 +47,7 @@ export class WaitingRoom {
     return undefined
   }
 
-  /** Why one that first came at `since` need not wait any more; undefined if it has time left. */
+  /** Why a request that first arrived at `since` may no longer wait; undefined if it has time left. */
   late (slot: Slot, since: number, mayCauseSwitch: boolean): Error | undefined {
     const { limit, error } = limitOf(slot, mayCauseSwitch)
     return since + limit > this.#clock.now() ? undefined : error()

@@ -6,7 +6,7 @@ function decoded (value: string): string {
   return isBytes && !text.includes('\ufffd') ? text : value
 }
 
-/** Several headers are joined as Node joins those it does not know: a name that does not exist is better than a guess. */
+/** Joins repeated headers as Node joins headers that it does not know: an unknown name is better than a guess. */
 export function headerModel (header: string | string[] | undefined): string | undefined {
   const value = Array.isArray(header) ? header.join(', ') : header
   return value === undefined || value.trim() === '' ? undefined : decoded(value.trim())

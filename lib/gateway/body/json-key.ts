@@ -1,4 +1,4 @@
-/** A key that is looked for in a JSON body. */
+/** A key to look for in a JSON body. */
 export class JsonKey {
   readonly #name: string
   readonly #plain: Buffer
@@ -10,7 +10,10 @@ export class JsonKey {
     this.#longest = `"${'\\u0000'.repeat(name.length)}"`.length
   }
 
-  /** Whether the string there is it. It may be spelled with escapes, as `"mod\u0065l"`: the engine reads it just the same. */
+  /**
+   * Whether the string at this position is the key. It may contain escapes, as `"mod\u0065l"`: the engine reads that as the
+   * same key.
+   */
   isAt (body: Buffer, start: number, end: number): boolean {
     const length = end - start
     if (length === this.#plain.length) return body.compare(this.#plain, 0, length, start, end) === 0

@@ -5,13 +5,13 @@ import { JsonScanner } from './json-scanner.ts'
 
 /** Where in a JSON body the model is, in bytes. */
 export interface JsonLocation {
-  /** Right behind the opening brace. */
+  /** The position after the opening brace. */
   readonly inside: number
   /** Whether the object has no keys. */
   readonly isEmpty: boolean
-  /** The first byte of the value of `model`, and the one after its last, if there is such a key. */
+  /** From the first byte of the value of `model` to the one after its last, if there is such a key. */
   readonly value: Span | undefined
-  /** Whether it asks for an event stream: `"stream": true`. */
+  /** Whether the request asks for an event stream: `"stream": true`. */
   readonly streams: boolean
 }
 
@@ -26,7 +26,10 @@ const streamKey = new JsonKey('stream')
 /** RFC 8259 lets a reader ignore a byte order mark; Python's and Fastify's do. */
 const afterByteOrderMark = (body: Buffer): number => body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0
 
-/** The members of an object, given the position inside its brace. Of several with the same key the last counts, as in `JSON.parse` and in Python. */
+/**
+ * The members of an object, from the position after its brace. If a key is repeated the last one counts, as in `JSON.parse`
+ * and in Python.
+ */
 function scanMembers (body: Buffer, scanner: JsonScanner, at: number): Pick<JsonLocation, 'value' | 'streams'> & { end: number } {
   let value: Span | undefined
   let streams = false
@@ -44,9 +47,9 @@ function scanMembers (body: Buffer, scanner: JsonScanner, at: number): Pick<Json
 }
 
 /**
- * Checks that a body is a JSON object, and finds its model, and whether it asks for a stream.
+ * Checks that a body is a JSON object, and finds its model and whether it asks for a stream.
  *
- * @throws {BodyNotJsonError} also for JSON that is no object.
+ * @throws {BodyNotJsonError} also for JSON that is not an object.
  */
 export function locateJsonModel (body: Buffer): JsonLocation {
   if (body.length === 0) throw new BodyNotJsonError('it is empty')

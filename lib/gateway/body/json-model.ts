@@ -4,10 +4,10 @@ import { locateJsonModel } from './json-location.ts'
 const kinds: Record<string, string> = { '{': 'an object', '[': 'an array', t: 'a boolean', f: 'a boolean', n: 'null' }
 
 /**
- * The model that a JSON body names, if it names one.
+ * The model in a JSON body; undefined if there is none.
  *
- * @throws {BodyNotJsonError} if the body is no JSON object.
- * @throws {ModelNotStringError} if `model` is there, but not a string; `null` is none either.
+ * @throws {BodyNotJsonError} if the body is not a JSON object.
+ * @throws {ModelNotStringError} if `model` is not a string; `null` is not a string either.
  */
 export function readJsonModel (body: Buffer, { value } = locateJsonModel(body)): string | undefined {
   if (value === undefined) return undefined

@@ -1,10 +1,10 @@
 import { locateJsonModel } from './json-location.ts'
 
 /**
- * The same body with another model; every byte outside the value of `model` stays as it is. A body without a model
- * gets one, as its first key.
+ * The same body with another model; every byte outside the value of `model` stays as it is. A body without a model gets one,
+ * as its first key.
  *
- * @throws {BodyNotJsonError} if the body is no JSON object.
+ * @throws {BodyNotJsonError} if the body is not a JSON object.
  */
 export function replaceJsonModel (body: Buffer, name: string, { inside, isEmpty, value } = locateJsonModel(body)): Buffer {
   const quoted = JSON.stringify(name)

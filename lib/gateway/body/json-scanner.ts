@@ -4,13 +4,13 @@ import { ascii } from './ascii.ts'
 
 const { tab, lineFeed, carriageReturn, space, quote, plus, comma, minus, dot, zero, nine, colon, openBracket, backslash, openBrace, closeBrace, letterE, letterF, letterN, letterT, letterU } = ascii
 
-/** 1 for the bytes that may follow a backslash, `u` apart: a table is quicker than a set. */
+/** 1 for the bytes that may follow a backslash, except `u`: a table is faster than a set. */
 const isEscape = Uint8Array.from({ length: 256 }, (_, byte) => '"\\/bfnrt'.includes(String.fromCharCode(byte)) ? 1 : 0)
 
 const isHex = (byte: number): boolean =>
   (byte >= zero && byte <= nine) || ((byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x66)
 
-/** Whether one of four bytes at once is a quote, a backslash or a control character: the usual trick with borrows. */
+/** Tests four bytes at once for a quote, a backslash or a control character: the usual trick with borrows. */
 function isSpecialWord (word: number): boolean {
   const quotes = word ^ 0x22222222
   const backslashes = word ^ 0x5c5c5c5c
@@ -18,13 +18,13 @@ function isSpecialWord (word: number): boolean {
 }
 
 /**
- * Walks over JSON text as bytes and accepts just what `JSON.parse` accepts. Every `skip` takes the position of a
- * first byte and gives the position after the last. Nothing is built, so that it is quicker than a `JSON.parse`
- * and leaves no garbage, and nothing recurses, so that deep nesting does no harm.
+ * Walks over JSON text as bytes and accepts exactly what `JSON.parse` accepts. Every `skip` takes the position of a first
+ * byte and returns the position after the last. It builds nothing, so it is faster than `JSON.parse` and leaves no garbage.
+ * It does not recurse, so deep nesting is harmless.
  */
 export class JsonScanner {
   readonly #bytes: Buffer
-  /** The same memory four bytes at a time, from the first position that is aligned. */
+  /** The same memory as four-byte words, from the first aligned position. */
   readonly #words: Int32Array
   readonly #firstWord: number
 
@@ -40,7 +40,7 @@ export class JsonScanner {
     throw new BodyNotJsonError(at >= this.#bytes.length ? 'it ends too early' : `unexpected character at byte ${at}`)
   }
 
-  /** The byte there, or 0, which JSON has none of: reading past the end would make the engine give up its fastest code. */
+  /** The byte at this position, or 0, which JSON does not contain: reading past the end would make V8 deoptimize the code. */
   byteAt (at: number): number {
     return at < this.#bytes.length ? this.#bytes[at] as number : 0
   }
@@ -68,7 +68,7 @@ export class JsonScanner {
     }
   }
 
-  /** Over characters that stand for themselves, which are most of a large body: to the next that does not. */
+  /** Skips plain characters, which are most of a large body, up to the next special one. */
   #skipPlain (at: number): number {
     const bytes = this.#bytes
     const words = this.#words
@@ -124,7 +124,7 @@ export class JsonScanner {
     }
   }
 
-  /** From behind a key to its value. */
+  /** From the end of a key to its value. */
   skipColon (at: number): number {
     return this.skipSpace(this.skipByte(this.skipSpace(at), colon))
   }
@@ -134,7 +134,7 @@ export class JsonScanner {
   }
 
   skipValue (at: number): number {
-    /** What closes the arrays and objects around the innermost one, whose closer is `closer`; 0 outside all of them. */
+    /** The closer of the array or object around the innermost one, whose closer is `closer`; 0 outside all of them. */
     const outer: number[] = []
     let closer = 0
     for (;;) {

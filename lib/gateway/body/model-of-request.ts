@@ -8,15 +8,15 @@ import { locateMultipartModel } from './multipart-location.ts'
 import { readMultipartModel, replaceMultipartModel } from './multipart-model.ts'
 
 export interface ModelSources {
-  /** The value of the header that names a model; it wins over the body. */
+  /** The value of the header that names a model; it takes precedence over the body. */
   header?: string | string[] | undefined
-  /** Undefined as long as it has not been read. */
+  /** Undefined until it has been read. */
   body: Buffer | undefined
   kind: Route['body']
   contentType?: string | undefined
-  /** For requests that name none. */
+  /** The model of requests that name none. */
   defaultModel?: string | undefined
-  /** Whether there is a model of that name. Default: there is. */
+  /** Whether there is a model of that name. Default: yes. */
   isKnown?: ((name: string) => boolean) | undefined
 }
 
@@ -26,16 +26,16 @@ export interface ChosenModel {
   /** The model that the request is for. */
   readonly name: string
   /**
-   * What to send to the engine: the client's own bytes, unless they name another model. Made when it is first read.
+   * What to send to the engine: the client's own bytes, unless they name another model. Made at the first read.
    *
    * @throws {BodyNotJsonError | BodyNotMultipartError}
    */
   readonly body: Buffer
-  /** Whether it asks for an event stream. Looked for when it is first read, as the body is. */
+  /** Whether it asks for an event stream. Looked for at the first read, like the body. */
   readonly streams: boolean
 }
 
-/** A body in which the model has been found. */
+/** A body in which the model has been located. */
 interface OpenBody {
   readonly bytes: Buffer
   readonly streams: boolean
@@ -46,7 +46,7 @@ interface OpenBody {
 /** @throws {BodyNotJsonError | BodyNotMultipartError} */
 function openBody ({ body, kind, contentType = '' }: ModelSources): OpenBody {
   if (body === undefined) throw kind === 'json' ? new BodyNotJsonError('it is empty') : new BodyNotMultipartError('it is empty')
-  // Found once, whether it is read, replaced or both: on a large body this is what takes the time.
+  // Located once, for reading and replacing: on a large body this takes most of the time.
   if (kind === 'json') {
     const location = locateJsonModel(body)
     return { bytes: body, streams: location.streams, read: () => readJsonModel(body, location), replace: name => replaceJsonModel(body, name, location) }
@@ -55,7 +55,7 @@ function openBody ({ body, kind, contentType = '' }: ModelSources): OpenBody {
   return { bytes: body, streams: false, read: () => readMultipartModel(body, contentType, location), replace: name => replaceMultipartModel(body, contentType, name, location) }
 }
 
-/** Where a header names the model, whatever the body has instead is replaced, be it no string at all. */
+/** If a header names the model, it replaces whatever the body has, even a value that is not a string. */
 function namesAlready (body: OpenBody, name: string): boolean {
   try {
     return body.read() === name
@@ -91,8 +91,8 @@ class Choice implements ChosenModel {
 }
 
 /**
- * The model that a request is for: the header's, else the body's, else the default one. With a header the body is not
- * looked at before it is needed.
+ * The model of a request: from the header, else from the body, else the default one. With a header the body is not parsed
+ * before someone reads it.
  *
  * @throws {BodyNotJsonError | BodyNotMultipartError | ModelNotStringError}
  * @throws {ModelMissingError} if nothing names a model, or only an empty string does.

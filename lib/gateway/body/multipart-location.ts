@@ -9,11 +9,11 @@ export interface MultipartLocation {
   readonly delimiter: Buffer
   /** The first byte of the first delimiter. */
   readonly start: number
-  /** The content of the part named `model`, if there is one that is no file. */
+  /** The content of the part named `model`, if there is one that is not a file. */
   readonly value: { readonly start: number, readonly end: number } | undefined
 }
 
-// More is refused by the engine's own parser (Starlette: 1,000 fields), and would only cost time here.
+// The engine's own parser refuses more (Starlette: 1,000 fields); reading on would only cost time.
 const mostParts = 1_000
 const longestHeaders = 16 * 1024
 const newLine = Buffer.from('\r\n')
@@ -31,7 +31,7 @@ function isNewLine (body: Buffer, at: number): boolean {
   return body[at] === newLine[0] && body[at + 1] === newLine[1]
 }
 
-/** The headers that follow a delimiter start here; -1 if this is the last delimiter, undefined if it is none at all. */
+/** The position of the headers that follow a delimiter; -1 if this is the last delimiter, undefined if it is not a delimiter. */
 function afterDelimiter (body: Buffer, at: number): number | undefined {
   if (body[at] === ascii.minus && body[at + 1] === ascii.minus) return -1
   while (body[at] === ascii.space || body[at] === ascii.tab) at++
@@ -48,7 +48,7 @@ function nextDelimiter (body: Buffer, delimiter: Buffer, from: number): { end: n
   throw new BodyNotMultipartError('it has no closing boundary')
 }
 
-/** Whether the headers of a part say that it is the field `model`. A file of that name is none. */
+/** Whether the headers of a part say that it is the field `model`. A file of that name does not count. */
 function isModelPart (headers: string): boolean {
   const disposition = /^content-disposition:[ \t]*form-data(.*)$/im.exec(headers)?.[1]
   if (disposition === undefined) throw new BodyNotMultipartError('a part has no content disposition')
@@ -56,16 +56,16 @@ function isModelPart (headers: string): boolean {
   return parameters.get('name') === 'model' && !parameters.has('filename') && !parameters.has('filename*')
 }
 
-/** Reads the headers that start here; gives whether they are the model's, and where the content starts. */
+/** Reads the headers at this position. Returns whether they are the model's, and where the content starts. */
 function readHeaders (body: Buffer, at: number): { isModel: boolean, start: number } {
-  // A part without headers has its blank line right behind the delimiter's.
+  // A part without headers has its blank line directly after the delimiter's.
   const window = body.subarray(at - 2, at + longestHeaders)
   const length = window.indexOf(endOfHeaders)
   if (length === -1) throw new BodyNotMultipartError('the headers of a part are too long or have no end')
   return { isModel: isModelPart(window.toString('latin1', 2, length)), start: at - 2 + length + 4 }
 }
 
-/** The content of the last field `model`: that is the one that the engine takes. */
+/** The content of the last field `model`, which is the one that the engine uses. */
 function scanParts (body: Buffer, delimiter: Buffer, first: number): MultipartLocation['value'] {
   let value: MultipartLocation['value']
   let at = first
@@ -83,7 +83,7 @@ function scanParts (body: Buffer, delimiter: Buffer, first: number): MultipartLo
 /**
  * Finds the model in a multipart body.
  *
- * @throws {BodyNotMultipartError} if the body is no multipart/form-data, or the content type has no boundary.
+ * @throws {BodyNotMultipartError} if the body is not multipart/form-data, or the content type has no boundary.
  */
 export function locateMultipartModel (body: Buffer, contentType: string): MultipartLocation {
   const delimiter = delimiterOf(contentType)

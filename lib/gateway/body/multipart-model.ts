@@ -1,9 +1,9 @@
 import { locateMultipartModel, type MultipartLocation } from './multipart-location.ts'
 
 /**
- * The model that a multipart body names, if it has such a field.
+ * The model in a multipart body; undefined if there is no such field.
  *
- * @throws {BodyNotMultipartError} if the body is no multipart/form-data, or the content type has no boundary.
+ * @throws {BodyNotMultipartError} if the body is not multipart/form-data, or the content type has no boundary.
  */
 export function readMultipartModel (body: Buffer, contentType: string, location: MultipartLocation = locateMultipartModel(body, contentType)): string | undefined {
   const { value } = location
@@ -11,10 +11,10 @@ export function readMultipartModel (body: Buffer, contentType: string, location:
 }
 
 /**
- * The same body with another model; every byte outside the field's content stays as it is. A body without a model
- * gets one, as its first part. The name must have no control characters, as no known name has.
+ * The same body with another model; every byte outside the field's content stays as it is. A body without a model gets one,
+ * as its first part. The name must contain no control characters; no known name does.
  *
- * @throws {BodyNotMultipartError} if the body is no multipart/form-data, or the content type has no boundary.
+ * @throws {BodyNotMultipartError} if the body is not multipart/form-data, or the content type has no boundary.
  */
 export function replaceMultipartModel (body: Buffer, contentType: string, name: string, location: MultipartLocation = locateMultipartModel(body, contentType)): Buffer {
   const { delimiter, start, value } = location

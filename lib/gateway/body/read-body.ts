@@ -3,11 +3,11 @@ import type { Clock, Timer } from '../../clock.ts'
 import { BodyAbortedError, BodyTimeoutError, BodyTooLargeError } from '../../errors.ts'
 
 export interface ReadBodyOptions {
-  /** Most bytes. */
+  /** In bytes. */
   limit: number
   /** Milliseconds for the whole body. */
   timeout: number
-  /** The header, if there is one: a body that will be too large is refused before its first byte. */
+  /** The header, if there is one: it lets us refuse a body that will be too large before its first byte. */
   contentLength?: string | number | undefined
   clock: Clock
 }
@@ -37,7 +37,7 @@ class BodyReader {
 
   begin (): void {
     this.#stream.on('data', this.#onData).on('end', this.#onEnd).on('error', this.#onError).on('close', this.#onClose)
-    // Some hook of the host's may have paused it.
+    // One of your hooks may have paused it.
     this.#stream.resume()
   }
 
@@ -62,7 +62,7 @@ class BodyReader {
     this.#stream.off('data', this.#onData).off('end', this.#onEnd).off('error', this.#onError).off('close', this.#onClose)
   }
 
-  /** Reads no further, but leaves the stream alive: on it hangs the socket that the answer goes to. */
+  /** Stops reading but keeps the stream open: the answer goes to the same socket. */
   #stop (error: Error): void {
     this.#detach()
     this.#stream.on('error', ignoreError).pause()
@@ -72,10 +72,10 @@ class BodyReader {
 }
 
 /**
- * Reads a request's body whole, within its limits, and calls back once. After a failure the rest is not read, and the
- * answer must close the connection, as Fastify sees to when a content type parser fails. Its errors:
+ * Reads a request's whole body within its limits, and calls back once. After a failure the rest stays unread and the answer
+ * must close the connection; Fastify does that when a content type parser fails. Its errors:
  *
- * `BodyTooLargeError` at once if the client announced too much, otherwise as soon as too much has come;
+ * `BodyTooLargeError` at once if the client announced too much, otherwise as soon as too much has arrived;
  * `BodyTimeoutError`; `BodyAbortedError` if the client left, or the stream failed.
  */
 export function readBody (stream: Readable, options: ReadBodyOptions, done: BodyRead): void {

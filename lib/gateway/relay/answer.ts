@@ -7,32 +7,32 @@ export interface Head {
 
 /** The engine's side of an answer. */
 export interface Source {
-  /** So many bytes of it are on their way to the client. */
+  /** The number of bytes that are on their way to the client. */
   passed: (bytes: number) => void
   /** There is room again. */
   resume: () => void
-  /** The reader is gone, or has had enough. */
+  /** The reader is gone, or needs no more. */
   abandoned: (reason: Error) => void
 }
 
-/** What the body of an answer goes into. */
+/** The target of the answer's body. */
 export interface AnswerBody {
   /** Returns whether there is room for more. */
   add (chunk: Buffer): boolean
-  /** Tells the client something between two events of an event stream, which parsers skip. */
+  /** Sends the client a comment between two events of an event stream; parsers skip it. */
   comment? (text: () => string): void
-  /** That was all of it. */
+  /** The answer is complete. */
   end (): void
-  /** It is broken, and must not look complete; `lastEvent` says why, if it is an event stream. */
+  /** The answer is broken and must not look complete; `lastEvent` says why, if it is an event stream. */
   break (error: Error, lastEvent?: string): void
   destroy (error: Error): void
 }
 
-/** Where an answer goes. One of the three is called, once. */
+/** Receives an answer. The attempt calls one of the three, once. */
 export interface AnswerSink {
-  /** The first byte is there. */
+  /** The first byte has arrived. */
   begin (head: Head, source: Source): AnswerBody
-  /** All of it has come at once. */
+  /** The whole answer has arrived at once. */
   whole (head: Head, body: Buffer): void
   /** There will be no answer. */
   fail (error: Error): void

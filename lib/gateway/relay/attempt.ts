@@ -8,7 +8,7 @@ const colon = ':'.charCodeAt(0)
 
 export interface Failure {
   error: Error
-  /** The engine may have seen the request. */
+  /** The engine may have received the request. */
   sent: boolean
   /** The engine has been examined, and is dead. */
   dead: boolean
@@ -16,31 +16,31 @@ export interface Failure {
   eventStream: boolean
 }
 
-/** What an attempt tells of itself. */
+/** What an attempt reports. */
 export interface AttemptListener {
   started (controller: Dispatcher.DispatchController): void
-  /** The first byte is there: from here on the answer is the client's. */
+  /** The first byte has arrived: from here on the answer belongs to the client. */
   begin (head: Head, controller: Dispatcher.DispatchController): AnswerBody
-  /** The first byte is there, and with it all others: instead of `begin` and `done`. */
+  /** The whole answer has arrived at once: instead of `begin` and `done`. */
   whole (head: Head, body: Buffer): void
-  /** Whether an answer that begins so looks as if the engine were dead. */
+  /** Whether the beginning of an answer looks as if the engine were dead. */
   suspects (head: Head): boolean
-  /** The answer looks as if the engine were dead. Resolves with whether it lives. */
+  /** The answer looks as if the engine were dead. Resolves with whether it is alive. */
   examine (reason: string, head: Head, held: Buffer): Promise<boolean>
-  /** Comments have come on an event stream that has had no event yet. Returns whether they are done with. */
+  /** Comments have arrived on an event stream that has had no event yet. Returns whether they have been handled. */
   comment (head: Head, text: string): boolean
   /** It broke before the first byte. */
   failed (failure: Failure): void
   /** It broke after the first byte. */
   broken (failure: Failure, body: AnswerBody): void
-  /** The last byte is there. */
+  /** The last byte has arrived. */
   done (): void
 }
 
 /**
- * One sending of a request. Nothing of the answer is passed on before its first byte, since until then the request can be
- * sent again; nor anything that looks as if the engine were dead, until it is known whether it is: vLLM ends the stream of
- * a dead engine with an error event, `[DONE]` and HTTP 200.
+ * Sends a request once. It passes nothing on before the first byte of the answer, since until then the request can be sent
+ * again. It also holds back anything that looks like a dead engine until it knows: vLLM ends the stream of a dead engine
+ * with an error event, `[DONE]` and HTTP 200.
  */
 export class Attempt implements Dispatcher.DispatchHandler {
   readonly #listener: AttemptListener
@@ -48,9 +48,9 @@ export class Attempt implements Dispatcher.DispatchHandler {
   #head: Head | undefined
   #scanner: EventScanner | undefined
   #body: AnswerBody | undefined
-  /** The first bytes of the answer, if they are all of them. */
+  /** The first bytes of the answer, if they may be all of them. */
   #whole: Buffer | undefined
-  /** What has come of an event stream since the last turn. */
+  /** What has arrived of an event stream since the last turn of the event loop. */
   #burst: Buffer[] = []
   /** What is held back while the engine is examined. */
   #held: Buffer[] | undefined
@@ -67,7 +67,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart (_controller: Dispatcher.DispatchController, statusCode: number, headers: IncomingHttpHeaders): void {
-    // 100 Continue and the like are not the answer.
+    // 100 Continue and other interim responses are not the answer.
     if (statusCode < 200) return
     this.#head = { statusCode, headers }
     if (this.#listener.suspects(this.#head)) this.#suspect([], `it answered ${statusCode}`)
@@ -93,7 +93,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
     if (this.#held === undefined) this.#finish()
   }
 
-  /** Events that came together go on together: each by itself would be a chunk of its own once more, and a write. */
+  /** Events that arrived together go on together: separately, each would cost a chunk and a write. */
   #gather (chunk: Buffer): void {
     const count = this.#burst.push(chunk)
     if (endsRead(chunk)) this.#flush()
@@ -125,7 +125,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.#listener.examine(reason, this.#head!, Buffer.concat(held)).then(alive => alive ? this.#clear() : this.#dead(reason), error => this.#fail(error))
   }
 
-  /** The engine lives: what was held back was its answer. */
+  /** The engine is alive: what was held back was its answer. */
   #clear (): void {
     const held = this.#held!
     this.#held = undefined
@@ -152,7 +152,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
     if (this.#whole !== undefined) return this.#listener.whole(this.#head!, this.#whole)
     if (this.#scanner !== undefined) this.#pass(this.#scanner.rest)
     this.#body ??= this.#listener.begin(this.#head!, this.#controller!)
-    // Before the body's end is passed on: whoever has read it may count on the lease being back.
+    // Before passing on the end of the body: a client that has read it may rely on the lease being back.
     this.#listener.done()
     this.#body.end()
   }
@@ -167,7 +167,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
   }
 }
 
-/** Where the comments end that a piece of an event stream begins with. */
+/** The end of the comments at the beginning of a piece of an event stream. */
 function commentsEnd (bytes: Buffer): number {
   let at = 0
   while (bytes[at] === colon) {
@@ -178,12 +178,15 @@ function commentsEnd (bytes: Buffer): number {
   return at
 }
 
-/** Whether a first piece is the whole answer: as most are that are no event streams. What has no type @fastify/reply-from would give one. */
+/**
+ * Whether the first piece is the whole answer, as for most answers that are not event streams. @fastify/reply-from would add
+ * a type to an answer without one.
+ */
 function isAll ({ length }: Buffer, { headers }: Head): boolean {
   return length === Number(headers['content-length']) && headers['content-type'] !== undefined
 }
 
-/** Whether nothing but its line end follows in the bytes that were read with it, of which undici makes no copies: then there is nothing to wait for. */
+/** Whether only the final line end follows in the same read buffer, which undici does not copy: then there is nothing to wait for. */
 function endsRead ({ buffer, byteOffset, length }: Buffer): boolean {
   return buffer.byteLength - byteOffset - length <= '\r\n'.length
 }

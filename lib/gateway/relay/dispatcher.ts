@@ -4,14 +4,14 @@ import type { Passage } from './passage.ts'
 import { ReplySink } from './reply-sink.ts'
 import type { ResponseCallback } from './reply-sink.ts'
 
-/** What a request is sent with. */
+/** What to send a request with. */
 export interface Parcel {
   passage: Passage
-  /** Names and values in turns. */
+  /** Names and values alternate. */
   headers: string[]
 }
 
-/** Under this key it travels in the place of headers: reply-from hands those on, symbols included. */
+/** The passage travels in the headers under this symbol: reply-from passes symbols on. */
 export const kParcel = Symbol('llmux.parcel')
 
 export interface HeadersWithParcel {
@@ -20,8 +20,8 @@ export interface HeadersWithParcel {
 }
 
 /**
- * What @fastify/http-proxy takes for an undici dispatcher: it asks for nothing but `request`. Each request goes the way of
- * its own passage.
+ * What @fastify/http-proxy uses as an undici dispatcher: it calls nothing but `request`. Each request takes the way of its
+ * own passage.
  */
 export const passageDispatcher = {
   request ({ path, method, body, headers }: Dispatcher.RequestOptions & { headers: HeadersWithParcel }, callback: ResponseCallback): void {

@@ -6,7 +6,7 @@ function eventCode ({ code }: LlmuxError): string {
   return code.replace(/^LLMUX_ERR_/, '').toLowerCase()
 }
 
-/** An error in the dialect of the route, as the last event of a stream that has begun. */
+/** An error in the dialect of the route, as the last event of a stream. */
 export function errorEvent (path: string, error: LlmuxError): string {
   const { statusCode, message } = error
   const type = errorType(statusCode)

@@ -2,25 +2,25 @@ import { ascii } from '../body/ascii.ts'
 
 const { carriageReturn, letterD, letterE, letterT, lineFeed, openBrace, quote, space } = ascii
 
-/** More than this without an event's end is no event stream: it is not held back any longer. Bytes. */
+/** More bytes than this without the end of an event are not an event stream: they are held back no longer. */
 const longestEvent = 1024 * 1024
 
-/** How a line of an error event begins in the dialects of vLLM's routes: OpenAI's, Anthropic's, that of the Responses API. */
+/** The beginning of a line of an error event in the dialects of vLLM's routes: OpenAI's, Anthropic's, that of the Responses API. */
 const errorLine = /^(event: ?error\s|data: ?\{\s*"(error"\s*:|type"\s*:\s*"error"))/
 
-/** As much of a line as says whether it is one. Bytes. */
+/** The part of a line that shows whether it is one. Bytes. */
 const lineBeginning = 64
 
 const nothing = Buffer.alloc(0)
 
 export interface Scanned {
-  /** Whole events. */
+  /** Complete events. */
   whole: Buffer
   /** From an error event on; undefined if there is none. */
   fromError: Buffer | undefined
 }
 
-/** Cuts an event stream after its last whole event, so that nothing glues to a broken line, and finds error events. */
+/** Cuts an event stream after its last complete event, so that nothing is appended to a broken line, and finds error events. */
 export class EventScanner {
   #rest: Buffer = nothing
 
@@ -33,27 +33,30 @@ export class EventScanner {
     return error === -1 ? { whole, fromError: undefined } : { whole: whole.subarray(0, error), fromError: whole.subarray(error) }
   }
 
-  /** What follows the last whole event. */
+  /** What follows the last complete event. */
   get rest (): Buffer {
     return this.#rest
   }
 }
 
-/** As nearly all chunks do: then there is nothing to be looked for. */
+/** Nearly all chunks end this way: then there is nothing to search. */
 export function endsEvent (bytes: Buffer): boolean {
   const { length } = bytes
   if (bytes[length - 1] !== lineFeed) return false
   return bytes[length - 2] === lineFeed || (bytes[length - 2] === carriageReturn && bytes[length - 3] === lineFeed)
 }
 
-/** Where the last event ends: behind an empty line. */
+/** The end of the last event: after an empty line. */
 function lastBoundary (bytes: Buffer): number {
   const unix = bytes.lastIndexOf('\n\n')
   const dos = bytes.lastIndexOf('\r\n\r\n')
   return Math.max(unix === -1 ? 0 : unix + 2, dos === -1 ? 0 : dos + 4)
 }
 
-/** Where the first error event begins, -1 if there is none. From line to line: to search for the word takes several times as long. */
+/**
+ * The position of the first error event, -1 if there is none. Goes from line to line: searching for the word takes several
+ * times as long.
+ */
 function findError (events: Buffer): number {
   let event = 0
   for (let line = 0; line < events.length;) {
@@ -67,7 +70,7 @@ function findError (events: Buffer): number {
   return -1
 }
 
-/** Nearly all lines are done with here, without being made into a string. */
+/** Handles nearly all lines, without making a string of them. */
 function mayBeError (bytes: Buffer, line: number): boolean {
   if (bytes[line] === letterE) return true
   if (bytes[line] !== letterD) return false

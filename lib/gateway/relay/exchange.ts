@@ -9,26 +9,26 @@ import type { Passage } from './passage.ts'
 
 export type UpstreamRequest = Required<Pick<Dispatcher.DispatchOptions, 'path' | 'method' | 'headers' | 'body'>>
 
-/** An engine whose core is dead says 500 or 503 to everything. */
+/** An engine with a dead core answers everything with 500 or 503. */
 const suspectStatus = new Set([500, 503])
 
-/** Refused connections are no harm to the engine, but they must come to an end. */
+/** Refused connections do not harm the engine, but retries must end. */
 const mostAttempts = 5
 
-/** After the next one that it is in flight in, a request is not sent again. */
+/** After its engine has died so many times, a request is not sent again. */
 const mostDeaths = 2
 
 /**
- * One request and its answer, over as many attempts as it takes: a request whose engine died before the first byte came
- * back is sent again to the restarted engine; if that dies too, once more, alone, so that one that was there by chance is
- * served, and one that kills every engine takes nobody with it.
+ * One request and its answer, over as many attempts as needed. If the engine died before the first byte, the request goes to
+ * the restarted engine. If that dies too, it goes once more, alone: then an innocent request is served, and one that kills
+ * every engine harms no other.
  */
 export class Exchange implements AttemptListener {
   readonly #passage: Passage
   readonly #request: UpstreamRequest
   readonly #sink: AnswerSink
   #attempts = 0
-  /** How often it was in flight when its engine broke. */
+  /** How often its engine broke while it was in flight. */
   #casualties = 0
 
   constructor (passage: Passage, request: UpstreamRequest, sink: AnswerSink) {
@@ -77,7 +77,7 @@ export class Exchange implements AttemptListener {
 
   async examine (reason: string, head?: Head, held?: Buffer): Promise<boolean> {
     const { link, lease } = this.#passage
-    // The fallback upstream is not ours to examine: what it says is its answer.
+    // The gateway does not examine the fallback upstream: what it says is its answer.
     if (link === undefined) return true
     return lease!.error === undefined && await link.examine(reason, head, held)
   }
@@ -94,7 +94,7 @@ export class Exchange implements AttemptListener {
   broken ({ error, dead, eventStream }: Failure, body: AnswerBody): void {
     const { path, abortReason, link, record } = this.#passage
     const reason = abortReason ?? (link === undefined ? new UpstreamError(detail(error)) : this.#died(error))
-    // A client that has left is no error of anybody's.
+    // A client that left is not an error.
     if (reason instanceof LlmuxError) record.failed(reason)
     body.break(reason, eventStream && reason instanceof LlmuxError ? errorEvent(path, reason) : undefined)
     this.#passage.end()
@@ -121,7 +121,7 @@ export class Exchange implements AttemptListener {
     record.answered()
   }
 
-  /** The client may have been sent the beginning of an event stream while it waited: then the answer is to fill that. */
+  /** The client may already have received the beginning of an event stream while it waited; the answer then continues that stream. */
   get #goesTo (): AnswerSink {
     return this.#passage.link?.begun() ?? this.#sink
   }
@@ -150,7 +150,7 @@ export class Exchange implements AttemptListener {
   }
 }
 
-/** undici hides what happened to a connection in the code of an error without words. */
+/** undici hides the reason of a broken connection in the code of an error without a message. */
 function detail (error: Error): string {
   return error.message || (error as NodeJS.ErrnoException).code || String(error)
 }

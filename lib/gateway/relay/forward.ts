@@ -9,8 +9,8 @@ import { requestHeaders } from './request-headers.ts'
 import { responseHeaders } from './response-headers.ts'
 
 /**
- * Sends a request to its engine and the answer to its client. Not by @fastify/http-proxy, which parses and checks the URL of
- * each, though the path is known here, and copies its headers several times.
+ * Sends a request to its engine and the answer to its client. Not through @fastify/http-proxy, which parses and checks each
+ * URL, though the path is known here, and copies the headers several times.
  */
 export function forward (request: FastifyRequest, reply: FastifyReply, { passage, body, prefix = '', headers: own }: Errand, forwardCredentials: boolean): void {
   const path = prefix + passage.path + queryOf(request.raw.url!)
@@ -26,18 +26,18 @@ function queryOf (url: string): string {
   return mark === -1 ? '' : url.slice(mark)
 }
 
-/** By `send`, so that the host's hooks see it, and the headers that they have set go with it. */
+/** With `send`, so that your hooks see it, and the headers that they set are sent too. */
 function answer (reply: FastifyReply, { statusCode, headers, body }: UpstreamResponse): void {
   const { raw } = reply.request
-  // Gone before there was an answer.
+  // The client left before there was an answer.
   if (raw.aborted) {
     if (body instanceof Readable) body.destroy()
     return
   }
   reply.headers(responseHeaders(headers))
-  // What is left of the request would be taken for the next one.
+  // A parser would take the rest of the request for the next one.
   if (!raw.complete && raw.httpVersionMajor === 1) reply.header('connection', 'close')
-  // Fastify knows no others, which HTTP/1 can carry.
+  // Fastify accepts no other status codes, though HTTP/1 can carry them.
   reply.code(statusCode < 600 ? statusCode : 502).send(body)
 }
 

@@ -11,9 +11,9 @@ import type { AnswerBody, AnswerSink, Head } from './answer.ts'
 export interface StallLimit {
   clock: Clock
   limit: number
-  /** Its client has not read for so long: whether it is to be cut. */
+  /** The client has read nothing for so long. Returns whether to cut it. */
   expired: () => boolean
-  /** It reads again, or is gone. */
+  /** The client reads again, or is gone. */
   over: () => void
 }
 
@@ -22,71 +22,74 @@ export type Suspicion = Pick<Comeback, 'suspect' | 'alone'>
 /** What a passage needs of a lease. */
 export type Held = Pick<Lease, 'model' | 'error' | 'output' | 'frozen' | 'release' | 'whenCut' | 'whenFrozen'>
 
-/** What a passage is told when it is let in again. */
+/** What a passage hears when it is admitted again. */
 export interface NextHold {
   granted: (lease: Held) => void
   refused: Answer['refused']
 }
 
-/** What a request on its way to an engine, or to a node with engines, may ask of the floors below. */
+/** What a request on its way to an engine, or to a node with engines, may ask of the lower floors. */
 export interface EngineLink {
-  /** The lease it sets out with. */
+  /** The lease of the first attempt. */
   readonly lease: Held
-  /** Where the engine answers now. */
+  /** The engine's present address. */
   endpoint (): Endpoint
-  /** Waits for another lease, apart from others of its kind, or from all, if the request is suspected of having killed its engine. Returns how to give up. */
+  /**
+   * Waits for another lease. A request that is suspected of having killed its engine waits apart from others of its kind, or
+   * from all. Returns a function that gives up.
+   */
   renew (suspicion: Suspicion, answer: NextHold): () => void
-  /** The answer that was begun while the request waited; undefined as long as the client has been sent nothing. */
+  /** The answer that began while the request waited; undefined as long as nothing has been sent to the client. */
   begun (): AnswerSink | undefined
   /** Whether a request may be sent again after its engine died. */
   readonly replay: boolean
-  /** Called when the request is sent, until `heard`: an engine that stays silent is probed. */
+  /** Called when the request is sent, until `heard`: the gateway probes an engine that stays silent. */
   silent (): void
   heard (): void
-  /** Called when its engine is put to sleep in the midst of it, and when that is over. */
+  /** Called when the engine goes to sleep while the request is in flight, and when it is awake again. */
   frozen (frozen: boolean): void
   /** How long its client may read nothing while others wait for the GPU. */
   readonly stall: StallLimit
-  /** Asks an engine that seems dead whether it lives. If it does not, it is treated as dead from then on. */
-  /** `held`: what of its answer has come and is not passed on yet. */
+  /** Asks whether an engine that seems dead is alive. If it is not, the gateway treats it as dead from then on. */
+  /** `held`: the part of the answer that has arrived and not been passed on. */
   examine (reason: string, head?: Head, held?: Buffer): Promise<boolean>
-  /** Whether an answer that begins so is examined before it is passed on. Default: 500 and 503 are. */
+  /** Whether to examine the engine before passing on an answer that begins like this. Default: for 500 and 503. */
   suspects? (head: Head): boolean
-  /** Takes comments on an event stream that has had no event yet. Default: they are the first bytes of the answer. */
+  /** Handles comments on an event stream that has had no event yet. Default: they are the first bytes of the answer. */
   comment? (head: Head, text: string): void
-  /** What its client is told when it is lost. Default: that its engine died. */
+  /** The error that the client gets when the request is lost. Default: its engine died. */
   lost? (detail: string): LlmuxError
 }
 
-/** What is told of a passage, for the record of its request. */
+/** What a passage reports, for the record of its request. */
 export interface PassageRecord {
   /** The request is sent to its target. */
   sending (): void
   /** The first byte of the answer is there. */
   answered (): void
-  /** So many bytes of the answer have come. */
+  /** More bytes of the answer have arrived. */
   passed (bytes: number): void
-  /** It is broken off, or answered with an error. */
+  /** The answer is broken off, or is an error. */
   failed (error: LlmuxError): void
 }
 
-/** There is nobody to answer any more. */
+/** The client has disconnected. */
 export class ClientLeftError extends Error {
   override message = 'the client has left'
 }
 
 /**
- * One request's passage to an engine, or to the fallback upstream, which needs no lease. Holds a lease until the last
- * byte has come back or either side has broken.
+ * One request's passage to an engine, or to the fallback upstream, which needs no lease. It holds a lease until the last
+ * byte has arrived or either side has broken.
  */
 export class Passage {
-  /** The route's path without any prefix, which is the engine's. */
+  /** The route's path without any prefix, as the engine knows it. */
   readonly path: string
-  /** What the client is sent. */
+  /** What the client receives. */
   readonly response: ServerResponse
   readonly link: EngineLink | undefined
   readonly record: PassageRecord
-  /** What its answer has begun to go into, if it has begun. */
+  /** The sink of the answer, once the answer has begun. */
   answer: { body: AnswerBody, eventStream: boolean } | undefined
   #target: Endpoint
   #lease: Held | undefined
@@ -113,12 +116,12 @@ export class Passage {
     return this.#lease
   }
 
-  /** Why it was broken from our side; undefined if it was not. */
+  /** Why our side broke it; undefined if it did not. */
   get abortReason (): Error | undefined {
     return this.#abortReason
   }
 
-  /** Calls back once its engine is awake: nothing is sent to one that sleeps. */
+  /** Calls back once the engine is awake: nothing is sent to a sleeping engine. */
   awake (callback: () => void): void {
     if (this.#lease?.frozen !== true) return callback()
     const go = () => {
@@ -134,7 +137,10 @@ export class Passage {
     if (this.#abortReason !== undefined) controller.abort(this.#abortReason)
   }
 
-  /** Breaks off the upstream request, which ends the engine's work on it, or the wait for another lease. Does nothing once it has ended. */
+  /**
+   * Breaks off the upstream request, which ends the engine's work on it, or the wait for another lease. Does nothing after
+   * its end.
+   */
   abort (reason: Error): void {
     if (this.#ended || this.#abortReason !== undefined) return
     this.#abortReason = reason
@@ -143,30 +149,30 @@ export class Passage {
     this.#controller?.abort(reason)
   }
 
-  /** Breaks the connection to its target as if the target had: a request without a byte may be sent again. */
+  /** Breaks the connection to the target as if the target had: a request without a byte may be sent again. */
   interrupt (reason: Error): void {
     this.#controller?.abort(reason)
   }
 
-  /** There is nobody to answer any more. */
+  /** The client has disconnected. */
   left (): void {
-    // Of nearly all requests the client goes when the answer is there: then it is not even worth an error.
+    // Nearly all clients disconnect when the answer has arrived: that is not worth an error.
     if (!this.#ended) this.abort(new ClientLeftError())
   }
 
-  /** Counts what the engine has answered. */
+  /** Counts the engine's answers. */
   passed (bytes: number): void {
     this.record.passed(bytes)
     if (this.#lease !== undefined) this.#lease.output += bytes
   }
 
-  /** The target has nothing more to do with it. */
+  /** The target is done with it. */
   end (): void {
     this.#ended = true
     this.#lease?.release()
   }
 
-  /** Waits for a lease to try again with. */
+  /** Waits for a lease for the next attempt. */
   renew (suspicion: Suspicion, callback: (error?: Error) => void): void {
     const link = this.link!
     this.#lease!.release()

@@ -4,7 +4,7 @@ import { ClientLeftError } from './passage.ts'
 import type { Passage } from './passage.ts'
 import { ResponseBody } from './response-body.ts'
 
-/** The answer as @fastify/reply-from takes it. */
+/** The answer in the shape that @fastify/reply-from expects. */
 export interface UpstreamResponse extends Head {
   body: Readable | Buffer
 }
@@ -28,9 +28,10 @@ export class ReplySink implements AnswerSink {
     return body
   }
 
-  /** As bytes: a stream, which Fastify would have to watch and pipe, is about a third of what a short answer costs. */
+  /** As bytes: a stream, which Fastify would have to watch and pipe, takes about a third of the cost of a short answer. */
   whole ({ statusCode, headers }: Head, body: Buffer): void {
-    // reply-from would destroy the stream that it is not: HTTP/2 says so before anybody hears that the response is closed.
+    // reply-from destroys the stream of an aborted request, and this is not a stream. Over HTTP/2 the abort is known before the
+    // response closes.
     if (this.#passage.response.req.aborted) return this.#callback(new ClientLeftError())
     this.#callback(null, { statusCode, headers, body })
   }

@@ -2,23 +2,26 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { edgeHeader } from '../edge.ts'
 import { connectionNames } from './connection-names.ts'
 
-/** Between the client and us only. undici refuses some of them, `expect` among others, which curl sends with large bodies. */
+/**
+ * Headers between the client and the gateway only. undici refuses some of them, such as `expect`, which curl sends with
+ * large bodies.
+ */
 const hopByHop = new Set(['connection', 'expect', 'host', 'keep-alive', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'])
 
-/** Said of the body that is sent, which may be another than the client's: undici counts its bytes. */
+/** They describe the body that is sent, which may differ from the client's: undici counts its bytes. */
 const ofBody = new Set(['content-length', 'content-type'])
 
 const credentials = new Set(['authorization', 'cookie', 'x-api-key'])
 
-/** What is said in the place of the client. */
+/** Headers that replace the client's. */
 export interface OwnHeaders {
-  /** Those of the client's that are not sent on. */
+  /** The client's headers that are not sent on. */
   drop: (name: string) => boolean
-  /** Names and values in turns. */
+  /** Names and values alternate. */
   add: readonly string[]
 }
 
-/** The headers of a request as its target gets them: names and values in turns, as undici takes them without a look at each once more. */
+/** The headers of a request as its target gets them: names and values alternate, so that undici takes them without another check. */
 export function requestHeaders (headers: IncomingHttpHeaders, apiKey: string | undefined, forwardCredentials: boolean, own?: OwnHeaders): string[] {
   const named = connectionNames(headers.connection)
   const result = ['content-type', headers['content-type'] ?? 'application/octet-stream']
@@ -35,7 +38,7 @@ export function requestHeaders (headers: IncomingHttpHeaders, apiKey: string | u
   return result
 }
 
-/** The request line of HTTP/2, `:path` among others. */
+/** The pseudo-headers of HTTP/2, such as `:path`. */
 function isPseudo (name: string): boolean {
   return name.startsWith(':')
 }

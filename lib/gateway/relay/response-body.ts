@@ -7,7 +7,7 @@ import { endsEvent } from './event-scanner.ts'
 import { ClientLeftError } from './passage.ts'
 import type { StallLimit } from './passage.ts'
 
-/** What a slow reader may leave unread before its engine has to wait for it, in bytes. */
+/** How much a slow reader may leave unread before its engine has to wait, in bytes. */
 const slowReaderBuffer = 1024 * 1024
 
 /** How long a client may take for the last event of a broken stream. Milliseconds. */
@@ -15,15 +15,15 @@ const farewellLimit = 2_000
 
 export interface ResponseBodyOptions extends Source {
   response: ServerResponse
-  /** How long the reader may read nothing; undefined if it does not matter. */
+  /** How long the reader may read nothing; undefined if there is no limit. */
   stall: StallLimit | undefined
 }
 
-/** An answer's body between engine and client: buffered as far as a slow reader may be, and broken visibly if it breaks. */
+/** An answer's body between engine and client. It buffers for a slow reader up to a limit, and breaks visibly if the answer breaks. */
 export class ResponseBody extends Readable implements AnswerBody {
   readonly #options: ResponseBodyOptions
   #piped = false
-  /** Whether the last event is whole, in an event stream. */
+  /** Whether the last event is complete, in an event stream. */
   #betweenEvents = true
   #stallTimer: Timer | undefined
 
@@ -31,7 +31,7 @@ export class ResponseBody extends Readable implements AnswerBody {
     super({ highWaterMark: slowReaderBuffer })
     this.#options = options
     options.response.once('pipe', source => { this.#piped = source === this })
-    // Behind a slow hook of the host's it may break before Fastify has come to listen.
+    // Behind a slow hook of yours it may break before Fastify listens.
     this.on('error', () => {})
   }
 
@@ -44,7 +44,7 @@ export class ResponseBody extends Readable implements AnswerBody {
     return room
   }
 
-  /** It is none of the engine's bytes. A client that has not read the last one need not be sent another. */
+  /** These are not bytes of the engine. A client that has not read the last one does not need another. */
   comment (text: () => string): void {
     if (this.#betweenEvents && this.readableLength === 0) this.push(`: ${text()}\n\n`)
   }
@@ -60,7 +60,7 @@ export class ResponseBody extends Readable implements AnswerBody {
 
   override _destroy (error: Error | null, callback: (error: Error | null) => void): void {
     this.#stopWatching()
-    // Read to its end, as nearly all are: there is nothing left to be given up, and an error costs as much as all the rest.
+    // Read to its end, as nearly all are: destroying it would gain nothing, and an error costs as much as all the rest.
     if (!this.readableEnded) this.#options.abandoned(error ?? new ClientLeftError())
     callback(error)
   }
@@ -68,14 +68,14 @@ export class ResponseBody extends Readable implements AnswerBody {
   /** Breaks the connection to the client: the body must not look complete. */
   break (error: Error, lastEvent?: string): void {
     const { response } = this.#options
-    // Behind a compressing hook of the host's there is no place for bytes of ours.
+    // Behind a hook that compresses there is no place for bytes of the gateway.
     if (lastEvent === undefined || !this.#piped) {
       this.destroy(error)
       return
     }
     this.unpipe(response)
     for (let chunk = this.read(); chunk !== null; chunk = this.read()) response.write(chunk)
-    // Destroyed before the event is written out, the connection would lose it, every time.
+    // Destroying the connection before the event is written would always lose the event.
     response.write(lastEvent, () => response.destroy(error))
     setTimeout(() => response.destroy(error), farewellLimit).unref()
   }

@@ -2,16 +2,19 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { isEventStream } from './answer.ts'
 import { connectionNames } from './connection-names.ts'
 
-/** Between the target and us only (RFC 9110, 7.6.1): with `connection: keep-alive` of the target's, a client that asked for `close` would wait for it. */
+/**
+ * Headers between the target and the gateway only (RFC 9110, 7.6.1): with the target's `connection: keep-alive`, a client
+ * that asked for `close` would wait for it.
+ */
 const hopByHop = new Set(['connection', 'keep-alive', 'proxy-authenticate', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'])
 
-/** vLLM allows all origins: which ones may come here is for the host to say. */
+/** vLLM allows all origins; your server decides which origins may call the gateway. */
 const crossOrigin = 'access-control-'
 
-/** Tells nginx to pass an event stream on as it comes: by default nginx buffers it, and the client gets it in one piece. */
+/** Tells nginx to pass an event stream on at once: by default nginx buffers it, and the client gets it in one piece. */
 export const unbuffered = { 'x-accel-buffering': 'no' }
 
-/** What Node refuses in a value, though undici lets it through. */
+/** Characters that Node refuses in a value, though undici accepts them. */
 const unsendable = /[^\t\x20-\x7e\x80-\xff]/
 
 /** The headers of an answer as the client gets them. */

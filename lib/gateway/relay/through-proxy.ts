@@ -10,23 +10,23 @@ import type { RelayOptions } from './relay.ts'
 import { requestHeaders } from './request-headers.ts'
 import { responseHeaders } from './response-headers.ts'
 
-/** Hands requests for models that are not ours over to @fastify/http-proxy, and all others to their engines. */
+/** Passes requests for models that are not in `models` to @fastify/http-proxy, and all others to their engines. */
 export async function relayThroughProxy (scope: FastifyInstance, { routes, preHandler, errandOf, forwardCredentials }: RelayOptions): Promise<void> {
-  // Made once, and none of the options below is a copy: that alone was a thirtieth of all the work.
+  // Created once, and no option below is a copy: copying alone took a thirtieth of all the work.
   const rewriteRequestHeaders = (request: unknown, headers: IncomingHttpHeaders): IncomingHttpHeaders => {
     const { passage } = errandOf(request as FastifyRequest)
     const parcel: HeadersWithParcel = { [kParcel]: { passage, headers: requestHeaders(headers, passage.target.apiKey, forwardCredentials) } }
     return parcel
   }
   await scope.register(httpProxy, {
-    // Stands for the target, which is known only when the request has its lease.
+    // A placeholder for the target, which is known only when the request has its lease.
     upstream: 'http://engine',
     undici: passageDispatcher as never,
     routes,
     httpMethods: ['POST'],
     preHandler,
     replyOptions: { rewriteHeaders: responseHeaders },
-    // Bodies are read by our own content type parser and sent on as they are.
+    // Our content type parser reads bodies, and they are sent on unchanged.
     proxyPayloads: false,
     disableRequestLogging: true,
     handler (request, reply, _destination, { rewriteHeaders }) {
@@ -34,13 +34,13 @@ export async function relayThroughProxy (scope: FastifyInstance, { routes, preHa
       const { passage, body } = errand
       if (passage.link !== undefined) return forward(request, reply, errand, forwardCredentials)
       reply.from(passage.path, {
-        // Always there, though its type does not say so.
+        // Always present, though its type does not say so.
         rewriteHeaders: rewriteHeaders!,
         body,
-        // Without one reply-from would encode the body as JSON a second time.
+        // Without a content type reply-from would encode the body as JSON a second time.
         contentType: request.headers['content-type'] ?? 'application/octet-stream',
         rewriteRequestHeaders,
-        // Never again by reply-from: what may be sent twice is decided here.
+        // reply-from must not retry: this gateway decides what may be sent twice.
         retryDelay: never,
         onError: answerError
       })
@@ -53,7 +53,7 @@ function never (): null {
   return null
 }
 
-/** reply-from wraps what happened into an error of its own. */
+/** reply-from wraps the cause into an error of its own. */
 function answerError (to: object, { error: { cause } }: { error: Error }): void {
   const reply = to as FastifyReply
   if (cause instanceof LlmuxError) reply.send(cause)

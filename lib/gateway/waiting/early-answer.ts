@@ -12,21 +12,21 @@ import { Refusal, refusalError } from './refusal.ts'
 
 export interface EarlyAnswerOptions {
   model: string
-  /** Of the route, without any prefix: its dialect is that of the errors. */
+  /** The route without any prefix: it decides the dialect of errors. */
   path: string
   clock: Clock
-  /** From one comment to the next. Milliseconds. */
+  /** Milliseconds between comments. */
   interval: number
   stall: StallLimit
-  /** What the client is told, in one line. */
+  /** The comment, in one line. */
   comment: () => string
-  /** It ends with this error. */
+  /** The stream ends with this error. */
   failed: (error: LlmuxError) => void
 }
 
 /**
- * An event stream that begins before the engine has been asked: comments, which parsers of such streams skip, until the
- * engine's first byte, then the engine's events. Whatever else comes of it can only be told by an error event.
+ * An event stream that begins before the engine gets the request: comments, which parsers skip, until the engine's first
+ * byte, then the engine's events. Only an error event can report any other outcome.
  */
 export class EarlyAnswer implements AnswerSink {
   readonly #options: EarlyAnswerOptions
@@ -51,7 +51,7 @@ export class EarlyAnswer implements AnswerSink {
     reply.code(200).headers({ 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache', ...unbuffered }).send(this.#body)
   }
 
-  /** Tells the client now, and not only when it is time. */
+  /** Sends the comment now, without waiting for the interval. */
   beat (): void {
     this.#heartbeat.start()
   }
@@ -67,7 +67,7 @@ export class EarlyAnswer implements AnswerSink {
     this.fail(refusalError(this.#options.model, head, body.toString()))
   }
 
-  /** Breaks the connection, as everywhere: a client that does not look at events must not take it for whole. */
+  /** Breaks the connection, as everywhere: a client that does not read events must not take it for complete. */
   fail (error: Error): void {
     this.#heartbeat.stop()
     if (error instanceof LlmuxError) {

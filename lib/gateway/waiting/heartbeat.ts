@@ -2,12 +2,12 @@ import type { Clock, Timer } from '../../clock.ts'
 
 export interface HeartbeatOptions {
   clock: Clock
-  /** From one beat to the next. Milliseconds. */
+  /** Milliseconds between beats. */
   interval: number
   beat: () => void
 }
 
-/** Beats at once and then at each interval, from its start until it is stopped. */
+/** Beats at once and then at each interval, until it is stopped. */
 export class Heartbeat {
   readonly #options: HeartbeatOptions
   #timer: Timer | undefined

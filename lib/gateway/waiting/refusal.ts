@@ -2,10 +2,10 @@ import { EngineAnswerError } from '../../errors.ts'
 import type { LlmuxError } from '../../errors.ts'
 import type { AnswerBody, Head } from '../relay/answer.ts'
 
-/** An engine's reason is short; more than that is no reason. Bytes. */
+/** An engine's reason is short; longer text is not a reason. Bytes. */
 const longest = 64 * 1024
 
-/** An answer that is no event stream, though its client has been promised one: read to its end for what it says. */
+/** An answer without an event stream, though the client was promised one: read to its end for its message. */
 export class Refusal implements AnswerBody {
   readonly #whole: (text: string) => void
   readonly #broken: (error: Error) => void
@@ -36,20 +36,20 @@ export class Refusal implements AnswerBody {
   }
 }
 
-/** What the engine has said, as the error that its client is told by an event. */
+/** The engine's message, as the error that the client gets as an event. */
 export function refusalError (model: string, { statusCode }: Head, text: string): LlmuxError {
   const error = new EngineAnswerError(model, statusCode, messageIn(text))
-  // A mistake of the client's is not to look like one of ours.
+  // A mistake of the client must not look like one of the gateway.
   if (statusCode >= 400) error.statusCode = statusCode
   return error
 }
 
-/** The message in an error of vLLM's, or all of the text. */
+/** The message in vLLM's error, or the whole text. */
 function messageIn (text: string): string {
   try {
     const { error, message } = JSON.parse(text)
     return String(error?.message ?? message ?? text)
   } catch {
-    return text // not JSON, or no object: then there is nothing to be found in it
+    return text // Not JSON, or not an object: use the whole text.
   }
 }

@@ -13,11 +13,11 @@ export const estimateHeader = 'x-llmux-estimated-wait'
 
 export interface WaitOptions extends Omit<EarlyAnswerOptions, 'comment' | 'interval'> {
   switcher: Pick<Switcher, 'outlook'>
-  /** From one comment to the next, in milliseconds; false if the client is not to be told anything before its answer. */
+  /** Milliseconds between comments; false if the client gets nothing before its answer. */
   heartbeat: number | false
 }
 
-/** What the client of a request that has to wait, or is frozen, is told: in headers, and on an event stream as it waits. */
+/** What a client learns while its request waits or is frozen: in headers, and on an event stream. */
 export class Wait {
   readonly #reply: FastifyReply
   readonly #options: WaitOptions
@@ -32,19 +32,19 @@ export class Wait {
     this.#options = options
   }
 
-  /** The event stream that has begun, if it has. */
+  /** The event stream that has begun, if any. */
   get early (): EarlyAnswer | undefined {
     return this.#early
   }
 
-  /** It is in the queue, for the first time or again. */
+  /** The request entered the queue, for the first time or again. */
   queued (waiter: Waiter): void {
     const options = this.#options
     const outlook = () => options.switcher.outlook(options.model, waiter)
     this.#outlook = outlook
     const now = outlook()
     if (this.#early !== undefined || now === undefined) return
-    // Of several waits the first one counts: it is the one that the client can do something about.
+    // The first wait counts if there are several: the client can act on that one.
     if (!this.#reply.hasHeader(positionHeader)) this.#reply.headers({ [positionHeader]: now.position, [estimateHeader]: wholeSeconds(now.wait) })
     this.#beginEarly()
   }
@@ -62,7 +62,7 @@ export class Wait {
     this.#heartbeat.start()
   }
 
-  /** Its engine is awake again, or it waits for it no longer. */
+  /** Its engine is awake again, or the request no longer waits for it. */
   resumed (): void {
     this.#paused = false
     this.#heartbeat?.stop()
@@ -76,7 +76,7 @@ export class Wait {
 
   #comment (): string {
     const { switcher, model } = this.#options
-    // It comes back with whoever would come now.
+    // It continues together with requests that would arrive now.
     if (this.#paused) return `paused, about ${wholeSeconds(switcher.outlook(model)?.wait ?? 0)} s`
     const outlook = this.#outlook()
     return outlook === undefined ? 'with the engine' : `waiting, position ${outlook.position}, about ${wholeSeconds(outlook.wait)} s`

@@ -6,9 +6,9 @@ import { switchLine } from './switch-line.ts'
 import { described, rounded, seconds } from './words.ts'
 
 /**
- * Writes events to the server's log. Whoever is called at night reads it from `info` on: one line for each switch, one for
- * each engine that failed, with what it said last, one for each request that came to harm, and one in ten seconds while too
- * many come. `reqId` is that of Fastify's lines.
+ * Writes events to the server's log. From `info` on it has one line for each switch, one for each failed engine with its
+ * last output, one for each failed request, and one every ten seconds during overload. `reqId` is the same as in Fastify's
+ * lines.
  */
 export function logEvents (events: LlmuxEvents, log: FastifyBaseLogger): void {
   events.on('engine', change => logEngine(change, log))
@@ -25,7 +25,7 @@ export function logEvents (events: LlmuxEvents, log: FastifyBaseLogger): void {
   events.on('warning', warning => logWarning(warning, log))
 }
 
-/** Writes the engines' own output, line by line. */
+/** Writes the engines' output, line by line. */
 export function logLines (log: FastifyBaseLogger, level: LogLevel) {
   return (model: string, stream: 'stdout' | 'stderr', line: string): void => {
     if (level !== 'silent') log[level]({ model, stream }, line)
@@ -36,7 +36,7 @@ function logEngine ({ model, from, to, reason, duration, error, pid, level, step
   const fields = { model, from, to, duration: Math.round(duration), pid, level, reqId: request }
   if (error === undefined || to !== 'failed') return log.debug({ ...fields, reason, steps: steps && rounded(steps) }, `engine ${model} ${to}`)
   const { text, fields: why } = described(error)
-  // What came to nothing is stopped before it counts as failed; any other end is a surprise.
+  // A failed start is stopped before it counts as failed; any other end is unexpected.
   const until = from === 'stopping' ? '' : `, ${from} for ${seconds(duration)}`
   log.error({ ...fields, ...why }, `engine ${model} failed${until}: ${text}`)
 }
@@ -47,13 +47,13 @@ function logTransition (change: TransitionChange, log: FastifyBaseLogger): void 
   const fields = { model, evict, outcome, reason, phases: rounded(phases), steps: steps && rounded(steps), reqId: request }
   if (error === undefined) return log.info(fields, switchLine(change))
   const { lastLines, ...why } = described(error).fields as { lastLines?: string[] }
-  // An engine that failed has just said its last lines.
+  // The line about the failed engine has its last output already.
   log.error({ ...fields, ...why }, switchLine(change))
 }
 
 function logResponse ({ request, model, route, status, outcome, code, reason, queued, firstByte, duration, ...rest }: ResponseEnd, log: FastifyBaseLogger): void {
   const harmed = outcome === 'cut' || outcome === 'server_error'
-  // One for each request: not even put together if nobody reads it.
+  // One for each request: not even built if nobody reads the level.
   if (!harmed && log.level !== 'debug' && log.level !== 'trace') return
   const times = rounded({ queued, duration, ...(firstByte !== undefined && { firstByte }) })
   const fields = { reqId: request, model, route, status, outcome, code, ...times, ...rest, time: undefined }
@@ -63,7 +63,7 @@ function logResponse ({ request, model, route, status, outcome, code, reason, qu
 }
 
 function logRequest ({ id, model, from, to, reason, duration, request }: RequestChange, log: FastifyBaseLogger): void {
-  // Several for each request, and nearly never wanted.
+  // Several for each request, and rarely wanted.
   if (log.level !== 'trace') return
   log.trace({ lease: id, model, from, to, duration: Math.round(duration), reason, reqId: request }, `request ${to}`)
 }

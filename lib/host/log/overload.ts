@@ -2,17 +2,17 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { ResponseEnd } from '../../events.ts'
 import { seconds } from './words.ts'
 
-/** At most one line for each model in that time: a gateway that is overloaded is not to be slowed by saying so. Milliseconds. */
+/** At most one line for each model in this time, so that logging does not slow down an overloaded gateway. Milliseconds. */
 const pause = 10_000
 
 interface Refusals {
   /** When the last line was written. */
   told: number
-  /** Refused since. */
+  /** Refused since then. */
   count: number
 }
 
-/** Says that requests are refused because too many wait: the first at once, those after it by their number. */
+/** Logs that requests are refused because too many wait: the first at once, later ones as a number. */
 export class OverloadLog {
   readonly #log: FastifyBaseLogger
   readonly #byModel = new Map<string | undefined, Refusals>()
@@ -21,7 +21,7 @@ export class OverloadLog {
     this.#log = log
   }
 
-  /** Told of every request that is over: whoever is served later tells of those that were refused before. */
+  /** Called for every finished request: one that is served later reports the number of those refused before. */
   ended ({ request, model, route, outcome, code, reason, time }: ResponseEnd): void {
     const refused = outcome === 'overloaded'
     if (!refused && this.#byModel.size === 0) return

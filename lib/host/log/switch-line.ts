@@ -4,10 +4,10 @@ import { described, seconds } from './words.ts'
 const phaseWords: Record<Exclude<TransitionPhase, 'idle' | 'waking'>, string> = { checking: 'check', draining: 'drain', evicting: 'sleep' }
 const stepWords: Record<WakeStep, string> = { memory: 'wait for memory', wake: 'wake', reload: 'reload weights', start: 'start', warmUp: 'warm-up' }
 
-/** What took less of the whole than this nobody looks at. */
+/** Parts below this share of the whole are left out. */
 const notable = 0.02
 
-/** A switch that is over in one line: who for whom, how long, made up of what, and why. */
+/** A finished switch in one line: which models, how long, its parts, and why. */
 export function switchLine (change: TransitionChange): string {
   const { outcome, frozen, reason, phases, error } = change
   const total = Object.values(phases).reduce((sum, phase) => sum + phase, 0)
@@ -36,7 +36,7 @@ function breakdown ({ phases, frozen, level, steps = {} }: TransitionChange): Pa
   return [...before, ...waking]
 }
 
-/** `other`: ending an engine that could not be woken, waiting for the remains of another. */
+/** `other`: stopping an engine that could not wake, or waiting for the remains of another. */
 function wakingParts (waking: number, steps: WakeSteps): Part[] {
   const parts = Object.entries(stepWords).map(([step, word]) => [word, steps[step as WakeStep]] as const)
   const rest = waking - Object.values(steps).reduce((sum, step) => sum + step, 0)

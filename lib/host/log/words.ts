@@ -1,6 +1,6 @@
 import { LlmuxError } from '../../errors.ts'
 
-/** `3.4 s`, `0.25 s`, `412 s`: as exact as somebody needs who compares two of them. */
+/** `3.4 s`, `0.25 s`, `412 s`: precise enough to compare two of them. */
 export function seconds (milliseconds: number): string {
   const value = milliseconds / 1000
   return `${value.toFixed(value < 1 ? 2 : value < 100 ? 1 : 0)} s`
@@ -11,9 +11,9 @@ export function rounded<Name extends string> (durations: Partial<Record<Name, nu
   return Object.fromEntries(Object.entries<number | undefined>(durations).map(([name, ms]) => [name, ms && Math.round(ms)])) as Partial<Record<Name, number>>
 }
 
-/** An error as fields of a log line, and in words, with what the engine said itself of why it does not start. */
+/** An error as fields of a log line and in words, with the engine's own line about why it did not start. */
 export function described (error: Error): { text: string, fields: object } {
-  // The stack of an error of ours tells of nothing but us.
+  // The stack of an llmux error says nothing about the engine.
   if (!(error instanceof LlmuxError)) return { text: error.message, fields: { err: error } }
   const { code, message, startCause, causeLine, lastLines } = error
   return {

@@ -2,10 +2,10 @@ import { createWriteStream } from 'node:fs'
 import type { WriteStream } from 'node:fs'
 import { RecordError } from '../../errors.ts'
 
-/** Bytes that may wait for a slow disk before lines are lost: memory is not. */
+/** Bytes that may wait for a slow disk before lines are dropped, to bound memory. */
 const mostWaiting = 16 * 1024 ** 2
 
-/** Adds lines to a file. It serves nobody's request: when it fails that is reported, once, and nothing more is written. */
+/** Appends lines to a file. No request depends on it: a failure is reported once, and ends the recording. */
 export class Appender {
   readonly #path: string
   readonly #report: (error: Error) => void
@@ -25,7 +25,7 @@ export class Appender {
     this.#stream.write(`${line}\n`)
   }
 
-  /** Resolves when all that was written is in the file, or it has failed. */
+  /** Resolves when everything is in the file, or writing has failed. */
   async close (): Promise<void> {
     if (!this.#failed) await new Promise<void>(resolve => { this.#stream.once('close', resolve).end() })
   }

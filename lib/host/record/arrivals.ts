@@ -1,13 +1,13 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import type { LlmuxEvents } from '../../events.ts'
 
-/** What is read of a file to find its last line, in bytes: no line is nearly as long. */
+/** How much of a file is read to find its last line, in bytes: no line is nearly as long. */
 const tail = 64 * 1024
 
 export const arrivalColumns = 'time_s,model,service_s,input_bytes,output_bytes'
 
 interface Arrival {
-  /** Milliseconds since the first one. */
+  /** Milliseconds since the first request. */
   time: number
   input: number
   /** Milliseconds in the engine so far. */
@@ -15,9 +15,9 @@ interface Arrival {
 }
 
 /**
- * Writes a line for each request that was served, when it ends: when it came, in seconds from the first one (`offset`
- * milliseconds, where an earlier run ended), for which model, how long it was in the engine, and its sizes. A request
- * that was not served shows no time in the engine, and is left out.
+ * Writes a line for each served request at its end: arrival in seconds since the first one (`offset` milliseconds, where an
+ * earlier run ended), model, time in the engine, sizes. A request that was not served has no time in the engine, and is left
+ * out.
  */
 export function recordArrivals (events: LlmuxEvents, write: (line: string) => void, offset: number): void {
   const arrivals = new Map<number, Arrival>()
@@ -33,7 +33,7 @@ export function recordArrivals (events: LlmuxEvents, write: (line: string) => vo
   })
 }
 
-/** The time in the last line of a file of arrivals, in milliseconds; undefined if there is no such line. */
+/** The time in the last line of a file of arrivals, in milliseconds; undefined if there is none. */
 export function lastTime (path: string): number | undefined {
   const last = lastLine(path)
   const time = Number(last?.split(',', 1)[0] || NaN)
@@ -49,7 +49,7 @@ function lastLine (path: string): string | undefined {
     readSync(file, bytes, 0, bytes.length, size - bytes.length)
     return bytes.toString('utf8').trimEnd().split('\n').at(-1)
   } catch {
-    // Not there yet, or not to be read: whoever writes to it will say so.
+    // The file does not exist yet, or cannot be read: then writing will fail and say so.
     return undefined
   } finally {
     if (file !== undefined) closeSync(file)
@@ -60,7 +60,7 @@ function seconds (milliseconds: number): number {
   return Math.round(milliseconds) / 1_000
 }
 
-/** Names may have commas and quotes. */
+/** Names may contain commas and quotes. */
 function field (text: string): string {
   return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

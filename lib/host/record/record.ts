@@ -5,7 +5,7 @@ import type { Policy } from '../../switcher/policy/policy.ts'
 import { Appender } from './appender.ts'
 import { arrivalColumns, lastTime, recordArrivals } from './arrivals.ts'
 
-/** Writes what is asked for to files, until it is closed. */
+/** Writes the files of the option `record`, until it is closed. */
 export class Recorder {
   readonly #events: LlmuxEvents
   readonly #clock: Clock
@@ -19,7 +19,7 @@ export class Recorder {
     this.#decisions = decisions === undefined ? undefined : this.#open(decisions)
   }
 
-  /** The policy, with a line for each of its decisions. It can be asked again: the line has all that it went by. */
+  /** The policy, with a line for each decision. The line has the whole snapshot, so the decision can be replayed. */
   policy (policy: Policy): Policy {
     const file = this.#decisions
     if (file === undefined) return policy
@@ -38,7 +38,7 @@ export class Recorder {
     const last = lastTime(path)
     const file = this.#open(path)
     if (last === undefined) file.write(arrivalColumns)
-    // A restart is no gap: nobody could have come.
+    // A restart is not a gap: no request could arrive.
     recordArrivals(this.#events, line => file.write(line), last ?? 0)
   }
 

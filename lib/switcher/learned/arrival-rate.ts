@@ -1,9 +1,9 @@
-/** How fast an arrival is forgotten, in milliseconds. */
+/** How fast arrivals are forgotten, in milliseconds. */
 const memory = 60_000
 
-/** How often requests come: each counts for `memory`, less and less, and a silence is believed at once. */
+/** The rate of requests: each arrival counts for `memory`, with falling weight, and silence counts at once. */
 export class ArrivalRate {
-  /** Arrivals, each with the weight that it had at `#last`. */
+  /** Arrivals, weighted as of `#last`. */
   #sum = 0
   #last = -Infinity
 

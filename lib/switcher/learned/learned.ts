@@ -4,7 +4,7 @@ import type { KnownFigures } from './model-figures.ts'
 import { SwitchCosts } from './switch-costs.ts'
 import type { Switch } from './switch-costs.ts'
 
-/** What a run has learned, as the next one may be given it. */
+/** What a run has learned, in the shape that the next one reads. */
 export interface Knowledge {
   costs: Pick<KnownCosts, 'wakes' | 'starts'>
   models: Record<string, KnownFigures>
@@ -30,7 +30,7 @@ export class Learned {
     return figures
   }
 
-  /** A switch that has succeeded. Those that fail cost what they cost for reasons of their own. */
+  /** A successful switch. Failed ones cost what they cost for reasons of their own. */
   switched (change: Switch): void {
     this.#costs.add(change)
   }

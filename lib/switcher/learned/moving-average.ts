@@ -1,27 +1,27 @@
 export interface AverageOptions {
-  /** What it is taken for until something has been measured. */
+  /** The value before the first measurement. */
   initial: number
-  /** Weight of a new value once there have been several: above 0, at most 1. */
+  /** The weight of a new value after the first few: above 0, at most 1. */
   weight: number
-  /** A new value counts as at most so many times the average: one that hung for minutes says little of the next. */
+  /** The largest multiple of the average that a new value may count as: one that hung for minutes says little about the next. */
   outlier: number
 }
 
-/** An average that follows change, forgets slowly and does not fall for a single outlier. */
+/** An average that follows change, forgets slowly and resists single outliers. */
 export class MovingAverage {
   readonly #options: AverageOptions
   #value: number | undefined
   #count = 0
 
-  /** With `value`, what was learned in an earlier run. */
+  /** `value`: learned in an earlier run. */
   constructor (options: AverageOptions, value?: number) {
     this.#options = options
     this.#value = value
-    // As good as many: one measurement of today does not outweigh it.
+    // Counts as many measurements: one of today does not outweigh it.
     if (value !== undefined) this.#count = Math.ceil(1 / options.weight)
   }
 
-  /** Undefined until something has been measured. */
+  /** Undefined before the first measurement. */
   get learned (): number | undefined {
     return this.#value
   }
@@ -32,10 +32,10 @@ export class MovingAverage {
 
   add (measured: number): void {
     const { initial, weight, outlier } = this.#options
-    // Of next to nothing no multiple is large enough.
+    // If the average is almost zero, no multiple of it is large enough.
     const largest = Math.max(this.value, initial / 10) * outlier
     const counted = this.#value === undefined ? measured : Math.min(measured, largest)
-    // The first ones count alike.
+    // The first values have equal weight.
     this.#value = this.value + (counted - this.value) * Math.max(weight, 1 / ++this.#count)
   }
 }

@@ -2,22 +2,22 @@ import type { KnownCosts } from '../../options/policy-types.ts'
 import { MovingAverage } from './moving-average.ts'
 
 export interface Switch {
-  /** Who went. */
+  /** The model that made room. */
   from: readonly string[]
-  /** Who came. */
+  /** The model that became awake. */
   to: string
-  /** It was started rather than woken. */
+  /** Whether it was started rather than woken. */
   cold: boolean
-  /** Milliseconds from when the first went until it was awake. */
+  /** Milliseconds from the first model's sleep until the other one was awake. */
   cost: number
 }
 
 const initial = 10_000
 
-/** What switches have cost. A start takes many times as long as a wake, and says nothing of it: they are kept apart. */
+/** Costs of switches. A start takes many times as long as a wake, so the two are kept apart. */
 export class SwitchCosts {
   readonly #averages = new Map<string, MovingAverage>()
-  // As policies see them, on every decision. Without a prototype, since a model may have any name.
+  // In the shape that policies see, for every decision. Without a prototype, since a model may have any name.
   readonly #wakes: Record<string, Record<string, number>> = Object.create(null)
   readonly #starts: Record<string, number> = Object.create(null)
 

@@ -1,13 +1,13 @@
 /** How fast a value is forgotten, in milliseconds. */
 const memory = 300_000
 
-/** The average over time of a value that jumps: the last minutes count most. */
+/** The average over time of a value that changes in steps: the last minutes count most. */
 export class TimeAverage {
   #average = 0
   #value = 0
   #since = -Infinity
 
-  /** It has this value from now on. */
+  /** The value from now on. */
   set (value: number, now: number): void {
     this.#average = this.at(now)
     this.#value = value

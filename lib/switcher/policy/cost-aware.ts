@@ -3,8 +3,8 @@ import { decide, possibleMoves } from './moves.ts'
 import type { Policy } from './policy.ts'
 
 /**
- * Serve at least as long as the switch will take; then leave when enough wait for what it costs, or the first of them has
- * waited for the window; in any case when a request is overdue. The longest queue goes first.
+ * Serve at least as long as the switch will take. Then leave when enough requests wait for what it costs, or the first of
+ * them has waited for the window; in any case when a request is overdue. The longest queue comes first.
  */
 export function costAware ({ amortizationFactor, coalesceWindow, maxWait }: Required<CostAwareOptions>): Policy {
   return snapshot => decide(snapshot, possibleMoves(snapshot, maxWait), {

@@ -7,7 +7,7 @@ import type { Policy } from './policy.ts'
 import { simple } from './simple.ts'
 import { timeSlice } from './time-slice.ts'
 
-/** The policy of that name, or with those options; a function is one already. The option has been checked. */
+/** The policy with that name, or with those options; functions are returned as they are. The option has been checked. */
 export function createPolicy (option: PolicyOption): Policy {
   const options = resolvePolicy(option)
   return typeof options === 'function' ? options : ours(options)

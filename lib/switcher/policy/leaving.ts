@@ -1,26 +1,26 @@
 import { mustGo } from '../placement.ts'
 import type { ModelView } from './policy.ts'
 
-/** Those who would have to go for a model, and what is the same for whoever they go for. Empty where there is room. */
+/** The models that would make room for a candidate, with figures that are the same for every candidate. Empty if there is room. */
 export interface Leaving {
   models: readonly ModelView[]
-  /** Those of all of them. */
+  /** The GPUs of all of them. */
   gpus: readonly number[]
   /** How many requests they have. */
   inFlight: number
   /** When the last of them woke. */
   awakeSince: number
-  /** Whether all of them may be put to sleep with requests in flight. */
+  /** Whether all of them can go to sleep with requests in flight. */
   freezes: boolean
   /** Whether one of them has begun to drain. */
   draining: boolean
-  /** When the first came of those who wait for room at one that does not drain; `Infinity` if nobody does. */
+  /** When the first request arrived that waits for room at one that does not drain; `Infinity` if there is none. */
   oldest: number
-  /** The longest time that a request stays in an engine of theirs, in milliseconds. */
+  /** The longest average time of a request in one of their engines, in milliseconds. */
   serviceTime: number
 }
 
-/** Who must go for a model, so that it is asked for once for all that have the same place: most have. */
+/** The models that make room, computed once for all candidates with the same GPUs and share, as most have. */
 export class Leavings {
   readonly #onGpu: readonly ModelView[]
   readonly #known: { place: ModelView, leaving: Leaving | undefined }[] = []
@@ -29,7 +29,7 @@ export class Leavings {
     this.#onGpu = models.filter(model => model.onGpu)
   }
 
-  /** Undefined if they cannot go now. */
+  /** Undefined if they cannot move now. */
   for (model: ModelView): Leaving | undefined {
     for (const { place, leaving } of this.#known) {
       if (samePlace(place, model)) return leaving

@@ -4,29 +4,29 @@ import type { Leaving } from './leaving.ts'
 import { stay, switchCost } from './policy.ts'
 import type { Decision, ModelView, Snapshot } from './policy.ts'
 
-/** One model that could be woken now, and who would have to go. */
+/** A model that could be woken now, and the models that would make room. */
 export interface Move {
   model: ModelView
   leaving: Leaving
-  /** Milliseconds in which nobody is served, as far as it is known. */
+  /** Milliseconds without service, as far as known. */
   cost: number
-  /** What the way back costs. */
+  /** The cost of the way back. */
   costBack: number
 }
 
-/** What makes a policy one: when it may leave, and for whom. All times are milliseconds since the epoch. */
+/** A policy is this: when it may leave, and for which model. All times are milliseconds since the epoch. */
 export interface Rules {
-  /** From when on it goes before all that are not overdue, unless something else happens until then. */
+  /** From then on it comes before all that are not overdue, unless something else happens first. */
   overdueAt: (move: Move) => number
-  /** From when on one may leave for it. Infinity: not before something else happens. */
+  /** The earliest time to leave for it. Infinity: not before something else happens. */
   dueAt: (move: Move) => number
-  /** The largest goes first of those that are due. */
+  /** Of the due moves, the largest value comes first. */
   score: (move: Move) => number
-  /** From when on requests in flight are frozen if one leaves for it now; undefined: at the drain's limit. */
+  /** When to freeze requests in flight if this move is made now; undefined: at the drain's limit. */
   freezeAt?: (move: Move) => number | undefined
 }
 
-/** Wakes whoever finds room; leaves for those who are overdue, oldest first; then for the best of those that are due. */
+/** Wakes a model that has room; leaves for overdue requests, oldest first; then for the best due move. */
 export function decide ({ now }: Snapshot, moves: readonly Move[], { overdueAt, dueAt, score, freezeAt = () => undefined }: Rules): Decision {
   let best: Move | undefined
   let highest = -Infinity
@@ -35,7 +35,7 @@ export function decide ({ now }: Snapshot, moves: readonly Move[], { overdueAt, 
     const { leaving } = move
     const overdue = leaving.models.length === 0 ? now : Math.min(overdueAt(move), lastCall(move, now))
     if (overdue <= now) return wake(move, freezeAt(move))
-    // A drain that has begun is brought to its end, for whoever is the best when it ends.
+    // A drain that has begun is finished, for the best move at its end.
     const due = leaving.draining ? now : dueAt(move)
     if (due > now) {
       lookAgainAt = Math.min(lookAgainAt, due, overdue)
@@ -50,12 +50,12 @@ export function decide ({ now }: Snapshot, moves: readonly Move[], { overdueAt, 
   return best === undefined ? stay(lookAgainAt === Infinity ? undefined : lookAgainAt) : wake(best, freezeAt(best))
 }
 
-/** What a switch may take longer than it usually does, so that those for whom it is made are still there. Milliseconds. */
+/** Margin for a switch that takes longer than usual, so that the requests that it is for are still waiting. Milliseconds. */
 const leeway = 1_000
 
 /**
- * When leaving for it just suffices for the first whose queue limit ends. `Infinity` once a switch does not fit any more
- * into what is left, and while the awake models have not even had as long as the switch takes.
+ * The latest time to leave for it before the first queue limit ends. `Infinity` once a switch no longer fits into the rest,
+ * and while the awake models have not even had as long as the switch takes.
  */
 function lastCall ({ model, leaving, cost }: Move, now: number): number {
   if (model.deadline === undefined) return Infinity
@@ -65,9 +65,9 @@ function lastCall ({ model, leaving, cost }: Move, now: number): number {
 }
 
 /**
- * The moves that are possible now: those for which there is room first, then by how long they have been waited for. A
- * model that has been waited for longer than `patience` and cannot be moved now keeps its GPUs from those that came
- * later: it may need more of them than others do, and must not wait until they are free at once by chance.
+ * The possible moves: those with room first, then by waiting time. A model whose requests have waited longer than `patience`
+ * and that cannot be moved now keeps its GPUs from later ones: it may need more of them than others do, and they are rarely
+ * free together by chance.
  */
 export function possibleMoves (snapshot: Snapshot, patience: number): Move[] {
   const { now, models } = snapshot
@@ -84,14 +84,14 @@ export function possibleMoves (snapshot: Snapshot, patience: number): Move[] {
   return roomy.concat(others)
 }
 
-/** The models that somebody waits for, the longest wait first. */
+/** The models that requests wait for, longest wait first. */
 export function inLine (models: readonly ModelView[]): ModelView[] {
   return models
     .filter(model => model.waiting > 0)
     .sort((a, b) => a.oldest! - b.oldest!)
 }
 
-/** The largest of some values that are not below nought; nought if there is none. */
+/** The largest of some values that are not negative; zero if there are none. */
 export function largest (models: readonly ModelView[], value: (model: ModelView) => number): number {
   let most = 0
   for (const model of models) most = Math.max(most, value(model))

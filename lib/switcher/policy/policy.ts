@@ -1,11 +1,11 @@
 import type { Decision, ModelView, Snapshot } from '../../options/policy-types.ts'
 
-// The types lie with the options: a policy may be one of them.
+// The types are with the options, because a policy may be given as one.
 export type * from '../../options/policy-types.ts'
 
 export const stay = (lookAgainAt?: number): Decision => ({ wake: undefined, evict: [], lookAgainAt })
 
-/** Milliseconds that it takes to put `from` to sleep and bring `to` up, as far as it is known; the first value is 10 000. */
+/** Milliseconds to put `from` to sleep and bring `to` up, as far as known; 10 000 before the first measurement. */
 export function switchCost ({ costs }: Pick<Snapshot, 'costs'>, from: Pick<ModelView, 'id'>, to: Pick<ModelView, 'id' | 'cold'>): number {
   return (to.cold ? costs.starts[to.id] : costs.wakes[from.id]?.[to.id]) ?? costs.initial
 }

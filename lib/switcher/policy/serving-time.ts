@@ -1,8 +1,8 @@
 import type { ModelView } from './policy.ts'
 
 /**
- * Milliseconds until `count` requests that run side by side are all done: for times in the engine without memory the mean
- * of the longest is the mean of one times the harmonic number. What does not run at once is done in turns.
+ * Milliseconds until `count` concurrent requests are all done: for exponential times the mean of the longest is the mean
+ * times the harmonic number. Requests beyond the limit follow in turns.
  */
 export function servingTime ({ serviceTime, maxConcurrency }: Pick<ModelView, 'serviceTime' | 'maxConcurrency'>, count: number): number {
   return serviceTime * harmonic(count) * Math.max(1, count / maxConcurrency)

@@ -3,8 +3,8 @@ import { decide, possibleMoves } from './moves.ts'
 import type { Policy } from './policy.ts'
 
 /**
- * Leave when the awake model is idle, or many more wait than it works on; in any case when a request is overdue. The longest
- * queue goes first. Requests in flight are left for as long as the switch takes: to freeze them costs no less.
+ * Leave when the awake model is idle, or many more requests wait than it serves; in any case when a request is overdue. The
+ * longest queue comes first. Requests in flight may run for as long as the switch takes: freezing them costs no less.
  */
 export function simple ({ perRequest, perSecond, maxWait }: Required<SimpleOptions>): Policy {
   return snapshot => decide(snapshot, possibleMoves(snapshot, maxWait), {

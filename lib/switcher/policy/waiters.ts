@@ -1,6 +1,6 @@
 import type { WaiterView } from './policy.ts'
 
-/** A queue as policies may go through it: nothing is copied unless it is written as JSON. */
+/** A queue that policies can iterate: nothing is copied unless it is written as JSON. */
 export class Waiters implements Iterable<WaiterView> {
   readonly #queue: Iterable<WaiterView & { mayCauseSwitch: boolean }>
 

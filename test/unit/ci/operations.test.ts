@@ -2,7 +2,6 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
-import { eventNames } from '../../../lib/events.ts'
 import { catalogue } from '../../../lib/metrics/catalogue.ts'
 import { defaultTimeouts } from '../../../lib/options/defaults.ts'
 
@@ -22,18 +21,6 @@ describe('the docs name', () => {
     const stated = table('docs/reference/metrics.md', 'metric').map(([name, type, labels]) => [words(name)[0], { type, labels: words(labels) }])
     const real = Object.entries(catalogue).map(([name, { type, labels }]) => [name, { type, labels: [...labels] }])
     expect(stated).toEqual(real)
-  })
-
-  test('every event', () => {
-    expect(table('docs/reference/events.md', 'event').map(([name]) => words(name)[0])).toEqual(eventNames)
-  })
-
-  test('every field of every event', () => {
-    const types = source('lib/events.ts')
-    const interfaces = [...types.matchAll(/^export interface (\w+)(?:<[^>]*>)?(?: extends [^{]*)? \{\n([^]*?)^\}/gm)].filter(([, name]) => name !== 'LlmuxEventMap')
-    const fields = interfaces.flatMap(([, , body]) => [...body!.matchAll(/^ {2}(\w+)\??:/gm)].map(([, field]) => field!))
-    const stated = table('docs/reference/events.md', 'field').flatMap(([cell]) => words(cell).map(word => word.replace('?', '')))
-    expect([...new Set(stated)].sort()).toEqual([...new Set(fields)].sort())
   })
 
   test('every file in deploy', () => {

@@ -1,12 +1,12 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { rows, tables, withTables } from '../../../.ci/options-tables.js'
+import { tables, withTables } from '../../../.ci/reference/index.js'
+import { rows } from '../../../.ci/reference/options.js'
 import * as errors from '../../../lib/errors.ts'
 import { Llmux } from '../../../lib/host/llmux.ts'
 import { defaultTimeouts, modelDefaults, topDefaults } from '../../../lib/options/defaults.ts'
 import { policyDefaults } from '../../../lib/options/policy-defaults.ts'
-import { knownRoutes } from '../../../lib/options/index.ts'
 import { validateOptions } from '../../../lib/options/validate.ts'
 import { allRows, blocks, codeWords, documents, pagesOfParts, readme, tableAfter } from '../../helpers/readme.ts'
 
@@ -40,20 +40,9 @@ describe('every default that a table states in numbers or as a literal is the re
 test('all error codes are in the tables of docs/errors.md, with their status', () => {
   const classes = Object.values(errors).filter(value => value !== errors.LlmuxError) as Array<new () => errors.LlmuxError>
   const real = classes.map(Class => new Class()).map(({ code, statusCode }) => [code, String(statusCode)])
-  const stated = allRows('docs/errors.md').map(([code = '', status]) => [codeWords(code)[0], status])
+  const stated = allRows('docs/errors.md').map(([code = '', , status]) => [codeWords(code)[0], status])
   expect(stated.sort()).toEqual(real.sort())
   for (const [, code] of readme.matchAll(/`(LLMUX_ERR_\w+)`/g)) expect(real.map(([code]) => code)).toContain(code)
-})
-
-test('all events and their states are in the table', () => {
-  const types = source('lib/events.ts')
-  const union = (name: string) => [...(new RegExp(`type ${name} = (.*)`).exec(types)?.[1] ?? '').matchAll(/'(\w+)'/g)].map(([, word]) => word)
-  const [, map = ''] = /interface LlmuxEventMap \{([^}]*)\}/.exec(types) ?? []
-  const stated = tableAfter('docs/reference/events.md', '## All events').map(([event = '', , states = '']) => [codeWords(event)[0], codeWords(states)])
-  expect(stated.map(([event]) => event)).toEqual([...map.matchAll(/(\w+):/g)].map(([, name]) => name))
-  expect(Object.fromEntries(stated)).toEqual({
-    engine: union('EngineState'), transition: union('TransitionPhase'), request: union('RequestState'), response: union('ResponseOutcome'), first: [], progress: union('StartStage'), warning: [], control: [], models: []
-  })
 })
 
 test('everything that fastify.llmux has is in its table', () => {
@@ -62,9 +51,9 @@ test('everything that fastify.llmux has is in its table', () => {
   expect(stated.sort()).toEqual([...methods, 'events'].sort())
 })
 
-test('the routes are those that are offered', () => {
-  const [, posts = ''] = /that carry a model:\n([^]*?)\.\n/.exec(source('docs/reference/api.md')) ?? []
-  expect(codeWords(posts).sort()).toEqual(knownRoutes.map(({ path }) => path).sort())
+test('every operators’ route is in the table of docs/admin.md', () => {
+  const code = readdirSync(new URL('../../../lib/admin', import.meta.url)).map(name => source(`lib/admin/${name}`)).join('\n')
+  expect(tableAfter('docs/admin.md', "<!-- operators' routes: made by `npm run readme` -->")).toHaveLength(code.match(/scope\.(get|post|put|patch|delete|route)\b/g)!.length)
 })
 
 test('the environment of the example app is the one that it reads', () => {

@@ -181,13 +181,13 @@ describe('it is decided again when the drain ends', () => {
     running.lease!.release()
     expect(held.answers).toEqual(['granted'])
     expect(rig.engines.history).toEqual(['wake a', 'prepare b'])
-    expect(rig.transitions.at(-1)).toMatchObject({ from: 'draining', to: 'idle', reason: 'something else goes first' })
+    expect(rig.transitions.at(-1)).toMatchObject({ from: 'draining', to: 'idle', reason: 'something else takes precedence' })
   })
 
   test('and not for nobody', () => {
     const { rig, running, forB } = draining()
     forB.leave()
-    expect(rig.transitions.at(-1)).toMatchObject({ from: 'draining', to: 'idle', reason: 'nobody waits for it any more' })
+    expect(rig.transitions.at(-1)).toMatchObject({ from: 'draining', to: 'idle', reason: 'no request waits for it any more' })
     expect(rig.ask('a').answers).toEqual(['granted'])
     expect(running.lease!.ended).toBe(false)
   })

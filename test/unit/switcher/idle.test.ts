@@ -12,7 +12,7 @@ describe('idleTimeout', () => {
     expect(rig.engines.pending).toEqual([])
     rig.clock.advance(1)
     expect(rig.engines.pending).toEqual(['sleep a'])
-    expect(rig.transitions.at(-1)).toMatchObject({ to: 'evicting', reason: 'nobody has asked for it for 5000 ms' })
+    expect(rig.transitions.at(-1)).toMatchObject({ to: 'evicting', reason: 'no request for it for 5000 ms' })
     rig.engines.completeAll()
     expect([rig.awake, rig.clock.pending]).toEqual([[], 0])
   })

@@ -15,10 +15,10 @@ test.for<[string, Partial<TransitionChange>]>([
   ['start of b took 61.0 s (start 61.0 s): a request waits for it', { evict: [], phases: { draining: 0, waking: 61_000 }, steps: { start: 60_990 } }],
   ['wake of b took 0.50 s (wake 0.50 s): a request waits for it', { evict: [], phases: { waking: 500 }, steps: { wake: 500 } }],
   ['putting a to sleep took 0.30 s (sleep 0.30 s): it was asked for', { model: 'a', wake: undefined as never, reason: 'it was asked for', phases: { evicting: 300 } }],
-  ['stop of a took 0.30 s (stop 0.30 s): nobody has asked for it for 60000 ms', { model: 'a', wake: undefined as never, level: 3, reason: 'nobody has asked for it for 60000 ms', phases: { evicting: 300 } }],
+  ['stop of a took 0.30 s (stop 0.30 s): no request for it for 60000 ms', { model: 'a', wake: undefined as never, level: 3, reason: 'no request for it for 60000 ms', phases: { evicting: 300 } }],
   ['switch from a to b took 0.84 s (freeze 0.30 s, wake 0.54 s, 2 paused): a request waits for it', { phases: { evicting: 300, waking: 540 }, steps: { wake: 540 }, frozen: 2 }],
   ['switch from a and c to b took 0 s: a request waits for it'.replace('0 s', '0.00 s'), { evict: ['a', 'c'], phases: {} }],
-  ['switch from a to b given up after 5.0 s (drain 5.0 s): nobody waits for it any more', { outcome: 'undone', reason: 'nobody waits for it any more', phases: { draining: 5_000 } }],
+  ['switch from a to b given up after 5.0 s (drain 5.0 s): no request waits for it any more', { outcome: 'undone', reason: 'no request waits for it any more', phases: { draining: 5_000 } }],
   ['switch from a to b FAILED after 160 s (start 150 s, other 10.0 s): the process of model `b` died: exit code 1: too little GPU memory (ValueError: no memory)',
     { outcome: 'failed', error: Object.assign(new ProcessDiedError('b', 'exit code 1: too little GPU memory'), { causeLine: 'ValueError: no memory', lastLines: ['more'] }), phases: { waking: 160_000 }, steps: { start: 150_000 } }]
 ])('%s', ([line, more]) => {

@@ -21,7 +21,7 @@ function asked (policy: Policy) {
   return { decision: ask(policy, snapshot, error => errors.push(error)), errors }
 }
 
-describe('a decision that makes sense is carried out', () => {
+describe('carries out a possible decision', () => {
   test.each<[string, Decision]>([
     ['to wake', fallback],
     ['to stay', stay()],
@@ -36,18 +36,18 @@ describe('a decision that makes sense is carried out', () => {
   })
 })
 
-describe('a decision that does not is reported, and fifo takes its turn', () => {
+describe('reports an impossible decision, and fifo decides', () => {
   test.each<[string, Decision, string]>([
-    ['a model that is not there', { ...fallback, wake: 'nobody' }, 'there is no model nobody'],
-    ['a model that nobody waits for', { ...fallback, wake: 'idle' }, 'nobody waits for idle'],
+    ['an unknown model', { ...fallback, wake: 'nobody' }, 'there is no model nobody'],
+    ['a model that no request waits for', { ...fallback, wake: 'idle' }, 'no request waits for idle'],
     ['a model that is awake', { ...fallback, wake: 'busy' }, 'busy is awake'],
     ['a model that cannot be moved', { ...fallback, wake: 'held' }, 'held cannot be moved now'],
-    ['room that is not made', { ...fallback, evict: [] }, 'wanted does not fit unless more models go'],
-    ['somebody to go who is not there', { ...fallback, evict: ['awake', 'nobody'] }, 'nobody is not awake, or cannot be moved now'],
-    ['somebody to go who is not awake', { ...fallback, evict: ['awake', 'idle'] }, 'idle is not awake, or cannot be moved now'],
-    ['somebody to go who cannot be moved', { ...fallback, evict: ['awake', 'going'] }, 'going is not awake, or cannot be moved now'],
-    ['somebody to go twice', { ...fallback, evict: ['awake', 'awake'] }, 'a model cannot go twice'],
-    ['no time to look again at', stay(NaN), 'NaN is no time to look again at']
+    ['too few models to evict', { ...fallback, evict: [] }, 'wanted does not fit unless more models go'],
+    ['an unknown model to evict', { ...fallback, evict: ['awake', 'nobody'] }, 'nobody is not awake, or cannot be moved now'],
+    ['a sleeping model to evict', { ...fallback, evict: ['awake', 'idle'] }, 'idle is not awake, or cannot be moved now'],
+    ['a model to evict that cannot be moved', { ...fallback, evict: ['awake', 'going'] }, 'going is not awake, or cannot be moved now'],
+    ['a model to evict twice', { ...fallback, evict: ['awake', 'awake'] }, 'evict names a model twice'],
+    ['a wrong time to look again at', stay(NaN), 'lookAgainAt is not a time: NaN']
   ])('%s', (_, decision, fault) => {
     const { decision: carriedOut, errors } = asked(() => decision)
     expect(carriedOut).toEqual(fallback)
@@ -56,7 +56,7 @@ describe('a decision that does not is reported, and fifo takes its turn', () => 
     expect(errors[0]!.message).toBe(`the policy failed, and fifo decided in its place: ${fault}`)
   })
 
-  test('an answer that is none', () => {
+  test('no answer', () => {
     const { decision, errors } = asked(() => undefined as unknown as Decision)
     expect(decision).toEqual(fallback)
     expect(errors).toEqual([expect.any(PolicyError)])
