@@ -59,6 +59,7 @@ function policyStep ({ models, waiters }, type) {
       owed: 0,
       priority: 0,
       drainTime: 4000,
+      firstSleep: 0,
       arrivalRate: 0.001,
       cold: false,
       draining: false,
@@ -83,7 +84,7 @@ function crowd ({ models, waiters }) {
   const switcher = new Switcher(Array.from({ length: models }, (_, index) => ({
     id: `model-${index}`, gpus: [0], gpuShare: 1, maxConcurrency: 256, timeouts: { queue: 3_600_000, drain: 3_600_000, passive: 3_600_000 }
   })), {
-    engines: { prepare: (_id, done) => done(), wake: (_id, done) => done(), sleep: (_id, _level, done) => done(), cold: () => false, freezes: () => false, blocked: () => false },
+    engines: { prepare: (_id, done) => done(), wake: (_id, done) => done(), sleep: (_id, _level, done) => done(), cold: () => false, freezes: () => false, pins: () => false, runs: () => true, blocked: () => false },
     clock: { ...systemClock, setTimeout: (callback, ms) => /** @type {NodeJS.Timeout} */ (systemClock.setTimeout(callback, ms)).unref() },
     events: new LlmuxEvents(),
     policy: createPolicy(patient),

@@ -99,6 +99,8 @@ export const ReloadTimeoutError = make<[string, number]>('RELOAD_TIMEOUT', 'the 
 export const HealthTimeoutError = make<[string, number]>('HEALTH_TIMEOUT', 'the engine of model `%s` did not answer a health probe within %d ms', 503)
 /** Another gateway on this machine holds the GPU; the message names its process. This gateway takes over when that process has ended. Arguments: the model, the GPU, the process. */
 export const GpuClaimedError = make<[string, string, number]>('GPU_CLAIMED', 'model `%s` cannot be started: GPU %s belongs to another gateway, process %d. This gateway takes over when that process has ended', 503)
+/** The pinned and resident models leave no room for the model on its GPU; the message names them. Arguments: the model, their names. */
+export const NoRoomError = make<[string, string]>('NO_ROOM', 'model `%s` cannot be awake: there is no room for it beside %s', 503)
 /** Another process held the GPU memory that the model needs for longer than `timeouts.memory`; the message names it. A sleeping model stays asleep. Arguments: the model, the MiB that it needs, the MiB that are free, which process holds how much. */
 export const GpuMemoryError = make<[string, number, number, string]>('GPU_MEMORY', 'model `%s` needs %d MiB of GPU memory, and %d MiB are free%s', 503)
 /** Another model's processes hold the GPU, and even SIGKILL did not end them. */
@@ -165,6 +167,10 @@ export const FreezeUnsupportedError = make<[string, string, number, string]>('FR
 export const StopTimeoutError = make<[string, number]>('STOP_TIMEOUT', 'the processes of model `%s` did not end within %d ms of SIGTERM', 503)
 /** SIGKILL did not end the processes. The GPU may still be held, so no other model starts on it. */
 export const StopError = make<[string, string]>('STOP_FAILED', 'the processes of model `%s` cannot be ended: %s', 503)
+/** `hostMemory` has no room for the weights of a model that goes to sleep at level 1; the message says what the gateway does instead. Arguments: the model, the MiB that it would keep there, the MiB that are left, what the gateway does. */
+export const HostMemoryError = make<[string, number, number, string]>('HOST_MEMORY', 'model `%s` would keep %d MiB of host memory asleep, and hostMemory leaves %d MiB: %s', 503)
+/** GPU and host share one memory, so the model frees no weights by sleeping at level 1. Arguments: the model, the GPU. */
+export const SharedMemoryError = make<[string, number]>('SHARED_MEMORY', 'model `%s` frees no weights by sleeping at level 1, because GPU %d and the host share one memory: set its sleepLevel to 2 or 3', 500)
 /** GPU memory was not free again within `timeouts.memory`. The next start may fail for lack of memory. */
 export const MemoryTimeoutError = make<[number]>('MEMORY_TIMEOUT', 'GPU memory did not come back within %d ms', 503)
 /** `gpuMemoryCommand` failed, so the gateway cannot see GPU memory and relies on the end of the processes. */

@@ -61,6 +61,12 @@ export interface EngineChange extends StateChange<EngineState> {
   pid?: number
   /** Milliseconds spent waiting for GPU memory, if `to` is `awake` and there was a wait. */
   memory?: number
+  /** Bytes of one GPU that the engine says its sleep gave back, if `to` is `asleep` and it has said so by then. */
+  freed?: number
+  /** Bytes of one GPU that the engine says it still holds, if `to` is `asleep` and it has said so by then. */
+  kept?: number
+  /** Milliseconds that the engine says going to sleep took, if `to` is `asleep` and it has said so by then. */
+  sleepTime?: number
   /** Milliseconds of each step of bringing the engine up, if `to` is `awake`. */
   steps?: WakeSteps
   /** Why a start failed: see [causes](../operations.md#why-a-start-fails). */

@@ -18,6 +18,7 @@ import { logEvents, logLines } from './host/log/log.ts'
 import { preload } from './host/preload.ts'
 import { isRegistered, register } from './host/registered.ts'
 import { Recorder } from './host/record/record.ts'
+import { warnOfSharedMemory } from './host/shared-memory.ts'
 import { closeOnSignals, closeWithServer } from './host/shutdown.ts'
 import { checkStarts } from './host/start-check.ts'
 import { SwitchHistory } from './host/switch-history.ts'
@@ -49,6 +50,7 @@ async function llmux (fastify: FastifyInstance, given: LlmuxOptions): Promise<vo
   const live: LiveRequests = new Set()
   const floors = build(fastify, options, events, lines)
   warnOfLongWaits(given, options, { ...floors, events, clock })
+  warnOfSharedMemory(options.models, machine, { events, clock })
   const startCheck = checkStarts(fastify, options.models.map(({ id }) => id), { ...floors, events, clock })
   const facade = new Llmux({ options: given, machine, startCheck, limits: options, events, lines, clock, history, live, ...floors })
   register(fastify, facade)
@@ -71,6 +73,7 @@ function build (fastify: FastifyInstance, options: ResolvedOptions, events: Llmu
     clock,
     events,
     onLost: (id, error) => switcher.lost(id, error),
+    missed: id => switcher.missed(id),
     onLine (id, stream, line) {
       log(id, stream, line)
       lines.push(id, line)

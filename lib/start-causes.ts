@@ -16,4 +16,4 @@ export const startCauses = {
 export type StartCause = keyof typeof startCauses
 
 /** The codes, without `LLMUX_ERR_`, of what a model is not brought up for. */
-export const wakeFailures = ['NOT_STARTABLE', 'SPAWN_FAILED', 'PROCESS_DIED', 'START_TIMEOUT', 'WAKE_FAILED', 'WAKE_TIMEOUT', 'RELOAD_TIMEOUT', 'GPU_BLOCKED', 'GPU_CLAIMED', 'GPU_MEMORY'] as const
+export const wakeFailures = ['NOT_STARTABLE', 'SPAWN_FAILED', 'PROCESS_DIED', 'START_TIMEOUT', 'WAKE_FAILED', 'WAKE_TIMEOUT', 'RELOAD_TIMEOUT', 'GPU_BLOCKED', 'GPU_CLAIMED', 'GPU_MEMORY', 'NO_ROOM'] as const

@@ -23,6 +23,8 @@ export const mockDefaults = {
   sleepMs: 5,
   /** ms that the first sleep takes longer, as host memory is pinned then */
   pinMs: 0,
+  /** MiB of host memory that the first sleep at level 1 takes, and that stay taken: vLLM pins the weights there */
+  hostMemory: 0,
   wakeMs: 5,
   reloadMs: 5,
   resetMs: 0,

@@ -38,7 +38,8 @@ function tellProgress (model: string, level: number, report?: LevelReport): void
 
 async function writeBest (file: string, { models }: ValidationReport): Promise<void> {
   const best = new Map(models.flatMap(({ model, best }) => best === undefined ? [] : [[model, best] as const]))
-  await writeLevels(file, best)
+  const level2Safe = new Map(models.flatMap(({ model, levels }) => levels.filter(({ level }) => level === 2).map(({ verdict }) => [model, verdict === 'safe'] as const)))
+  await writeLevels(file, best, level2Safe)
   for (const { model } of models) {
     const level = best.get(model)
     console.log(level === undefined ? `${file}: ${model} is left as it was, for no level is safe` : `${file}: ${model} sleeps at level ${level} now`)

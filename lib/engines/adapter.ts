@@ -18,11 +18,16 @@ export interface StageSign {
   total?: number
 }
 
-/** What an engine says of its sleep, in bytes of one GPU. */
+/** What an engine says of a sleep or a wake, by its own watch. A line has a part of it. */
 export interface SleepReport {
-  freed: number
-  /** What it still holds. */
-  kept: number
+  /** Bytes of one GPU that the sleep gave back. */
+  freed?: number
+  /** Bytes of one GPU that it still holds asleep. Comes with `freed`. */
+  kept?: number
+  /** Milliseconds that going to sleep took. */
+  sleepTime?: number
+  /** Milliseconds that waking took. */
+  wakeTime?: number
 }
 
 /** Why a start came to nothing, and the line that says it. */
@@ -48,6 +53,8 @@ export interface Launch {
   /** Whether the engine is to be started so that it can sleep. */
   sleepMode: boolean
   sleepLevel: 1 | 2 | 3
+  /** The share of each GPU's memory that it is to take; undefined: its own default, or what `args` says. */
+  memoryShare?: number | undefined
   args: string[]
 }
 
@@ -85,6 +92,8 @@ export interface EngineAdapter {
   readonly ownFlags?: ReadonlyMap<string, string>
   /** The flag that tells it which share of each GPU's memory to take. Default: nothing is known. */
   readonly memoryFlag?: string
+  /** The share that it takes without that flag, if `argv` uses `memoryShare`. Default: `memoryShare` is never given. */
+  readonly defaultMemoryShare?: number
   /** The routes that it serves. Default: all that llmux knows. */
   readonly routes?: readonly string[]
   /** Lines of output that say nothing. Default: none. */
@@ -123,7 +132,9 @@ export interface EngineAdapter {
 
   /** How far its start has come. Default: nothing is known. */
   readSign? (text: string): StageSign | undefined
-  /** What a line says of a sleep. Default: nothing is known. */
+  /** The bytes of weights that a line says have been loaded. Default: nothing is known. */
+  readWeights? (line: string): number | undefined
+  /** What a line says of a sleep or a wake. Default: nothing is known. */
   readSleepReport? (line: string): SleepReport | undefined
   /** What kept it from starting, from all that it wrote. Default: the last lines are told. */
   startCause? (lines: string[]): RecognisedCause | undefined

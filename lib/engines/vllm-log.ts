@@ -34,8 +34,20 @@ export const banner = /[▀▄]|^[^[]*\[[\w./]+:\d+\]$/
 
 const gibibyte = 1024 ** 3
 
-/** `Sleep mode freed 66.46 GiB memory, 0.8 GiB memory is still in use.` Seen on vLLM 0.26; each worker says it of its GPU. */
+/**
+ * `Sleep mode freed 66.46 GiB memory, 0.8 GiB memory is still in use.`, which each worker says of its GPU, `It took 0.29 seconds
+ * to fall asleep.` and `It took 0.24 seconds to wake up tags ['weights', 'kv_cache'].` Seen on vLLM 0.26.
+ */
 export function parseSleepReport (line: string): SleepReport | undefined {
   const [, freed, kept] = /Sleep mode freed ([\d.]+) GiB memory, ([\d.]+) GiB memory is still in use/.exec(line) ?? []
-  return freed === undefined ? undefined : { freed: Number(freed) * gibibyte, kept: Number(kept) * gibibyte }
+  if (freed !== undefined) return { freed: Number(freed) * gibibyte, kept: Number(kept) * gibibyte }
+  const [, seconds, what] = /It took ([\d.]+) seconds to (fall asleep|wake up)/.exec(line) ?? []
+  if (seconds === undefined) return undefined
+  return what === 'fall asleep' ? { sleepTime: Number(seconds) * 1_000 } : { wakeTime: Number(seconds) * 1_000 }
+}
+
+/** `Model loading took 12.85 GiB memory and 5.3 seconds`, which each worker says of its part. Seen on vLLM 0.17 to 0.32. */
+export function parseWeights (line: string): number | undefined {
+  const [, size] = /Model loading took ([\d.]+) Gi?B/.exec(line) ?? []
+  return size === undefined ? undefined : Number(size) * gibibyte
 }

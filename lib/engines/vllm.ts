@@ -2,7 +2,7 @@ import type { EngineAdapter } from './adapter.ts'
 import { numberOf, productOf } from './arguments.ts'
 import { recognise } from './start-cause.ts'
 import { versionAt, wakeSteps } from './tagged-memory.ts'
-import { banner, parseSleepReport, readSign } from './vllm-log.ts'
+import { banner, parseSleepReport, parseWeights, readSign } from './vllm-log.ts'
 
 /**
  * The first minor version of 0.x that goes on after a sleep at this level. `mode=keep` came with vLLM 0.17, in
@@ -24,6 +24,7 @@ export const vllm: EngineAdapter = Object.freeze<EngineAdapter>({
   keyVariable: 'VLLM_API_KEY',
   noise: banner,
   memoryFlag: '--gpu-memory-utilization',
+  defaultMemoryShare: 0.92,
   ownFlags: new Map([
     ['--port', 'use the option port'],
     ['--uds', 'leave the option port out'],
@@ -36,12 +37,13 @@ export const vllm: EngineAdapter = Object.freeze<EngineAdapter>({
   ]),
 
   /** The served names come before another flag, which ends their list. */
-  argv: ({ command, path, servedNames, address, sleepMode, gpus, args }) => [
+  argv: ({ command, path, servedNames, address, sleepMode, gpus, memoryShare, args }) => [
     ...command, 'serve', path,
     '--served-model-name', ...servedNames,
     ...('port' in address ? ['--port', String(address.port), '--host', '127.0.0.1'] : ['--uds', address.socket]),
     ...(sleepMode ? ['--enable-sleep-mode'] : []),
     ...(gpus > 1 && parallelSize(args) === undefined ? ['--tensor-parallel-size', String(gpus)] : []),
+    ...(memoryShare === undefined ? [] : ['--gpu-memory-utilization', String(memoryShare)]),
     ...args
   ],
   parallelSize,
@@ -67,6 +69,7 @@ export const vllm: EngineAdapter = Object.freeze<EngineAdapter>({
   },
 
   readSign,
+  readWeights: parseWeights,
   readSleepReport: parseSleepReport,
   startCause: lines => recognise(lines)
 })

@@ -7,15 +7,15 @@ type Model = ReturnType<Switcher['status']>['models'][number]
 
 /** What the lower floors know of one model; also of a leaving one, which has no name any more. */
 export function describeModel (
-  { id, gpus, inFlight, waiting, frozen, frozenSince, passive, oldest, serviceTime, drainTime, thawTime, arrivalRate, averageWaiting }: Model,
+  { id, gpus, inFlight, waiting, frozen, frozenSince, passive, oldest, serviceTime, drainTime, thawTime, firstSleep, arrivalRate, averageWaiting }: Model,
   directory: Directory,
   orchestrator: Orchestrator
 ): ModelStatus {
   const { aliases = [], adapters = [] } = directory.find(id) ?? {}
   const leaving = directory.find(id) === undefined
-  const learned = { serviceTime, drainTime, thawTime, arrivalRate, averageWaiting }
+  const learned = { serviceTime, drainTime, thawTime, firstSleep, arrivalRate, averageWaiting }
   const { sleepLevel, freeze } = orchestrator.model(id)
   /** The part of the option that its engine supports. */
   const freezes = sleepLevel !== 3 && orchestrator.keepsRequests(id) && freeze
-  return { name: id, aliases, adapters, gpus, leaving, ...orchestrator.snapshot(id), sleepLevel, freeze: freezes, inFlight, waiting: waiting - frozen, frozen, frozenSince, passive, oldest, learned }
+  return { name: id, aliases, adapters, gpus, leaving, ...orchestrator.snapshot(id), sleepLevel, hostMemory: orchestrator.hostMemory(id), freeze: freezes, inFlight, waiting: waiting - frozen, frozen, frozenSince, passive, oldest, learned }
 }

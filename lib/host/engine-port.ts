@@ -10,6 +10,8 @@ export function enginePort (orchestrator: Orchestrator): EnginePort {
     sleep: (id, level, done, errand) => report(orchestrator.sleep(id, level, errand), done),
     freezes: id => orchestrator.keepsRequests(id),
     cold: id => orchestrator.cold(id),
+    pins: id => orchestrator.pins(id),
+    runs: id => orchestrator.runs(id),
     blocked: id => orchestrator.holdsGpu(id)
   }
 }

@@ -19,7 +19,7 @@ const knowledge = {
   required: ['costs', 'models'],
   properties: {
     costs: { type: 'object', required: ['wakes', 'starts'], properties: { wakes: byModel(byModel(milliseconds)), starts: byModel(milliseconds) } },
-    models: byModel({ type: 'object', properties: { serviceTime: milliseconds, drainTime: milliseconds, thawTime: milliseconds } })
+    models: byModel({ type: 'object', properties: { serviceTime: milliseconds, drainTime: milliseconds, thawTime: milliseconds, firstSleep: milliseconds } })
   }
 }
 

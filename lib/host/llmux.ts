@@ -72,6 +72,7 @@ export class Llmux {
       ...rest,
       switches: history.switches,
       gpuMemory: gpuMemory(orchestrator.memorySeen),
+      hostMemoryLimit: orchestrator.hostMemoryLimit,
       models: models.map(model => describeModel(model, directory, orchestrator)),
       costs: switcher.learned.costs,
       longestWait: promisedWait(this.#context.limits, directory, switcher)

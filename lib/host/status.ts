@@ -1,4 +1,5 @@
 import type { EngineState, StartStage, TransitionPhase } from '../events.ts'
+import type { SleepReport } from '../engines/index.ts'
 import type { KnownCosts, SleepLevel } from '../options/index.ts'
 import type { StartCause } from '../start-causes.ts'
 import type { PastSwitch } from './switch-history.ts'
@@ -25,6 +26,8 @@ export interface LearnedStatus {
   serviceTime: number
   /** Average time until the requests in flight are done. */
   drainTime: number
+  /** How much longer its next sleep takes because it is the first of its processes, in which host memory is pinned; 0 for others, and until one has been seen. */
+  firstSleep: number
   /** Average time from the wake until the requests continue, for each frozen request. */
   thawTime: number
   /** Requests per millisecond, over the last minute. */
@@ -69,6 +72,10 @@ export interface ModelStatus {
   lastLines: string[]
   /** The level at which it makes room for other models. */
   sleepLevel: SleepLevel
+  /** Bytes of host memory that its processes held when they were last looked at, about their first sleep at level 1; undefined before. */
+  hostMemory: number | undefined
+  /** What the engine itself has said of its last sleep and wake: bytes of one GPU, milliseconds. Undefined if nothing. */
+  lastSleep: SleepReport | undefined
   /** Whether its requests are frozen when it makes room: the part of the option that its engine supports. */
   freeze: boolean | 'late'
   /** Requests in flight, and leases of your own code. */
@@ -147,6 +154,8 @@ export interface LlmuxStatus {
   switches: PastSwitch[]
   /** By index, as last read; empty if this machine cannot tell. */
   gpuMemory: GpuMemoryStatus[]
+  /** Bytes of host memory that the engines may hold together; undefined if there is no limit. */
+  hostMemoryLimit: number | undefined
   /** Average costs of switches, as policies see them. */
   costs: KnownCosts
   /** The longest time that a request waits. */

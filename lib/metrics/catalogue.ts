@@ -38,6 +38,8 @@ export const catalogue = {
   llmux_gpu_activity_seconds_total: { type: 'counter', help: 'Time that each GPU spent switching, serving or idle', labels: ['gpu', 'activity'] },
   llmux_gpu_memory_used_bytes: { type: 'gauge', help: 'GPU memory in use at the last reading: before starts, and after processes have ended', labels: ['gpu'] },
   llmux_gpu_memory_total_bytes: { type: 'gauge', help: 'Total GPU memory', labels: ['gpu'] },
+  llmux_host_memory_limit_bytes: { type: 'gauge', help: 'Host memory that the engines may hold together: the option hostMemory', labels: [] },
+  llmux_engine_host_memory_bytes: { type: 'gauge', help: 'Host memory of the processes of an engine, as read about its first sleep at level 1; 0 before', labels: ['model'] },
   llmux_build_info: { type: 'gauge', help: 'Always 1', labels: ['version', 'node_version'] }
 } as const satisfies Record<string, MetricSpec>
 

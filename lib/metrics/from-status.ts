@@ -6,8 +6,10 @@ import type { Instruments } from './instruments.ts'
 const states: Record<EngineState, true> = { stopped: true, starting: true, awake: true, sleeping: true, asleep: true, waking: true, stopping: true, failed: true }
 
 /** What is so at this moment, when somebody looks. */
-export function readStatus ({ models, gpuMemory }: LlmuxStatus, now: number, instruments: Instruments): void {
-  for (const { name: model, state, waiting, frozen, inFlight, oldest } of models) {
+export function readStatus ({ models, gpuMemory, hostMemoryLimit }: LlmuxStatus, now: number, instruments: Instruments): void {
+  if (hostMemoryLimit !== undefined) instruments.set('llmux_host_memory_limit_bytes', {}, hostMemoryLimit)
+  for (const { name: model, state, waiting, frozen, inFlight, oldest, hostMemory = 0 } of models) {
+    instruments.set('llmux_engine_host_memory_bytes', { model }, hostMemory)
     instruments.set('llmux_queue_length', { model }, waiting)
     instruments.set('llmux_queue_oldest_seconds', { model }, oldest === undefined ? 0 : Math.max(0, now - oldest) / 1000)
     instruments.set('llmux_requests_frozen', { model }, frozen)

@@ -33,6 +33,32 @@ function checkIdle ({ id, idleTimeout, idleStopTimeout, keepAwake, sleepLevel }:
   if (idleStopTimeout <= idleTimeout) throw new OptionsError(path('idleStopTimeout'), `must be more than idleTimeout, which is ${idleTimeout}, not ${idleStopTimeout}`)
 }
 
+/** Nobody moves a resident: what does not fit beside it would wait for ever. */
+function checkResidents (models: readonly ResolvedModel[]): void {
+  for (const model of models) {
+    if (model.place !== undefined) checkAnywhere(model, models)
+    else for (const gpu of model.gpus) {
+      const residents = models.filter(other => other !== model && other.resident && other.gpus.includes(gpu))
+      const sum = residents.reduce((sum, { gpuShare }) => sum + gpuShare, 0)
+      if (sum + model.gpuShare <= 1 + 1e-9) continue
+      const names = residents.map(({ id }) => JSON.stringify(id)).join(', ')
+      throw new OptionsError(optionPath('models', model.id, 'gpuShare'), `must be at most ${Number(Math.max(0, 1 - sum).toFixed(3))}, not ${model.gpuShare}: the resident models of GPU ${gpu} (${names}) take ${Number(sum.toFixed(3))} of it for good`)
+    }
+  }
+}
+
+/** It must find as many GPUs as it takes on which residents leave it room. */
+function checkAnywhere (model: ResolvedModel, models: readonly ResolvedModel[]): void {
+  const path = (option: string) => optionPath('models', model.id, option)
+  for (const option of ['keepAwake', 'resident'] as const) {
+    if (model[option]) throw new OptionsError(path(option), 'must be false where gpus is { any }: name its GPUs')
+  }
+  const { count, candidates } = model.place!
+  const taken = (gpu: number) => models.reduce((sum, { resident, gpus, gpuShare }) => sum + (resident && gpus.includes(gpu) ? gpuShare : 0), 0)
+  const roomy = candidates.filter(gpu => taken(gpu) + model.gpuShare <= 1 + 1e-9)
+  if (roomy.length < count) throw new OptionsError(path('gpuShare'), `must leave room for the resident models: beside them ${roomy.length} of the ${candidates.length} GPUs have a share of ${model.gpuShare}, and the model takes ${count}`)
+}
+
 /** Two that are both to be awake when nobody else is would take each other's place for ever. */
 function checkKept (models: readonly ResolvedModel[]): void {
   const kept: ResolvedModel[] = []
@@ -50,6 +76,7 @@ export function checkModels (models: readonly ResolvedModel[]): void {
     checkIdle(model)
     checkEngine(model)
   }
+  checkResidents(models)
   checkKept(models)
   checkPorts(models)
 }

@@ -23,7 +23,7 @@ export const defaultTimeouts: Readonly<Required<Timeouts>> = Object.freeze({
 
 // Made anew for each call: what is handed out is frozen later, and must not be shared.
 
-export const modelDefaults = (name: string): Omit<ResolvedModel, 'id' | 'engine' | 'gpuNames' | 'gpuEnv' | 'command' | 'freeze' | 'sleepLevel' | 'timeouts'> & { engine: EngineName } => ({
+export const modelDefaults = (name: string): Omit<ResolvedModel, 'id' | 'engine' | 'gpuNames' | 'gpuEnv' | 'command' | 'freeze' | 'sleepLevel' | 'sleepAuto' | 'timeouts'> & { engine: EngineName } => ({
   engine: 'vllm',
   path: name,
   aliases: [],
@@ -41,7 +41,9 @@ export const modelDefaults = (name: string): Omit<ResolvedModel, 'id' | 'engine'
   readyPath: undefined,
   sleepMode: true,
   gpus: [0],
-  gpuShare: 1
+  gpuShare: 1,
+  resident: false,
+  level2Safe: false
 })
 
 type TopDefaults = Omit<ResolvedOptions, 'models' | 'names' | 'policy' | 'timeouts'> & { command: Command, freeze: Freeze, policy: PolicyOption, timeouts: Timeouts }
@@ -68,6 +70,7 @@ export const topDefaults = (): TopDefaults => ({
   replay: true,
   gpuMemoryCommand: undefined,
   bodyLimit: 32 * 1024 ** 2,
+  hostMemory: 0.8,
   maxQueue: 1_000,
   maxQueueBytes: 512 * 1024 ** 2,
   timeouts: {}

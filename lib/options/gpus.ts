@@ -29,6 +29,56 @@ export interface Place {
   devices: string[] | undefined
 }
 
+/** Where a model lives that may live on any GPU: chosen at its start, and left as it is until its processes end. */
+export class AnyPlace {
+  /** How many GPUs it takes. */
+  readonly count: number
+  /** The machine's indices of those that it may take. */
+  readonly candidates: readonly number[]
+  readonly #devices: ReadonlyMap<number, string>
+  #gpus: number[]
+
+  constructor (count: number, found: readonly Found[]) {
+    this.count = count
+    this.candidates = found.map(({ index }) => index)
+    this.#devices = new Map(found.map(({ index, device }) => [index, device]))
+    this.#gpus = this.candidates.slice(0, count)
+  }
+
+  get gpus (): number[] {
+    return this.#gpus
+  }
+
+  /** The same as the environment variable names them. */
+  get devices (): string[] {
+    return this.#gpus.map(gpu => this.#devices.get(gpu)!)
+  }
+
+  /** Only while it has no processes. */
+  moveTo (gpus: number[]): void {
+    this.#gpus = gpus
+  }
+}
+
+/** @throws {OptionsError} if there are not so many, or where nobody tells what GPUs there are. */
+export function placeAnywhere (model: Pick<ResolvedModel, 'id' | 'engine' | 'args' | 'env'>, count: number, machine: Machine | undefined): AnyPlace {
+  const own = (option: string, ...more: string[]) => optionPath('models', model.id, option, ...more)
+  const found = everyGpu(machine)
+  if (machine !== undefined && found.length === 0) throw new OptionsError(own('gpus'), `must name its GPUs, by index: ${describe(machine.gpus)}`)
+  if (machine !== undefined && count > found.length) throw new OptionsError(own('gpus', 'any'), `must be at most ${found.length}, not ${count}: ${describe(machine.gpus)}`)
+  const named = ['CUDA_VISIBLE_DEVICES', 'HIP_VISIBLE_DEVICES'].find(variable => variable in model.env)
+  if (named !== undefined) throw new OptionsError(own('env', named), 'must be left out where gpus is { any }: the gateway sets it')
+  checkParallelSize(model, count)
+  return new AnyPlace(count, found.length > 0 ? found : Array.from({ length: count }, (_, index) => ({ index, device: String(index) })))
+}
+
+/** Those that this process may use. */
+function everyGpu (machine: Machine | undefined): Found[] {
+  const { gpus, visible } = machine ?? {}
+  if (visible !== undefined) return visible.flatMap((device, position) => ({ index: indexOf(device, gpus) ?? position, device }))
+  return (gpus ?? []).filter(({ uuid }) => !isMig(uuid)).map(({ index }) => ({ index, device: String(index) }))
+}
+
 /** Names that nobody can look up get numbers from here on. */
 const firstUnknown = 1_000
 

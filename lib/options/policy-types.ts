@@ -51,6 +51,11 @@ export interface ModelView {
   drainTime: number
   /** Milliseconds for each request that it was frozen with, from its wake until it goes on, on average; 30 until one has been seen. */
   thawTime: number
+  /**
+   * Milliseconds that putting it to sleep takes beside what switches from it have cost: the first sleep of its processes, in
+   * which host memory is pinned, is many times as long as a later one. 0 after that, and until one has been seen.
+   */
+  firstSleep: number
   /** Requests for it per millisecond, over the last minute. */
   arrivalRate: number
   /** Whether a decision may have it put to sleep with requests in flight, which go on when it is woken. */

@@ -2,7 +2,7 @@ import { checkDefaultModel, checkModels, upstreamOrigin } from './checks.ts'
 import { resolveCommand, resolveEngine } from './engine.ts'
 import { defaultTimeouts, modelDefaults, topDefaults } from './defaults.ts'
 import { given } from './given.ts'
-import { placeModel } from './gpus.ts'
+import { placeAnywhere, placeModel } from './gpus.ts'
 import type { Machine } from './gpus.ts'
 import { mapNames } from './names.ts'
 import { resolvePolicy } from './policy-defaults.ts'
@@ -21,23 +21,40 @@ type Inherited = Pick<ResolvedModel, 'command' | 'freeze'> & { timeouts: Require
 
 function resolveModel (name: string, model: ModelOptions, { command, freeze, timeouts: { body, grace, ...inherited }, machine }: Inherited): ResolvedModel {
   const defaults = modelDefaults(name)
-  const { engine: kind, command: own, gpus: named, args } = { ...defaults, command: undefined, ...given(model) }
+  const { engine: kind, command: own, gpus: named, args, sleepLevel } = { ...defaults, command: undefined, sleepLevel: undefined, ...given(model) }
   const engine = resolveEngine(name, kind)
-  const { gpus, devices } = placeModel({ id: name, args: [], env: {}, ...given(model), engine }, named, machine)
+  const placed = { id: name, args: [], env: {}, ...given(model), engine }
+  const place = Array.isArray(named) ? undefined : placeAnywhere(placed, named.any, machine)
+  const { gpus, devices } = Array.isArray(named) ? placeModel(placed, named, machine) : place!
   return {
     ...defaults,
-    sleepLevel: engine.levels[0]!,
     freeze: engine.freeze?.allowedBy?.(args) === false ? false : freeze,
     ...given(model),
     engine,
+    sleepLevel: typeof sleepLevel === 'number' ? sleepLevel : engine.levels[0]!,
+    sleepAuto: sleepLevel === 'auto',
     command: own ?? resolveCommand(name, kind, command),
     gpus,
     gpuNames: devices === undefined ? [] : gpuNames(gpus, machine),
     gpuEnv: gpuEnv(devices, machine),
+    ...(place && { place }),
     timeouts: { ...inherited, ...given({ timeouts: {}, ...model }.timeouts) },
     // The key is unique, stable from run to run, and what people see in logs.
     id: name
   }
+}
+
+/** A frozen copy. What says where a model lives that may live on any GPU is asked of its place each time, and no two models differ by it. */
+function followPlace (model: ResolvedModel, machine: Machine | undefined): ResolvedModel {
+  const { place } = model
+  if (place === undefined) return frozen(model)
+  const rest = Object.fromEntries(Object.entries(model).filter(([key]) => !['gpus', 'gpuNames', 'gpuEnv', 'place'].includes(key)))
+  return Object.freeze(Object.defineProperties({ ...frozen(rest) }, {
+    place: { value: place, enumerable: true },
+    gpus: { get: () => place.gpus },
+    gpuNames: { get: () => gpuNames(place.gpus, machine) },
+    gpuEnv: { get: () => gpuEnv(place.devices, machine) }
+  })) as ResolvedModel
 }
 
 /** Nothing where nobody tells what GPUs there are: the engines may live on the CPU. */
@@ -63,7 +80,7 @@ export function resolveOptions (options: LlmuxOptions, machine?: Machine): Resol
   validateOptions(options)
   const { command, freeze, policy, ...top } = { ...topDefaults(), ...given(options) }
   const timeouts = { ...defaultTimeouts, ...given(top.timeouts) }
-  const models = Object.entries(options.models).map(([name, model]) => resolveModel(name, model, { command, freeze, timeouts, machine }))
+  const models = Object.entries(options.models).map(([name, model]) => followPlace(resolveModel(name, model, { command, freeze, timeouts, machine }), machine))
   const names = mapNames(models)
   checkModels(models)
   checkDefaultModel(top.defaultModel, names)
@@ -76,5 +93,6 @@ export function resolveOptions (options: LlmuxOptions, machine?: Machine): Resol
     modelHeader: top.modelHeader && top.modelHeader.toLowerCase(),
     fallbackUpstream: upstreamOrigin(top.fallbackUpstream)
   }
-  return Object.freeze({ ...frozen(resolved), names })
+  // Models are frozen one by one: those that may live on any GPU are not copied once they follow it.
+  return Object.freeze({ ...frozen({ ...resolved, models: [] }), models: Object.freeze(models) as ResolvedModel[], names })
 }

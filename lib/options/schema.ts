@@ -103,11 +103,13 @@ export const modelSchema = objectOf<ModelOptions>('must be an object: the option
   maxQueue: anyCount(0),
   warmup: boolean,
   port: integer(1, 65_535),
-  sleepLevel: oneOf(1, 2, 3),
+  sleepLevel: oneOf(1, 2, 3, 'auto'),
+  level2Safe: boolean,
   sleepMode: oneOf(true, false, 'simulated'),
   freeze,
-  gpus: listOf({ anyOf: [anyCount(0), { type: 'string', pattern: '^(GPU|MIG)-.' }], description: 'must be an index from 0, or a name that begins with GPU- or MIG-' }, 'must be a list of GPUs, by index or UUID: at least one, none twice', { minItems: 1, uniqueItems: true }),
-  gpuShare: { type: 'number', exclusiveMinimum: 0, maximum: 1, description: 'must be a number above 0 and at most 1' }
+  gpus: ifType('object', objectOf<{ any: number }>('must be a list of GPUs, or { any: n }', { any: anyCount(1) }, ['any']), listOf({ anyOf: [anyCount(0), { type: 'string', pattern: '^(GPU|MIG)-.' }], description: 'must be an index from 0, or a name that begins with GPU- or MIG-' }, 'must be a list of GPUs, by index or UUID, at least one and none twice, or { any: n }', { minItems: 1, uniqueItems: true })),
+  gpuShare: { type: 'number', exclusiveMinimum: 0, maximum: 1, description: 'must be a number above 0 and at most 1' },
+  resident: boolean
 })
 
 const factor: Schema = { type: 'number', minimum: 0, description: 'must be a number of at least 0' }
@@ -170,6 +172,7 @@ export const optionsSchema = objectOf<LlmuxOptions>('must be an object', {
   heartbeat: ifType('integer', milliseconds(100), { enum: [false], description: 'must be a whole number of milliseconds, at least 100, or false' }),
   replay: boolean,
   gpuMemoryCommand: ifType('array', argv, { enum: [false], description: 'must be a list of strings, the program first, or false' }),
+  hostMemory: { type: 'number', exclusiveMinimum: 0, description: 'must be a number of bytes, or a share above 0 and at most 1' },
   maxQueue: anyCount(0),
   maxQueueBytes: anyCount(0, ' (bytes)'),
   timeouts: timeoutsSchema

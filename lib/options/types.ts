@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { EngineAdapter, EngineName } from '../engines/index.ts'
+import type { AnyPlace } from './gpus.ts'
 import type { PolicyOption, ResolvedPolicy } from './policy-options.ts'
 import type { Policy } from './policy-types.ts'
 
@@ -32,6 +33,8 @@ export interface CommandContext {
   devices?: string[]
   /** Whether `--enable-sleep-mode` is wanted. */
   sleepMode: boolean
+  /** The share of each GPU's memory that the engine is to take (`--gpu-memory-utilization`); undefined if `args` says it, or the engine's default fits. */
+  memoryShare?: number
   /** The model's own `args`. */
   args: string[]
 }
@@ -131,8 +134,14 @@ export interface ModelOptions {
   warmup?: boolean
   /** TCP port on 127.0.0.1. 1 to 65 535. Default: a unix socket in a private directory; SGLang has none, and must be given a port. */
   port?: number
-  /** How the model leaves the GPU: 1 keeps the weights in host memory, 2 drops them, 3 stops the processes. Engines that cannot sleep have level 3 only. Default: the engine's first, 1 for vLLM. */
-  sleepLevel?: SleepLevel
+  /**
+   * How the model leaves the GPU: 1 keeps the weights in host memory, 2 drops them, 3 stops the processes. `'auto'`: 1 as long as
+   * `hostMemory` has room for the weights, otherwise 2 with `level2Safe`, otherwise 3. Engines that cannot sleep have level 3
+   * only. Default: the engine's first, 1 for vLLM.
+   */
+  sleepLevel?: SleepLevel | 'auto'
+  /** Whether `validate` has found level 2 safe for this model, so that `sleepLevel: 'auto'` may use it. Default `false`. */
+  level2Safe?: boolean
   /**
    * `true`: start with `--enable-sleep-mode`. `false`: start without it, which requires `sleepLevel: 3`.
    * `'simulated'`: start without it, and use levels 1 and 2 all the same. For CPU builds, which refuse the flag and free nothing.
@@ -145,11 +154,20 @@ export interface ModelOptions {
    * The GPUs that the engine uses: an index, the UUID that `nvidia-smi -L` prints, or the name of a MIG device. If the gateway's
    * own environment has `CUDA_VISIBLE_DEVICES`, index 1 is the second of those, otherwise the second that `nvidia-smi` lists. The
    * engine gets them as `CUDA_VISIBLE_DEVICES` (`HIP_VISIBLE_DEVICES` on AMD), and `--tensor-parallel-size` for more than
-   * one, unless `args` has a parallel size. Default `[0]`.
+   * one, unless `args` has a parallel size. `{ any: n }`: n GPUs, chosen at each start where the model is least in the way of
+   * others, and kept until its processes end; excludes `keepAwake` and `resident`. Default `[0]`.
    */
-  gpus?: Array<number | string>
-  /** The share of each of its GPUs that the engine takes while awake: above 0, at most 1. Default 1. */
+  gpus?: Array<number | string> | { any: number }
+  /**
+   * The share of each of its GPUs that the engine takes while awake: above 0, at most 1. Where GPU memory can be read, vLLM gets it
+   * as `--gpu-memory-utilization`, less what sleeping models keep there, unless `args` has that flag. Default 1.
+   */
   gpuShare?: number
+  /**
+   * Once awake, the model is never put to sleep to make room for another one. Models that could never be awake beside the
+   * residents of their GPU are refused at registration. Default `false`.
+   */
+  resident?: boolean
 }
 
 /** The levels of Fastify's logger. */
@@ -230,6 +248,12 @@ export interface LlmuxOptions {
    * `false`: the gateway does not look at GPU memory. Default: `nvidia-smi` with suitable arguments, if it is installed.
    */
   gpuMemoryCommand?: string[] | false
+  /**
+   * Host memory that the engines may take all together: bytes, or up to 1 a share of what this machine or its cgroup has. Before
+   * the first sleep of an engine at level 1, which keeps its weights there for good, the gateway stops sleeping models
+   * until the new ones fit, the one first that is least worth keeping: the rarest used, and the quickest to start. Default 0.8.
+   */
+  hostMemory?: number
   /** Requests that may wait, all models together. Default 1 000. Minimum 0. */
   maxQueue?: number
   /** Bytes of the bodies of waiting requests, all models together. Default 536 870 912 (512 MiB). Minimum 0. */
@@ -239,13 +263,18 @@ export interface LlmuxOptions {
 }
 
 /** One model's options with every default filled in. The floors below the plugin see only this. */
-export interface ResolvedModel extends Required<Omit<ModelOptions, 'engine' | 'readyPath' | 'port' | 'maxQueue' | 'timeouts' | 'gpus'>> {
+export interface ResolvedModel extends Required<Omit<ModelOptions, 'sleepLevel' | 'engine' | 'readyPath' | 'port' | 'maxQueue' | 'timeouts' | 'gpus'>> {
   /** The engine's own id: names, aliases and adapters map to it at the edge. */
   id: string
   engine: EngineAdapter
   readyPath: string | undefined
+  sleepLevel: SleepLevel
+  /** Whether it may sleep deeper than at level 1 where host memory is short. */
+  sleepAuto: boolean
   /** The machine's indices of its GPUs. */
   gpus: number[]
+  /** Where `gpus`, `gpuNames` and `gpuEnv` come from if the model may live on any GPU. */
+  place?: AnyPlace
   /** Their names, which no two gateways may claim at once; empty where nothing tells them. */
   gpuNames: string[]
   /** The engine's environment that says so. */

@@ -45,9 +45,10 @@ export interface Driver {
   prepare (model: ResolvedModel): Promise<void>
   /**
    * Resolves as soon as the process exists; rejects with SpawnError. `onExit` is called, later, at the leader's end;
-   * `onText` with each line of its output and each state of a progress bar.
+   * `onText` with each line of its output and each state of a progress bar. `memoryShare` of each of its GPUs is what it is
+   * told to take.
    */
-  spawn (model: ResolvedModel, onExit: (exit: ProcessExit) => void, onText?: (text: string) => void): Promise<EngineProcess>
+  spawn (model: ResolvedModel, onExit: (exit: ProcessExit) => void, onText?: (text: string) => void, memoryShare?: number): Promise<EngineProcess>
   endpoint (model: ResolvedModel): Endpoint
   /** Breaks every connection to the engine, or lets those in use come to their end if `gently`. */
   disconnect (model: ResolvedModel, gently: boolean): void

@@ -1,6 +1,8 @@
+import type { SleepReport } from '../engines/index.ts'
 import type { WakeSteps } from '../events.ts'
 import type { ResolvedModel } from '../options/types.ts'
 import type { EngineStatus } from './engine-status.ts'
+import type { HostBudget } from './memory/host-budget.ts'
 import type { Sleepers } from './memory/memory-at-hand.ts'
 import type { MemoryWatch, Settlement } from './memory/memory-watch.ts'
 
@@ -9,6 +11,7 @@ export interface EngineMemoryContext {
   status: EngineStatus
   /** Undefined where nobody can look: then the end of processes is all there is to go by. */
   memory: MemoryWatch | undefined
+  host: HostBudget
   sleepers: Sleepers
 }
 
@@ -16,6 +19,7 @@ export interface EngineMemoryContext {
 export class EngineMemory {
   readonly #context: EngineMemoryContext
   #took: number | undefined
+  #report: SleepReport | undefined
 
   constructor (context: EngineMemoryContext) {
     this.#context = context
@@ -31,13 +35,23 @@ export class EngineMemory {
     return this.#took === undefined ? {} : { memory: this.#took }
   }
 
+  /** What the engine has said of its last sleep and wake; undefined if nothing. Its lines may come a moment after its answer. */
+  get report (): SleepReport | undefined {
+    return this.#report
+  }
+
+  /** It is about to be brought up, or put to sleep. */
   reset (): void {
     this.#took = undefined
   }
 
-  /** Before a start. */
-  async awaitStart (signals: AbortSignal[]): Promise<void> {
+  /** Before a start. Resolves with the share of each GPU that the engine is to be told to take, if it is to be told. */
+  async awaitStart (signals: AbortSignal[]): Promise<number | undefined> {
+    const { model, memory, host, sleepers } = this.#context
+    host.reset(model)
+    this.#report = undefined
     await this.#wait('start', signals)
+    return memory?.shareFor(model, sleepers)
   }
 
   /** Before a wake. In a plain switch it is known beforehand that there is enough, and nothing is waited for. */
@@ -47,11 +61,20 @@ export class EngineMemory {
     if (memory.expects(model) || (memory.knowsNeed(model) && !memory.foresees(model))) await this.#wait('wake', signals)
   }
 
-  /** A line of its output, which may say what a sleep has freed. */
+  /** A line of its output, which may say what it has loaded, or what a sleep has freed. */
   read (line: string): void {
-    const { model, memory } = this.#context
-    const report = memory && model.engine.readSleepReport?.(line)
-    if (report !== undefined) memory!.learn(model, report)
+    const { model, memory, host } = this.#context
+    host.readLine(model, line)
+    const report = model.engine.readSleepReport?.(line)
+    if (report === undefined) return
+    this.#report = { ...this.#report, ...report }
+    memory?.learn(model, report)
+  }
+
+  /** It is about to be put to sleep. */
+  sleeping (): void {
+    this.#report = undefined
+    this.changing()
   }
 
   /** It is about to take or to free memory. */
@@ -65,7 +88,8 @@ export class EngineMemory {
 
   /** Its processes are gone, or have failed to do what takes or frees memory: it may change from here on. */
   release (): void {
-    const { model, memory } = this.#context
+    const { model, memory, host } = this.#context
+    host.reset(model)
     memory?.release(model.gpus)
   }
 

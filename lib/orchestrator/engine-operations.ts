@@ -3,6 +3,7 @@ import { GpuMemoryError, ProcessDiedError, SleepError, StopError, StopTimeoutErr
 import type { LlmuxError } from '../errors.ts'
 import type { ResolvedModel, SleepLevel } from '../options/types.ts'
 import type { WakeSteps } from '../events.ts'
+import type { SleepReport } from '../engines/index.ts'
 import type { Driver } from './driver.ts'
 import { EngineMemory } from './engine-memory.ts'
 import type { EngineStatus } from './engine-status.ts'
@@ -10,6 +11,7 @@ import { EngineSteps } from './engine-steps.ts'
 import { KeptRequests } from './keeping.ts'
 import { explained } from './last-words.ts'
 import { Life } from './life.ts'
+import type { HostBudget } from './memory/host-budget.ts'
 import type { Sleepers } from './memory/memory-at-hand.ts'
 import type { MemoryWatch } from './memory/memory-watch.ts'
 import type { StartProgress } from './progress/start-progress.ts'
@@ -27,6 +29,7 @@ export interface OperationsContext {
   progress: StartProgress
   /** Undefined where nobody can look at GPU memory. */
   memory: MemoryWatch | undefined
+  host: HostBudget
   sleepers: Sleepers
   /** It held requests that were frozen, and holds them no more. */
   onLost: (id: string, error: Error) => void
@@ -62,6 +65,9 @@ export class EngineOperations {
   /** What bringing it up consisted of, the last time. */
   get steps (): WakeSteps { return { ...this.#memory.steps, ...this.#timer.steps } }
 
+  /** What it has said itself of its last sleep and wake. */
+  get report (): SleepReport | undefined { return this.#memory.report }
+
   /** The last lines of this life or, after its end, of the last one. */
   lastLines (count: number): string[] {
     return this.#lines(count)
@@ -95,11 +101,12 @@ export class EngineOperations {
     if (status.state === 'asleep') return
     const details = { level, pid: life.pid, ...(frozen > 0 && { frozen }) }
     status.change('sleeping', 'sleep requested', details)
-    this.#memory.changing()
+    this.#memory.sleeping()
     try {
       await this.#steps(epoch).sleep(level, this.kept.hold(frozen))
       this.#memory.slept()
-      status.change('asleep', 'sleep requested', details)
+      if (level === 1) life.pinned = true
+      status.change('asleep', 'sleep requested', { ...details, ...this.#memory.report })
     } catch (error) {
       await this.#failSleep(error as Error, epoch)
     }
@@ -145,9 +152,9 @@ export class EngineOperations {
   async #start (epoch: AbortSignal): Promise<void> {
     const { model, driver, status, progress, onExit } = this.#context
     status.change('starting', 'wanted')
-    await this.#memory.awaitStart([epoch])
+    const memoryShare = await this.#memory.awaitStart([epoch])
     await progress.during(status.request, () => this.#timer.time('start', async () => {
-      const life = await Life.begin(driver, model, onExit, text => {
+      const life = await Life.begin(driver, model, memoryShare, onExit, text => {
         progress.read(text)
         this.#memory.read(text)
       })

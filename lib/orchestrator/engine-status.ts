@@ -14,6 +14,9 @@ export interface Details {
   pid?: number | undefined
   memory?: number | undefined
   steps?: WakeSteps | undefined
+  freed?: number | undefined
+  kept?: number | undefined
+  sleepTime?: number | undefined
   error?: Error | undefined
 }
 
@@ -49,7 +52,7 @@ export class EngineStatus {
   }
 
   /** Takes up a state; the function returned tells those who listen. */
-  enter (to: EngineState, reason: string, { level, frozen, pid, memory, steps, error }: Details = {}): () => void {
+  enter (to: EngineState, reason: string, { level, frozen, pid, memory, steps, freed, kept, sleepTime, error }: Details = {}): () => void {
     const { id, clock, events } = this.#context
     const time = clock.now()
     const { startCause }: Partial<LlmuxError> = error ?? {}
@@ -65,6 +68,9 @@ export class EngineStatus {
       ...(pid !== undefined && { pid }),
       ...(memory !== undefined && { memory }),
       ...(steps !== undefined && { steps }),
+      ...(freed !== undefined && { freed }),
+      ...(kept !== undefined && { kept }),
+      ...(sleepTime !== undefined && { sleepTime }),
       ...this.#cause,
       ...(error !== undefined && { error }),
       ...(startCause !== undefined && { startCause })

@@ -9,6 +9,7 @@ import { EngineStatus } from './engine-status.ts'
 import { mayFreeze } from './keeping.ts'
 import { lastWords, withLastWords } from './last-words.ts'
 import type { Life } from './life.ts'
+import type { HostBudget } from './memory/host-budget.ts'
 import type { Sleepers } from './memory/memory-at-hand.ts'
 import type { MemoryWatch } from './memory/memory-watch.ts'
 import { OperationQueue } from './operation-queue.ts'
@@ -22,6 +23,7 @@ export interface EngineContext {
   clock: Clock
   events: LlmuxEvents
   memory: MemoryWatch | undefined
+  host: HostBudget
   sleepers: Sleepers
   /** For the pauses after starts that failed. */
   random: () => number
@@ -94,6 +96,17 @@ export class Engine {
     return this.#operations.life?.stuck === true
   }
 
+  /** Whether its next sleep at level 1 is the first of its processes. */
+  get pins (): boolean {
+    const { model: { sleepMode, sleepLevel } } = this
+    return this.state === 'awake' && sleepMode === true && sleepLevel === 1 && this.#operations.life?.pinned === false
+  }
+
+  /** Whether it has processes, or is about to. */
+  get runs (): boolean {
+    return this.#running || this.#operations.life !== undefined
+  }
+
   /** The leader of its process group; undefined if it does not run. */
   get pid (): number | undefined {
     return this.#operations.life?.pid
@@ -131,6 +144,7 @@ export class Engine {
       level,
       error,
       startCause: (error as LlmuxError | undefined)?.startCause,
+      lastSleep: this.#operations.report,
       progress: this.#progress.snapshot,
       failures,
       retryAt,

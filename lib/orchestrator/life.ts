@@ -25,6 +25,8 @@ export class Life {
   #obituary: LlmuxError | undefined
   /** Not even SIGKILL ended it. */
   stuck = false
+  /** It has slept at level 1, and keeps the host memory that it pinned for that. */
+  pinned = false
 
   private constructor ({ id, engine }: ResolvedModel, process: EngineProcess) {
     this.#id = id
@@ -32,11 +34,11 @@ export class Life {
     this.#process = process
   }
 
-  static async begin (driver: Driver, model: ResolvedModel, onExit: (life: Life) => void, onText?: (text: string) => void): Promise<Life> {
+  static async begin (driver: Driver, model: ResolvedModel, memoryShare: number | undefined, onExit: (life: Life) => void, onText?: (text: string) => void): Promise<Life> {
     const process = await driver.spawn(model, exit => {
       life.#exit = exit
       onExit(life)
-    }, onText)
+    }, onText, memoryShare)
     const life = new Life(model, process)
     return life
   }

@@ -7,6 +7,8 @@ import { Engine } from './engine.ts'
 import type { SleepOptions, WakeOptions } from './engine.ts'
 import type { GpuClaims } from './gpus/claims.ts'
 import type { GpuProcess, ReadProcesses } from './memory/gpu-processes.ts'
+import { HostBudget } from './memory/host-budget.ts'
+import { groupMemory } from './memory/host-memory.ts'
 import type { ReadMemory } from './memory/memory-command.ts'
 import type { Sleepers } from './memory/memory-at-hand.ts'
 import type { MemorySeen } from './memory/memory-reader.ts'
@@ -20,6 +22,10 @@ export interface OrchestratorOptions {
   readMemory?: ReadMemory
   /** How it is seen who holds it. */
   readProcesses?: ReadProcesses
+  /** Bytes of host memory that engines may hold together. Default: all there is. */
+  hostMemory?: number
+  /** What would be lost by ending a model that sleeps: milliseconds of starts, for each millisecond. Default: nobody knows, and who has slept longest goes first. */
+  missed?: (id: string) => number
   /** Settles when what earlier gateways left behind is gone, with whether there was anything. Nothing is started before. */
   orphans?: Promise<boolean>
   /** Which GPUs are ours. Default: all of them. */
@@ -39,14 +45,17 @@ export class Orchestrator {
   readonly #driver: Driver
   readonly #engines: Map<string, Engine>
   readonly #memory: MemoryWatch | undefined
+  readonly #host: HostBudget
   #orphans: Promise<void> | undefined
   #closing: Promise<void> | undefined
 
   constructor (models: ResolvedModel[], options: OrchestratorOptions) {
-    const { driver, clock, readMemory, readProcesses } = options
+    const { driver, clock, readMemory, readProcesses, hostMemory: limit = Infinity } = options
     this.#options = options
     this.#driver = driver
     this.#memory = readMemory && new MemoryWatch({ clock, read: readMemory, readProcesses, ownGroups: () => this.#groups })
+    const warn = (model: string, error: Error) => { options.events.emit('warning', { time: clock.now(), model, error }) }
+    this.#host = new HostBudget({ limit, read: groupMemory, missed: id => this.#missed(id), warn })
     this.#engines = new Map()
     models.forEach(model => this.add(model))
     if (options.orphans !== undefined) this.awaitOrphans(options.orphans)
@@ -63,8 +72,12 @@ export class Orchestrator {
   /** There must be none of that id. */
   add (model: ResolvedModel): void {
     const { random = Math.random } = this.#options
-    const sleepers: Sleepers = { models: () => this.#sleepers(model).map(({ model }) => model), end: async () => await this.#sleepers(model)[0]?.stop('it makes room for a start') }
-    this.#engines.set(model.id, new Engine({ ...this.#options, random, model, memory: this.#memory, sleepers }))
+    const sleepers: Sleepers = {
+      models: () => this.#sleepers(model).map(({ model }) => model),
+      possible: () => this.#neighbours({ model }).map(({ model }) => model).filter(({ sleepLevel, sleepMode }) => sleepMode === true && sleepLevel !== 3),
+      end: async () => await this.#sleepers(model)[0]?.stop('it makes room for a start')
+    }
+    this.#engines.set(model.id, new Engine({ ...this.#options, random, model, memory: this.#memory, host: this.#host, sleepers }))
   }
 
   /** It must have no processes any more. */
@@ -144,7 +157,10 @@ export class Orchestrator {
    * @throws {StopError}
    */
   async sleep (id: string, level?: SleepLevel, options: SleepOptions = {}): Promise<void> {
-    await this.#engine(id).sleep(level, options)
+    const engine = this.#engine(id)
+    if ((level ?? engine.model.sleepLevel) !== 1 || !engine.pins || this.#host.limit === Infinity) return await engine.sleep(level, options)
+    await engine.sleep(await this.#host.levelFor(engine, [...this.#engines.values()], options.frozen ?? 0), options)
+    await this.#host.learn(engine)
   }
 
   /**
@@ -190,6 +206,26 @@ export class Orchestrator {
   /** Whether it can be put to sleep with requests in flight, which it keeps: its version and its options allow it. */
   keepsRequests (id: string): boolean {
     return this.#engine(id).keeps
+  }
+
+  /** Whether its next sleep at level 1 is the first of its processes, in which host memory is pinned. */
+  pins (id: string): boolean {
+    return this.#engine(id).pins
+  }
+
+  /** Bytes of host memory that engines may hold together; undefined if there is no limit. */
+  get hostMemoryLimit (): number | undefined {
+    return this.#host.limit === Infinity ? undefined : this.#host.limit
+  }
+
+  /** Bytes of host memory that its processes held when they were last looked at: about its first sleep at level 1. */
+  hostMemory (id: string): number | undefined {
+    return this.#host.held(id)
+  }
+
+  /** Whether it has processes, or is about to. */
+  runs (id: string): boolean {
+    return this.#engine(id).runs
   }
 
   /** Whether the engine still holds its GPU although it was to go: its processes cannot be ended. */
@@ -256,9 +292,14 @@ export class Orchestrator {
     return [...this.#engines.values()].flatMap(engine => engine.pid ?? [])
   }
 
-  /** Those on a model's GPUs that could be ended, who has slept longest first. */
+  /** Those on a model's GPUs that could be ended, who will be missed least first, and of equals who has slept longest. */
   #sleepers (model: ResolvedModel): Engine[] {
-    return this.#neighbours({ model }).filter(({ asleepSince }) => asleepSince !== undefined).sort((a, b) => a.asleepSince! - b.asleepSince!)
+    const asleep = this.#neighbours({ model }).filter(({ asleepSince }) => asleepSince !== undefined)
+    return asleep.sort((a, b) => this.#missed(a.model.id) - this.#missed(b.model.id) || a.asleepSince! - b.asleepSince!)
+  }
+
+  #missed (id: string): number {
+    return this.#options.missed?.(id) ?? 0
   }
 
   /** The other engines that live on a GPU of this one. */

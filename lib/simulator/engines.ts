@@ -47,6 +47,14 @@ export class SimulatedEngines implements EnginePort {
     return this.#freezes
   }
 
+  pins (): boolean {
+    return false
+  }
+
+  runs (id: string): boolean {
+    return this.#started.has(id)
+  }
+
   blocked (): boolean {
     return false
   }

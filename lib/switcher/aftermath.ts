@@ -1,4 +1,6 @@
 import type { Clock } from '../clock.ts'
+import { GpuMemoryError } from '../errors.ts'
+import type { LlmuxError } from '../errors.ts'
 import type { Admission } from './admission.ts'
 import type { Board } from './board.ts'
 import { cutLeases } from './drain.ts'
@@ -6,6 +8,7 @@ import type { EvictedInVain } from './evicted-in-vain.ts'
 import type { Idle } from './idle.ts'
 import type { Learned } from './learned/learned.ts'
 import type { Order, Orders } from './orders.ts'
+import type { Slot } from './slot.ts'
 import type { Transition } from './transition.ts'
 
 export interface AftermathContext {
@@ -55,9 +58,17 @@ export class Aftermath {
     idle.failed(wake)
     const reason = board.obstacle(wake) ?? error
     admission.refuseAll(wake, reason)
-    cutLeases(wake, reason, lease => lease.frozen)
+    if (!this.#staysFrozen(wake, reason)) cutLeases(wake, reason, lease => lease.frozen)
     for (const order of orders) {
       if (order.kind === 'wake' && order.slot === wake) orders.fail(order, error)
     }
+  }
+
+  /** Somebody else holds the memory that its wake needs. It sleeps on as whole as it was, and so do its requests, within the limit of waiting. */
+  #staysFrozen (slot: Slot, reason: Error): boolean {
+    const now = this.#context.clock.now()
+    if (!(reason instanceof GpuMemoryError) || slot.frozenSince === undefined || now - slot.frozenSince >= slot.model.timeouts.queue) return false
+    slot.retryAt = now + 1_000 * ((reason as LlmuxError).retryAfter ?? 1)
+    return true
   }
 }

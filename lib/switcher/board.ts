@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { GpuBlockedError, ModelDisabledError, ModelNotFoundError } from '../errors.ts'
+import { cheapestGpus } from './cheapest-gpus.ts'
 import type { EnginePort } from './engine-port.ts'
 import type { Learned } from './learned/learned.ts'
 import type { ModelView } from './policy/policy.ts'
@@ -16,6 +17,8 @@ export interface BoardContext {
 /** All models and the transitions in progress, and what follows from them: which models can be moved now. */
 export class Board {
   readonly transitions = new Set<Transition>()
+  /** Those that the policy does not leave, from when they are awake. */
+  readonly pinned = new Set<Slot>()
   slots: readonly Slot[]
   #byId: ReadonlyMap<string, Slot>
   readonly #engines: EnginePort
@@ -55,6 +58,15 @@ export class Board {
     const blockers = this.#blockers()
     const gpu = slot.model.gpus.find(gpu => blockers.has(gpu))
     return gpu === undefined ? undefined : new GpuBlockedError(slot.id, blockers.get(gpu)!)
+  }
+
+  /** Chooses GPUs for the models that may live on any, for as long as they have no processes. */
+  place (): void {
+    for (const slot of this.slots) {
+      const { place } = slot.model
+      if (place === undefined || this.#engines.runs(slot.id) || [...this.transitions].some(({ slots }) => slots.includes(slot))) continue
+      place.moveTo(cheapestGpus(slot, place, this))
+    }
   }
 
   /** Models whose requests wait in vain: nothing that moves on their GPUs can make room. */
@@ -101,8 +113,9 @@ export class Board {
     const held = ({ awake, model }: Slot) => model.gpus.some(gpu => gpus.has(gpu) || (!awake && blockers.has(gpu)))
     const free = gpus.size === 0 && blockers.size === 0
     return this.slots.map(slot => slot.view(now, {
-      held: (!free && held(slot)) || reconsidered?.touches(slot) === false,
+      held: (!free && held(slot)) || reconsidered?.touches(slot) === false || (slot.awake ? slot.model.resident === true : slot.retryAt > now),
       cold: this.cold(slot),
+      pins: this.#engines.pins(slot.id),
       freezes: slot.model.freeze !== 'late' && this.freezes(slot),
       onGpu: slot.awake || moving.has(slot) || this.blocked(slot)
     }))

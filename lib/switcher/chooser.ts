@@ -34,8 +34,13 @@ export class Chooser {
 
   /** The transition to begin for waiting requests; the GPUs of `reserved` are kept free. */
   next (reserved: readonly Slot[]): Plan | undefined {
-    const views = this.#context.board.views(reserved)
-    if (!views.some(view => view.waiting > 0 && view.awakeSince === undefined && !view.held)) return undefined
+    const { board } = this.#context
+    const views = board.views(reserved)
+    if (!views.some(view => view.waiting > 0 && view.awakeSince === undefined && !view.held)) {
+      // Who was refused a wake is to be tried again, though nothing else may happen until then.
+      this.#lookAgain(undefined, board.slots.some(({ frozen, retryAt }) => frozen > 0 && retryAt > 0))
+      return undefined
+    }
     const decision = this.#ask(views)
     const plan = this.#plan(decision)
     if (plan === undefined) this.#lookAgain(decision.lookAgainAt, views.some(({ frozen }) => frozen > 0))

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import { DrainingError, ModelDisabledError } from '../errors.ts'
+import { DrainingError, ModelDisabledError, NoRoomError } from '../errors.ts'
 import type { LlmuxEvents } from '../events.ts'
 import type { Board } from './board.ts'
 import { fits, shareGpu } from './placement.ts'
@@ -23,7 +23,6 @@ export interface ControlsContext {
 /** An operator's standing instructions to the switcher. Orders by hand take precedence. */
 export class Controls {
   readonly #context: ControlsContext
-  readonly #pinned = new Set<Slot>()
   #paused: PauseKind | undefined
   #draining = false
 
@@ -42,20 +41,22 @@ export class Controls {
 
   /** The policy does not leave this model once it is awake. Removes earlier pins that do not fit beside it. */
   pin (id: string): void {
-    const slot = this.#context.board.slot(id)
-    if (this.pins(slot)) return
+    const { board, board: { pinned } } = this.#context
+    const slot = board.slot(id)
+    if (pinned.has(slot)) return
     const room = (other: Slot) => !shareGpu(other.model, slot.model) || fits(slot.model, [other.model])
-    for (const other of [...this.#pinned]) {
-      if (!room(other)) this.#pinned.delete(other)
+    for (const other of [...pinned]) {
+      if (!room(other)) pinned.delete(other)
     }
-    this.#pinned.add(slot)
+    pinned.add(slot)
     this.#changed(`${id} is pinned`)
   }
 
   /** Without a model: all pins. */
   unpin (slot?: Slot): void {
-    const slots = slot === undefined ? [...this.#pinned] : [slot]
-    const unpinned = slots.filter(slot => this.#pinned.delete(slot))
+    const { pinned } = this.#context.board
+    const slots = slot === undefined ? [...pinned] : [slot]
+    const unpinned = slots.filter(slot => pinned.delete(slot))
     if (unpinned.length > 0) this.#changed(`${unpinned.map(slot => slot.id).join(', ')} is no longer pinned`)
   }
 
@@ -113,14 +114,23 @@ export class Controls {
   }
 
   pins (slot: Slot): boolean {
-    return this.#pinned.has(slot)
+    return this.#context.board.pinned.has(slot)
   }
 
   /** What a policy sees: pinned models cannot be moved. */
   hold (views: ModelView[]): ModelView[] {
-    if (this.#pinned.size === 0) return views
     const { board } = this.#context
+    if (board.pinned.size === 0) return views
     return views.map(view => view.awakeSince !== undefined && this.pins(board.slot(view.id)) ? { ...view, held: true } : view)
+  }
+
+  /** Why requests for a model would wait in vain: beside those that are pinned there is no room for it. */
+  obstacle (slot: Slot): Error | undefined {
+    const { slots, pinned, transitions } = this.#context.board
+    // Who is woken by hand takes the place of those that are pinned.
+    if (pinned.size === 0 || slot.awake || [...transitions].some(({ plan }) => plan.wake === slot && plan.unconditional)) return undefined
+    const staying = slots.filter(other => other !== slot && other.awake && shareGpu(other.model, slot.model) && (pinned.has(other) || other.model.resident === true))
+    return fits(slot.model, staying.map(({ model }) => model)) ? undefined : new NoRoomError(slot.id, staying.map(({ id }) => `\`${id}\``).join(', ') + ', pinned or resident there')
   }
 
   /** Why a transition that can still be undone must not continue; undefined if nothing prevents it. */
@@ -135,7 +145,7 @@ export class Controls {
 
   status () {
     const disabled = this.#context.board.slots.filter(slot => slot.disabled)
-    return { pinned: [...this.#pinned].map(slot => slot.id), paused: this.#paused, draining: this.#draining, disabled: disabled.map(slot => slot.id) }
+    return { pinned: [...this.#context.board.pinned].map(slot => slot.id), paused: this.#paused, draining: this.#draining, disabled: disabled.map(slot => slot.id) }
   }
 
   #changed (reason: string): void {

@@ -33,6 +33,10 @@ export interface EnginePort {
   freezes (id: string): boolean
   /** Whether it needs a start to become awake: it does not run, or would be stopped rather than put to sleep. */
   cold (id: string): boolean
+  /** Whether its next sleep at its own level is the first of its processes, in which host memory is pinned: that takes many times as long. */
+  pins (id: string): boolean
+  /** Whether it has processes, or is about to. */
+  runs (id: string): boolean
   /** Whether it still holds its GPU after an order to leave: its processes cannot be stopped. */
   blocked (id: string): boolean
 }

@@ -1,6 +1,6 @@
 import type { ModelView } from './policy/policy.ts'
 
-type Placed = Pick<ModelView, 'id' | 'gpus' | 'gpuShare'>
+type Placed = Pick<ModelView, 'gpus' | 'gpuShare'>
 
 /** Shares are written as decimals: 0.1 + 0.2 + 0.7 must still fit one GPU. */
 const tolerance = 1e-9

@@ -7,7 +7,7 @@ import { Queue } from './queue.ts'
 
 /** What the switcher needs to know of a model. */
 export interface SwitchedModel extends Pick<ResolvedModel, 'id' | 'gpus' | 'gpuShare' | 'maxConcurrency'>,
-  Partial<Pick<ResolvedModel, 'freeze' | 'maxQueue' | 'sleepLevel' | 'idleTimeout' | 'idleStopTimeout' | 'keepAwake'>> {
+  Partial<Pick<ResolvedModel, 'freeze' | 'maxQueue' | 'sleepLevel' | 'idleTimeout' | 'idleStopTimeout' | 'keepAwake' | 'resident' | 'place'>> {
   timeouts: Pick<ResolvedModel['timeouts'], 'queue' | 'drain' | 'passive'>
 }
 
@@ -48,6 +48,8 @@ export class Slot {
   kept = false
   /** Not before. Milliseconds since the epoch. */
   returnAt = 0
+  /** Its frozen requests have waited for a wake that was refused, and is not tried again before. Milliseconds since the epoch. */
+  retryAt = 0
 
   constructor (model: SwitchedModel, figures = new ModelFigures()) {
     this.model = model
@@ -100,6 +102,7 @@ export class Slot {
 
   woken (now: number): void {
     this.awakeSince = this.usedAt = now
+    this.retryAt = 0
     this.kept = this.model.keepAwake ?? false
   }
 
@@ -135,7 +138,7 @@ export class Slot {
     return highest
   }
 
-  view (now: number, { held, onGpu, cold, freezes }: Pick<ModelView, 'held' | 'onGpu' | 'cold' | 'freezes'>): ModelView {
+  view (now: number, { held, onGpu, cold, freezes, pins }: Pick<ModelView, 'held' | 'onGpu' | 'cold' | 'freezes'> & { pins: boolean }): ModelView {
     const { id, awakeSince, frozen, frozenSince, queue, figures, draining, model: { maxConcurrency, timeouts, gpus, gpuShare } } = this
     return {
       id,
@@ -157,6 +160,7 @@ export class Slot {
       departureRate: this.#departureRate(now),
       drainTime: figures.drainTime.value,
       thawTime: figures.thawTime.value,
+      firstSleep: pins ? figures.firstSleep.value : 0,
       arrivalRate: figures.arrivals.at(now),
       draining,
       limits: timeouts,

@@ -77,6 +77,7 @@ export class Switcher {
     this.#review = new Review({ board, chooser: this.#chooser, controls: this.controls, orders: this.#orders, onChange })
     this.#aftermath = new Aftermath({ ...parts, admission, evictedInVain: this.#evictedInVain, idle: this.#idle, orders: this.#orders })
     this.#decisions = new DecisionLoop([
+      () => board.place(),
       // A model that has become awake admits its waiters before any decision to put it to sleep again.
       () => this.#admit(),
       () => board.transitions.forEach(transition => this.#review.advance(transition)),
@@ -94,7 +95,7 @@ export class Switcher {
     // The model was removed after the caller had looked up its name.
     if (slot === undefined) return refuse(answer, new ModelNotFoundError(id))
     const refused = this.#closed ? new ClosingError() : details.comeback === undefined ? this.controls.refusal : undefined
-    const obstacle = refused ?? this.#board.obstacle(slot)
+    const obstacle = refused ?? this.#board.obstacle(slot) ?? this.controls.obstacle(slot)
     return this.#admission.request(slot, bytes, answer, { ...details, obstacle })
   }
 
@@ -174,6 +175,13 @@ export class Switcher {
     return arrivalOf(id, this.#board.cold(this.#board.slot(id)), this.learned.costs)
   }
 
+  /** What would be lost if a sleeping model had to be started anew, by how often it is asked for: milliseconds for each millisecond. */
+  missed (id: string): number {
+    const { costs } = this.learned
+    const { figures } = this.#board.slot(id)
+    return figures.arrivals.at(this.#options.clock.now()) * Math.max(0, arrivalOf(id, true, costs) - arrivalOf(id, false, costs))
+  }
+
   /** Whether a request that arrived now for a model, and had to wait, would be refused. */
   full (id: string): boolean {
     return this.#admission.room.full(this.#board.slot(id), 0) !== undefined
@@ -205,7 +213,12 @@ export class Switcher {
   }
 
   #admit (): void {
-    this.#board.slots.forEach(slot => { if (slot.queue.size > 0) this.#admission.admit(slot) })
+    for (const slot of this.#board.slots) {
+      if (slot.queue.size === 0) continue
+      const obstacle = this.controls.obstacle(slot)
+      if (obstacle === undefined) this.#admission.admit(slot)
+      else this.#admission.refuseAll(slot, obstacle)
+    }
     this.#board.stranded.forEach(slot => this.#refuse(slot, this.#board.obstacle(slot)!))
   }
 

@@ -48,6 +48,8 @@ export class Transition {
   /** Whether the engine had to be started. */
   #cold = false
   #steps: WakeSteps | undefined
+  /** Milliseconds of sleeps that were the first of their processes. They are learned apart. */
+  #firstSleeps = 0
 
   constructor (plan: Plan, context: TransitionContext) {
     this.plan = plan
@@ -140,7 +142,7 @@ export class Transition {
   /** Its cost, once the model is awake. */
   get outcome (): Switch {
     const { evicting = 0, waking = 0 } = this.phases
-    return { from: this.evicted.map(slot => slot.id), to: this.plan.wake!.id, cold: this.#cold, cost: evicting + waking }
+    return { from: this.evicted.map(slot => slot.id), to: this.plan.wake!.id, cold: this.#cold, cost: evicting + waking - this.#firstSleeps }
   }
 
   /** The engine died. */
@@ -170,12 +172,20 @@ export class Transition {
     if (slot.leases.size > 0 && slot.frozenSince === undefined) this.#context.freeze(slot)
     const { frozen } = slot
     this.frozen += frozen
-    this.#context.engines.sleep(slot.id, this.plan.level, error => {
+    const { engines, clock } = this.#context
+    const began = this.plan.level === undefined && engines.pins(slot.id) ? clock.now() : undefined
+    engines.sleep(slot.id, this.plan.level, error => {
       if (error !== undefined) return this.#end(error)
+      if (began !== undefined) this.#learnFirstSleep(slot, clock.now() - began)
       if (awake) this.evicted.push(slot)
       if ((this.plan.level ?? slot.model.sleepLevel) === 3) slot.usedAt = undefined
       this.#evict(remaining)
     }, { ...this.#errand, frozen })
+  }
+
+  #learnFirstSleep ({ figures }: Slot, duration: number): void {
+    figures.firstSleep.add(duration)
+    this.#firstSleeps += duration
   }
 
   #arrive (): void {

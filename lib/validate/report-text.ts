@@ -28,7 +28,9 @@ function sentences ({ model, levels, best }: ModelReport): string[] {
     return `  level ${level} is ${verdict}: ${why}${unchecked}${frozen}`
   })
   const advice = best === undefined ? 'no level that was looked at is safe' : `choose level ${best}: the quickest that is safe`
-  return [`${model}: ${advice}`, ...lines]
+  const isSafe = (wanted: number) => levels.some(({ level, verdict }) => level === wanted && verdict === 'safe')
+  const both = isSafe(1) && isSafe(2) ? '; where host memory is short, level 2 is safe too: set sleepLevel to auto, and level2Safe to true' : ''
+  return [`${model}: ${advice}${both}`, ...lines]
 }
 
 /** A table, and under it what each verdict means, for people. */

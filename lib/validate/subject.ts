@@ -41,7 +41,7 @@ export class Subject {
     this.#clock = clock
     this.#orchestrator = localOrchestrator({
       // What it waits for before a start is memory that is still on its way back.
-      options: { models: [model], gpuMemoryCommand },
+      options: { models: [model], gpuMemoryCommand, hostMemory: Infinity },
       clock,
       events,
       onLine,

@@ -3,7 +3,7 @@ import type { LlmuxError } from '../errors.ts'
 import type { SleepLevel } from '../options/types.ts'
 import type { GpuUse } from './gpu-use.ts'
 import { tryFreeze } from './freeze-trial.ts'
-import { hostMemory } from './host-memory.ts'
+import { groupMemory } from '../orchestrator/memory/host-memory.ts'
 import { targetUse } from './judge.ts'
 import type { Subject } from './subject.ts'
 import type { Trial } from './types.ts'
@@ -61,7 +61,7 @@ class TrialRun {
     this.#trial.answer = await this.#time('answer', () => subject.ask())
     const awake = await gpu.look()
     if (before !== undefined && awake !== undefined) this.#trial.gpu = { before, awake, asleep: [], woken: [] }
-    const host = await hostMemory(subject.pid!)
+    const host = await groupMemory(subject.pid!, true)
     if (host !== undefined) this.#trial.host = { awake: host, asleep: [] }
   }
 
@@ -83,7 +83,7 @@ class TrialRun {
     const { gpu: figures, host } = this.#trial
     const asleep = figures && await gpu.fallTo(targetUse(figures, level, share))
     if (asleep !== undefined) figures?.asleep.push(asleep)
-    const held = subject.pid === undefined ? undefined : await hostMemory(subject.pid)
+    const held = subject.pid === undefined ? undefined : await groupMemory(subject.pid, true)
     if (held !== undefined) host?.asleep.push(held)
   }
 

@@ -27,6 +27,8 @@ export class Executor {
   /** a wake has failed: nothing but the end of the process helps */
   #broken = false
   #hasSlept = false
+  /** host memory that is never given back @type {Buffer | undefined} */
+  #pinned
   #config
   #share
   #mib
@@ -92,6 +94,8 @@ export class Executor {
     const before = this.#share?.mib ?? this.#mib
     await delay(this.#config.sleepMs + (this.#hasSlept ? 0 : this.#config.pinMs))
     this.#hasSlept = true
+    // Written to, or the kernel would not give it yet.
+    if (level === 1) this.#pinned ??= Buffer.alloc(this.#config.hostMemory * 1024 ** 2, 1)
     for (const tag of allTags) this.#sleepingTags.add(tag)
     if (level >= 2) this.#valid = false
     this.#leaked += leak

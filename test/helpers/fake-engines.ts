@@ -44,11 +44,14 @@ export class FakeEngines implements EnginePort {
   readonly stopped = new Set<string>()
   /** Whether they go on after a sleep with the requests that they had. */
   keeping: boolean
+  /** The engines whose next sleep is the first of their processes. */
+  readonly fresh = new Set<string>()
   /** The engines whose processes cannot be ended. */
   readonly stuck = new Set<string>()
   onLost: (id: string, error: Error) => void
   /** Told of every call before it is carried out. */
   onCall: (call: EngineCall) => void = () => {}
+  readonly #running = new Set<string>()
   readonly #options: FakeEnginesOptions
   readonly #failures = new Map<string, Error[]>()
 
@@ -76,6 +79,19 @@ export class FakeEngines implements EnginePort {
 
   freezes (): boolean {
     return this.keeping
+  }
+
+  pins (id: string): boolean {
+    return this.fresh.has(id)
+  }
+
+  runs (id: string): boolean {
+    return this.#running.has(id)
+  }
+
+  /** Its processes have ended while it slept. */
+  gone (id: string): void {
+    this.#running.delete(id)
   }
 
   blocked (id: string): boolean {
@@ -146,7 +162,10 @@ export class FakeEngines implements EnginePort {
     const call: EngineCall = { operation, id, level, done, state: 'running', error: undefined }
     this.onCall(call)
     this.calls.push(call)
-    if (operation === 'wake') this.onGpu.add(id)
+    if (operation === 'wake') {
+      this.onGpu.add(id)
+      this.#running.add(id)
+    }
     if (operation === 'sleep') this.awake.delete(id)
     const duration = this.#options.durations?.[operation]
     if (duration === undefined) return

@@ -40,7 +40,9 @@ export interface RigOptions {
 }
 
 export function model (id: string, { queue = 600_000, drain = 300_000, passive = 60_000, ...rest }: NonNullable<RigOptions['models']>[string] = {}): SwitchedModel {
-  return { id, gpus: [0], gpuShare: 1, maxConcurrency: 256, ...rest, timeouts: { queue, drain, passive } }
+  const { place } = rest
+  const model = { id, gpus: [0], gpuShare: 1, maxConcurrency: 256, ...rest, timeouts: { queue, drain, passive } }
+  return place === undefined ? model : Object.defineProperty(model, 'gpus', { get: () => place.gpus })
 }
 
 /** A switcher between fake engines and requests that are only recorded. */

@@ -58,6 +58,60 @@ t.test('parallel sizes and GPUs that do not agree refuse the registration', asyn
   await t.rejects(start(t, { a: { gpus: [1], env: { CUDA_VISIBLE_DEVICES: '0' } } }), { message: /must name the GPUs of the option gpus, which are 1, not "0"/ })
 })
 
+const sees = (gateway: Parameters<typeof statusOf>[0], model: string) => Number(/'gpu_memory_utilization': '([\d.]+)'/.exec(gateway.app.llmux.lines(model, 200).join('\n'))?.[1])
+const awake = ({ app }: Parameters<typeof statusOf>[0]) => app.llmux.status().models.filter(({ state }) => state === 'awake').map(({ name }) => name)
+
+t.test('an engine is told its share, less what sleepers keep: those whose shares fit are awake together', async t => {
+  const gpu = makeGpu({ totalMiB: 80_000 })
+  const gateway = await start(t, { chat: { gpuShare: 0.6 }, embed: { gpuShare: 0.2 }, rerank: { gpuShare: 0.15 }, large: { gpuShare: 0.9 } }, { gpu, devices: 1 })
+  for (const model of ['chat', 'embed', 'rerank']) t.equal((await gateway.chat(model, 'x')).status, 200, model)
+  t.same(awake(gateway), ['chat', 'embed', 'rerank'])
+  // Three others, of which each is taken to keep 1.5 GiB.
+  t.equal(sees(gateway, 'chat'), Math.floor(0.6 * (1 - 3 * 1_536 / 80_000) * 1_000) / 1_000)
+  t.equal((await gateway.chat('large', 'x')).status, 200, 'all three make room for it')
+  t.same(awake(gateway), ['large'])
+  for (const model of ['rerank', 'chat']) t.equal((await gateway.chat(model, 'x')).status, 200, model)
+  t.same(awake(gateway), ['chat', 'rerank'], 'those come back that are asked for')
+  t.notOk(gpu.records().some(({ event }) => /failed/.test(event)))
+})
+
+t.test('two halves of a GPU are two engines that are awake together', async t => {
+  const gateway = await start(t, { a: { gpuShare: 0.5 }, b: { gpuShare: 0.5 } }, { devices: 1 })
+  for (const model of ['a', 'b', 'a']) t.equal((await gateway.chat(model, 'x')).status, 200, model)
+  t.same(awake(gateway), ['a', 'b'])
+})
+
+t.test('args and a GPU of its own leave vLLM as it is told, or to its default', async t => {
+  const gateway = await start(t, { a: { args: ['--gpu-memory-utilization', '0.5'], gpuShare: 0.7 }, b: { gpus: [1] } }, { devices: 2 })
+  for (const model of ['a', 'b']) t.equal((await gateway.chat(model, 'x')).status, 200, model)
+  t.same([sees(gateway, 'a'), sees(gateway, 'b')], [0.5, NaN])
+})
+
+t.test('residents stay, and the others take turns beside them', async t => {
+  const gateway = await start(t, { chat: { gpuShare: 0.55 }, embed: { gpuShare: 0.15, resident: true }, rerank: { gpuShare: 0.15, resident: true }, small: { gpuShare: 0.2 } }, { gpu: makeGpu({ totalMiB: 80_000 }), devices: 1 })
+  const switches: string[] = []
+  gateway.app.llmux.events.on('transition', ({ to, evict, outcome }) => { if (to === 'idle' && outcome === 'done') switches.push(...evict) })
+  for (let round = 0; round < 2; round++) {
+    for (const model of ['chat', 'embed', 'rerank', 'small']) t.equal((await gateway.chat(model, 'x')).status, 200, model)
+  }
+  t.same(switches, ['chat', 'small', 'chat'], 'a round costs two switches')
+})
+
+t.test('a model that may live on any GPU starts on one that is free, and stays there until its processes end', async t => {
+  const any = { gpus: { any: 1 } }
+  const gateway = await start(t, { a: any, b: any, pair: { gpus: { any: 2 } }, fixed: { gpus: [0] } })
+  for (const model of ['fixed', 'a', 'pair']) t.equal((await gateway.chat(model, 'x')).status, 200, model)
+  t.same(['fixed', 'a', 'pair'].map(model => statusOf(gateway, model).gpus), [[0], [1], [2, 3]])
+  t.same(await gateway.used(), [true, true, true, true])
+  t.match(statusOf(gateway, 'pair').lastLines.join('\n'), /tensor_parallel_size/)
+  t.equal((await gateway.chat('b', 'x')).status, 200, 'one of them makes room')
+  const place = statusOf(gateway, 'b').gpus
+  await gateway.app.llmux.sleep('b')
+  t.equal((await gateway.chat('b', 'x')).status, 200)
+  t.same(statusOf(gateway, 'b').gpus, place)
+  await t.rejects(gateway.app.llmux.update({ a: { gpus: { any: 5 } } }), { message: /gpus\.any must be at most 4, not 5: there are 0/ })
+})
+
 t.test('models that come with an update are placed like those there were', async t => {
   const gateway = await start(t, { a: {} }, { devices: 2 })
   const model = { args: ['--mock-memory', '5000'], env: gateway.gpu.env }

@@ -90,6 +90,28 @@ t.test('a wake that would not find its memory is not tried: 503 says who has it,
   t.notOk(gateway.gpu.records().some(({ event }) => event === 'wake-failed'))
 })
 
+t.test('requests that are frozen stay so when the wake is refused, and go on when the stranger has gone', async t => {
+  const { gateway } = await setUpSwitch(t)
+  await gateway.app.llmux.switchTo('b')
+  const { pid } = statusOf(gateway, 'b')
+  const answer = gateway.chat('b', 'x', { max_tokens: 3_000 })
+  await until('it is in flight', () => statusOf(gateway, 'b').inFlight === 1)
+  gateway.app.llmux.pause({ what: 'switching' })
+  await gateway.app.llmux.switchTo('a')
+  t.equal(statusOf(gateway, 'b').frozen, 1)
+  const release = gateway.gpu.hold(7_500)
+  const refused = nextEvent(gateway.app.llmux.events, 'warning', ({ error }) => (error as any).code === 'LLMUX_ERR_GPU_MEMORY')
+  gateway.app.llmux.resume()
+  await refused
+  await until('the switch is over', () => gateway.app.llmux.status().transitions.length === 0)
+  t.match(statusOf(gateway, 'b'), { frozen: 1, state: 'asleep', pid })
+  release()
+  const { status, body } = await answer.then(async answer => ({ status: answer.status, body: await answer.json() as any }))
+  t.equal(status, 200)
+  t.equal(body.choices[0].finish_reason, 'length')
+  t.equal(body.usage.completion_tokens, 3_000)
+})
+
 t.test('a wake waits for a stranger that goes in time', async t => {
   const { gateway } = await setUpSwitch(t, { timeouts: { memory: 30_000 } })
   const release = gateway.gpu.hold(7_500)
@@ -128,4 +150,26 @@ t.test('more models than sleepers fit on a GPU are served: who has slept longest
   const { gateway } = await setUp(t, { models: Object.fromEntries(names.map(name => [name, { args: ['--gpu-memory-utilization', '0.9'] }])), mock: { residue: 600, 'memory-lag': 10 } })
   for (const name of [...names, ...names]) t.equal((await gateway.chat(name, 'x')).status, 200, name)
   t.same(failedStarts(gateway), [])
+})
+
+t.test('five models share a budget of host memory for two sleepers: whoever is missed least is ended, and all are served', async t => {
+  const names = ['a', 'b', 'c', 'd', 'e']
+  const mebibyte = 1024 ** 2
+  const models = Object.fromEntries(names.map(name => [name, { args: ['--mock-memory', '500', '--mock-residue', '50', '--mock-host-memory', '300', '--gpu-memory-utilization', '0.5'] }]))
+  const { gateway, changes } = await setUp(t, { models, hostMemory: 1_150 * mebibyte, mock: { 'memory-lag': 10 } })
+  const { llmux } = gateway.app
+  const most = { asleep: 0, held: 0 }
+  llmux.events.on('engine', ({ to }) => {
+    if (to !== 'asleep') return
+    const sleepers = llmux.status().models.filter(({ state }) => state === 'asleep')
+    most.asleep = Math.max(most.asleep, sleepers.length)
+    most.held = Math.max(most.held, sleepers.reduce((sum, { hostMemory = 0 }) => sum + hostMemory, 0))
+  })
+  for (const name of [...names, ...names]) t.equal((await gateway.chat(name, 'x')).status, 200, name)
+  t.equal(most.asleep, 2)
+  t.ok(most.held < 1_150 * mebibyte, `${Math.round(most.held / mebibyte)} MiB`)
+  t.ok(changes.some(({ to, reason }) => to === 'stopping' && reason === 'host memory is short'))
+  t.equal(llmux.status().hostMemoryLimit, 1_150 * mebibyte)
+  t.ok(statusOf(gateway, 'd').hostMemory! > 300 * mebibyte, 'the status says what each holds')
+  t.match(statusOf(gateway, 'd').lastSleep!, { freed: Number, kept: Number, sleepTime: Number })
 })

@@ -20,11 +20,22 @@ function setting (shape: Shape, level: SleepLevel): Setting {
   return [shape === 'llmux 0.3' ? 'sleep_level' : 'sleepLevel', level]
 }
 
+/** A model whose level is `auto` keeps it: what it is to know is whether level 2 is safe. */
+function isAuto (content: unknown, shape: Shape, model: string): boolean {
+  const { models } = content as { models?: Record<string, { sleepLevel?: unknown } | null> }
+  return shape === 'fastify-llmux' && models?.[model]?.sleepLevel === 'auto'
+}
+
 /** The text with the levels in it, and all else as it was: of YAML also the comments, of JSON the indentation. */
-export function withLevels (text: string, file: string, levels: Levels): string {
-  const shape = shapeOf(parse(text, file))
+export function withLevels (text: string, file: string, levels: Levels, level2Safe: ReadonlyMap<string, boolean> = new Map()): string {
+  const content = parse(text, file)
+  const shape = shapeOf(content)
   if (shape === 'llama-swap') throw new ConfigError(file, 'has the fields of llama-swap, which has no levels: every model is stopped and started')
-  const edits = [...levels].map(([model, level]) => [model, ...setting(shape, level)] as const)
+  const edits = [...levels].flatMap(([model, level]): Edit[] => {
+    if (!isAuto(content, shape, model)) return [[model, ...setting(shape, level)]]
+    const safe = level2Safe.get(model)
+    return safe === undefined ? [] : [[model, 'level2Safe', safe]]
+  })
   return formatOf(file) === 'yaml' ? inYaml(text, file, edits) : inJson(text, edits)
 }
 
@@ -52,12 +63,12 @@ function inJson (text: string, edits: Edit[]): string {
 }
 
 /** Writes beside the file and then over it, so that nobody reads half of it. */
-export async function writeLevels (file: string, levels: Levels): Promise<void> {
+export async function writeLevels (file: string, levels: Levels, level2Safe?: ReadonlyMap<string, boolean>): Promise<void> {
   if (levels.size === 0) return
   // The file itself, where what was given is a link to it.
   const target = await realpath(file)
   const text = await readFile(target, 'utf8')
   const draft = `${target}.${process.pid}.tmp`
-  await writeFile(draft, withLevels(text, file, levels), { mode: (await stat(target)).mode })
+  await writeFile(draft, withLevels(text, file, levels, level2Safe), { mode: (await stat(target)).mode })
   await rename(draft, target)
 }

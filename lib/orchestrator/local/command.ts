@@ -6,7 +6,7 @@ function words (command: string | string[]): string[] {
 }
 
 /** The whole command line of an engine. */
-export function engineArgv (model: ResolvedModel, address: Address): string[] {
+export function engineArgv (model: ResolvedModel, address: Address, memoryShare?: number): string[] {
   const { id, path, aliases, args, command, engine, gpus, gpuEnv, sleepLevel } = model
   const devices = gpuEnv.CUDA_VISIBLE_DEVICES ?? gpuEnv.HIP_VISIBLE_DEVICES
   const launch: Omit<Launch, 'command'> = {
@@ -18,13 +18,14 @@ export function engineArgv (model: ResolvedModel, address: Address): string[] {
     devices,
     sleepMode: model.sleepMode === true,
     sleepLevel,
+    memoryShare,
     args: [...args]
   }
   return typeof command === 'function' ? command(contextOf(launch)) : engine.argv({ ...launch, command: words(command) })
 }
 
-function contextOf ({ model, path, servedNames, address, devices, sleepMode, args }: Omit<Launch, 'command'>): CommandContext {
-  return { model, path, servedNames, ...address, ...(devices !== undefined && { devices: devices.split(',') }), sleepMode, args }
+function contextOf ({ model, path, servedNames, address, devices, sleepMode, memoryShare, args }: Omit<Launch, 'command'>): CommandContext {
+  return { model, path, servedNames, ...address, ...(devices !== undefined && { devices: devices.split(',') }), sleepMode, ...(memoryShare !== undefined && { memoryShare }), args }
 }
 
 /** What an engine's environment has beyond ours: what its kind needs, where it lives, and what the model says. */

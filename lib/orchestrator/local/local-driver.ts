@@ -55,11 +55,11 @@ export class LocalDriver implements Driver {
     await refuse(model, async () => await obstacle({ ...this.#plan(model), address: this.#address(model) }))
   }
 
-  async spawn (model: ResolvedModel, onExit: (exit: ProcessExit) => void, onText: (text: string) => void = () => {}): Promise<EngineProcess> {
+  async spawn (model: ResolvedModel, onExit: (exit: ProcessExit) => void, onText: (text: string) => void = () => {}, memoryShare?: number): Promise<EngineProcess> {
     try {
       const address = this.#address(model)
       if ('socket' in address) this.#sockets.clear(address.socket)
-      const leader = await this.#spawnLeader(engineArgv(model, address), engineEnv(model))
+      const leader = await this.#spawnLeader(engineArgv(model, address, memoryShare), engineEnv(model))
       leader.onExit(onExit)
       this.#ledger?.add(leader.pid)
       const untrack = () => {

@@ -3,21 +3,22 @@ import type { ResolvedOptions } from '../../options/types.ts'
 import type { Driver } from '../driver.ts'
 import { GpuClaims } from '../gpus/claims.ts'
 import { processCommand } from '../memory/gpu-processes.ts'
+import { hostMemoryLimit } from '../memory/host-memory.ts'
 import { memoryCommand } from '../memory/memory-command.ts'
 import { Orchestrator, type OrchestratorOptions } from '../orchestrator.ts'
 import { Ledger } from '../orphans/ledger.ts'
 import { reclaimOrphans } from '../orphans/reclaim.ts'
 import { LocalDriver, type LocalDriverOptions } from './local-driver.ts'
 
-export interface LocalOrchestratorOptions extends Pick<OrchestratorOptions, 'clock' | 'onLost'>, Pick<LocalDriverOptions, 'onLine'> {
+export interface LocalOrchestratorOptions extends Pick<OrchestratorOptions, 'clock' | 'onLost' | 'missed'>, Pick<LocalDriverOptions, 'onLine'> {
   events: LlmuxEvents
-  options: Pick<ResolvedOptions, 'models' | 'gpuMemoryCommand'>
+  options: Pick<ResolvedOptions, 'models' | 'gpuMemoryCommand' | 'hostMemory'>
   /** For those who watch what is done with engines. */
   wrapDriver?: (driver: Driver) => Driver
 }
 
 /** An orchestrator of engines on this machine. What earlier gateways of this user left here is ended in the background. */
-export function localOrchestrator ({ options, clock, events, onLine, onLost, wrapDriver = driver => driver }: LocalOrchestratorOptions): Orchestrator {
+export function localOrchestrator ({ options, clock, events, onLine, onLost, missed, wrapDriver = driver => driver }: LocalOrchestratorOptions): Orchestrator {
   const warn = (error: Error) => { events.emit('warning', { time: clock.now(), model: undefined, error }) }
   const ledger = new Ledger({ clock, onError: warn })
   // With each change of state there may be other processes.
@@ -30,6 +31,8 @@ export function localOrchestrator ({ options, clock, events, onLine, onLost, wra
     events,
     onLost,
     claims,
+    hostMemory: hostMemoryLimit(options.hostMemory),
+    ...(missed && { missed }),
     readMemory: memoryCommand(options.gpuMemoryCommand),
     readProcesses: processCommand(options.gpuMemoryCommand),
     // A little later, when those who listen to warnings do so.

@@ -1,10 +1,13 @@
 import type { ResolvedModel } from '../../options/types.ts'
 import type { GpuMemories } from './gpu-memory.ts'
+import { usualResidue } from './memory-need.ts'
 import { waitForMemory, type MemoryWait } from './memory-wait.ts'
 
 /** Models on the same GPUs that sleep with nobody's requests in them. */
 export interface Sleepers {
   models: () => ResolvedModel[]
+  /** Models that may sleep there while this one is awake. */
+  possible: () => ResolvedModel[]
   /** Ends the one that has slept longest. */
   end: () => Promise<void>
 }
@@ -18,9 +21,6 @@ export interface MemoryDemand extends MemoryWait {
   kept: (id: string) => number | undefined
 }
 
-/** As long as a sleeper has not said what it keeps: 0.8 GiB without CUDA graphs, and up to 2 with them, have been seen. Bytes. */
-const usuallyKept = 1.5 * 1024 ** 3
-
 /** How long the memory of a sleeper that was ended may take to come back. Milliseconds. */
 const quietAfterEnd = 3_000
 
@@ -32,7 +32,7 @@ export async function awaitMemory ({ certain, sleepers, kept, ...wait }: MemoryD
   const memories = await waitForMemory(wait, signal)
   const missing = memories === undefined || !certain ? 0 : shortage(memories, wait)
   if (missing <= 0) return memories
-  const keptByAll = sleepers?.models().reduce((sum, { id }) => sum + (kept(id) ?? usuallyKept), 0) ?? 0
+  const keptByAll = sleepers?.models().reduce((sum, { id }) => sum + (kept(id) ?? usualResidue), 0) ?? 0
   if (keptByAll < missing) return await waitForMemory({ ...wait, quiet: Infinity }, signal)
   await sleepers!.end()
   signal.throwIfAborted()

@@ -1,7 +1,8 @@
 import { MemoryCommandError } from '../../errors.ts'
 import { missingProgram } from '../local/prepare.ts'
 import { OperationQueue } from '../operation-queue.ts'
-import { parseMemory, type GpuMemories } from './gpu-memory.ts'
+import { isShared, parseMemory, type GpuMemories } from './gpu-memory.ts'
+import { machineMemory } from './host-memory.ts'
 
 /** Looks at the memory of all GPUs. Resolves with undefined if there is no way to know. Rejects with MemoryCommandError, or as told by the signal. */
 export type ReadMemory = (signal: AbortSignal) => Promise<GpuMemories | undefined>
@@ -29,7 +30,7 @@ export async function runMemoryCommand ([file = '', ...args]: string[], signal: 
 
 async function run (words: string[], signal: AbortSignal): Promise<GpuMemories> {
   const stdout = await runMemoryCommand(words, signal)
-  const memories = parseMemory(stdout)
+  const memories = parseMemory(stdout, isShared(stdout) ? await machineMemory() : undefined)
   if (memories.length === 0 || memories.every(memory => memory === undefined)) throw new MemoryCommandError(`${words[0]} printed no line of "used, total" in MiB, but ${JSON.stringify(stdout.slice(0, 200))}`)
   return memories
 }

@@ -7,14 +7,37 @@ const defaultUtilization = 0.92
 /** What a sleeper keeps at least, and so need not get back. 0.4 to 2 GiB have been seen. Bytes. */
 const leastResidue = 0.4 * 1024 ** 3
 
+/** As long as a sleeper has not said what it keeps: 0.8 GiB without CUDA graphs, and up to 2 with them, have been seen. Bytes. */
+export const usualResidue = 1.5 * 1024 ** 3
+
+/** What is known of a GPU where an engine is to start. Bytes. */
+export interface Room {
+  total: number
+  /** What the other models of this GPU keep of it when they sleep, all together. */
+  kept: number
+}
+
+/**
+ * The share of a GPU that an engine is told to take: its `gpuShare` of what sleepers leave, so that shares that add up to
+ * 1 fit beside them. Undefined where `args` says it, or where the engine's own default will do.
+ */
+export function shareToTell ({ engine, args, gpuShare }: Pick<ResolvedModel, 'engine' | 'args' | 'gpuShare'>, { total, kept }: Room): number | undefined {
+  const { defaultMemoryShare } = engine
+  if (defaultMemoryShare === undefined || memoryShare(engine, args) !== undefined) return undefined
+  const share = Math.floor(gpuShare * (1 - kept / total) * 1_000) / 1_000
+  return gpuShare === 1 && share >= defaultMemoryShare ? undefined : Math.max(share, 0.001)
+}
+
 /** Bytes that an engine needs of a GPU to start. `measured`: what it took in an earlier life. */
-export function needToStart ({ engine, args, gpuShare }: ResolvedModel, measured: number | undefined, total: number): number {
+export function needToStart (model: ResolvedModel, measured: number | undefined, room: Room): number {
+  const { engine, args, gpuShare } = model
   const given = memoryShare(engine, args)
-  if (given !== undefined && given > 0) return given * total
-  return measured ?? Math.min(gpuShare, defaultUtilization) * total
+  const told = given !== undefined && given > 0 ? given : shareToTell(model, room)
+  if (told !== undefined) return told * room.total
+  return measured ?? Math.min(gpuShare, defaultUtilization) * room.total
 }
 
 /** The same for one that sleeps, and still holds a part of it. `freed`: what its sleep has given back, if that is known. */
-export function needToWake (model: ResolvedModel, measured: number | undefined, total: number, freed?: number): number {
-  return freed ?? Math.max(0, (measured ?? needToStart(model, measured, total)) - leastResidue)
+export function needToWake (model: ResolvedModel, measured: number | undefined, room: Room, freed?: number): number {
+  return freed ?? Math.max(0, (measured ?? needToStart(model, measured, room)) - leastResidue)
 }

@@ -8,7 +8,7 @@ import type { GpuMemories } from './gpu-memory.ts'
 import type { GpuProcess, ReadProcesses } from './gpu-processes.ts'
 import type { ReadMemory } from './memory-command.ts'
 import { describeStrangers, type OwnGroups } from './holders.ts'
-import { needToStart, needToWake } from './memory-need.ts'
+import { needToStart, needToWake, shareToTell, usualResidue } from './memory-need.ts'
 import { awaitMemory, type Sleepers } from './memory-at-hand.ts'
 import { MemoryReader, type MemorySeen } from './memory-reader.ts'
 
@@ -113,8 +113,8 @@ export class MemoryWatch {
 
   /** What its engine says of its sleep. */
   learn ({ id }: ResolvedModel, { freed, kept }: SleepReport): void {
-    this.#freed.set(id, freed)
-    this.#kept.set(id, kept)
+    if (freed !== undefined) this.#freed.set(id, freed)
+    if (kept !== undefined) this.#kept.set(id, kept)
   }
 
   /** Looks, while nothing changes yet, so that nobody has to when the switch is under way. Resolves after a moment in any case. */
@@ -145,6 +145,7 @@ export class MemoryWatch {
     if (freed === undefined || glance === undefined || this.#clock.now() - glance.time > glanceHolds) return false
     return gpus.every(gpu => {
       const memory = glance.memories[gpu]
+      if (memory?.shared) return false
       const returned = glance.slept.filter(({ gpus }) => gpus.includes(gpu)).reduce((sum, { id }) => sum + (this.#freed.get(id) ?? 0), 0)
       return memory !== undefined && memory.total - memory.used + returned >= freed - rounding
     })
@@ -168,8 +169,9 @@ export class MemoryWatch {
     const since = this.#clock.now()
     const expected = this.expects(model)
     const freed = this.#freed.get(id)
-    const certain = purpose === 'wake' ? freed !== undefined : memoryShare(model.engine, model.args) !== undefined
-    const need = (total: number) => purpose === 'start' ? needToStart(model, this.#measured.get(id), total) : needToWake(model, this.#measured.get(id), total, freed) - rounding
+    const certain = purpose === 'wake' ? freed !== undefined : memoryShare(model.engine, model.args) !== undefined || this.shareFor(model, sleepers) !== undefined
+    const kept = this.#keptBeside(model, sleepers)
+    const need = (total: number) => purpose === 'start' ? needToStart(model, this.#measured.get(id), { total, kept }) : needToWake(model, this.#measured.get(id), { total, kept }, freed) - rounding
     gpus.forEach(gpu => this.#released.delete(gpu))
     try {
       const timeout = () => new MemoryTimeoutError(limit)
@@ -198,6 +200,19 @@ export class MemoryWatch {
       warn(error as Error)
     }
     return this.#clock.now() - since
+  }
+
+  /** What an engine that starts now is to be told to take of each of its GPUs; undefined if it knows, or where nobody can look. */
+  shareFor (model: ResolvedModel, sleepers: Pick<Sleepers, 'possible'>): number | undefined {
+    const kept = this.#keptBeside(model, sleepers)
+    const shares = model.gpus.flatMap(gpu => this.seen?.memories[gpu] ?? []).flatMap(({ total }) => shareToTell(model, { total, kept }) ?? [])
+    return shares.length === 0 ? undefined : Math.min(...shares)
+  }
+
+  /** Bytes that other models keep of one of its GPUs when they sleep: of the one where it is most. */
+  #keptBeside ({ gpus }: ResolvedModel, { possible }: Pick<Sleepers, 'possible'>): number {
+    const others = possible()
+    return Math.max(...gpus.map(gpu => others.reduce((sum, { id, gpus }) => sum + (gpus.includes(gpu) ? this.#kept.get(id) ?? usualResidue : 0), 0)))
   }
 
   /** Measures what an engine that has just started takes. `stays`: whether it is still as it was, for a measurement takes time. */

@@ -1,3 +1,4 @@
+import { resolveOptions } from '../../../lib/options/index.ts'
 import { describe, expect, test } from 'vitest'
 import { modelOf, refusal, resolve, withModel, withTop } from './helper.ts'
 
@@ -90,6 +91,26 @@ describe('the share of a GPU', () => {
   test('may be as much or more', () => {
     expect(modelOf(withModel({ args: ['--gpu-memory-utilization', '0.4'], gpuShare: 0.4 })).gpuShare).toBe(0.4)
     expect(modelOf(withModel({ args: ['--gpu-memory-utilization', '0.9'] })).gpuShare).toBe(1)
+  })
+})
+
+describe('residents', () => {
+  const models = (share: number, more: object = {}) => ({ models: { chat: { gpuShare: share }, embed: { gpuShare: 0.2, resident: true }, rerank: { gpuShare: 0.15, resident: true, ...more } } })
+
+  test('leave room for each of the others', () => {
+    expect(() => resolve(models(0.65))).not.toThrow()
+    expect(refusal(() => resolve(models(0.9)))).toBe('models["chat"].gpuShare must be at most 0.65, not 0.9: the resident models of GPU 0 ("embed", "rerank") take 0.35 of it for good')
+  })
+
+  test('on other GPUs are in nobody\'s way', () => {
+    expect(() => resolve(models(0.8, { gpus: [1] }))).not.toThrow()
+  })
+
+  test('leave a model that may live anywhere as many GPUs as it takes', () => {
+    const anywhere = (any: number) => ({ models: { big: { gpus: { any } }, embed: { gpuShare: 0.2, resident: true } } })
+    const machine = { gpus: [0, 1].map(index => ({ index, uuid: `GPU-${index}`, name: 'X', total: 1 })), variable: 'CUDA_VISIBLE_DEVICES' as const, visible: undefined }
+    expect(() => resolveOptions(anywhere(1), machine)).not.toThrow()
+    expect(() => resolveOptions(anywhere(2), machine)).toThrow('models["big"].gpuShare must leave room for the resident models: beside them 1 of the 2 GPUs have a share of 1, and the model takes 2')
   })
 })
 

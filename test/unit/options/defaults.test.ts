@@ -44,6 +44,9 @@ describe('with only a model\'s name given', () => {
       gpuNames: [],
       gpuEnv: {},
       gpuShare: 1,
+      resident: false,
+      level2Safe: false,
+      sleepAuto: false,
       idleTimeout: 0,
       idleStopTimeout: 0,
       keepAwake: false
@@ -73,6 +76,7 @@ describe('with only a model\'s name given', () => {
       gpuMemoryCommand: undefined,
       bodyLimit: 33_554_432,
       maxQueue: 1_000,
+      hostMemory: 0.8,
       maxQueueBytes: 536_870_912,
       timeouts: {
         start: 300_000,

@@ -85,15 +85,17 @@ const modelCases: Record<string, Case> = {
   port: { good: [1, 8_000, 65_535], bad: [[0, '', 'must be a whole number from 1 to 65535, not 0'], [65_536, '', 'must be a whole number from 1 to 65535, not 65536'], ['8000', '', 'must be a whole number from 1 to 65535, not "8000"']] },
   engine: { good: ['vllm', 'llama.cpp', { name: 'x', levels: [3], command: 'x', argv: () => ['x'] }], bad: [['tgi', '', 'must be "vllm", "llama.cpp", "sglang", or "openai", or an adapter of your own, not "tgi"']] },
   readyPath: { good: ['/', '/v1/models?x'], bad: [['health', '', 'must be a path that starts with /, not "health"'], ['/a b', '', 'must be a path that starts with /, not "/a b"']] },
-  sleepLevel: { good: [1, 2, 3], bad: [[0, '', 'must be 1, 2, or 3, not 0'], [4, '', 'must be 1, 2, or 3, not 4'], ['1', '', 'must be 1, 2, or 3, not "1"']] },
+  sleepLevel: { good: [1, 2, 3, 'auto'], bad: [[0, '', 'must be 1, 2, 3, or "auto", not 0'], [4, '', 'must be 1, 2, 3, or "auto", not 4'], ['1', '', 'must be 1, 2, 3, or "auto", not "1"']] },
+  level2Safe: { good: [true, false], bad: [[2, '', `${boolean}, not 2`]] },
   sleepMode: { good: [true, 'simulated'], bad: [['real', '', 'must be true, false, or "simulated", not "real"'], [1, '', 'must be true, false, or "simulated", not 1']] },
   freeze: { good: [true, false, 'late'], bad: [['early', '', 'must be true, false, or "late", not "early"']] },
   gpus: {
-    good: [[0], [1, 0], ['GPU-1'], ['MIG-1', 0]],
+    good: [[0], [1, 0], ['GPU-1'], ['MIG-1', 0], { any: 1 }],
     bad: [
-      [[], '', 'must be a list of GPUs, by index or UUID: at least one, none twice'],
-      [[0, 0], '', 'must be a list of GPUs, by index or UUID: at least one, none twice'],
-      [0, '', 'must be a list of GPUs, by index or UUID: at least one, none twice, not 0'],
+      [[], '', 'must be a list of GPUs, by index or UUID, at least one and none twice, or { any: n }'],
+      [[0, 0], '', 'must be a list of GPUs, by index or UUID, at least one and none twice, or { any: n }'],
+      [0, '', 'must be a list of GPUs, by index or UUID, at least one and none twice, or { any: n }, not 0'],
+      [{ any: 0 }, '.any', 'must be a whole number of at least 1, not 0'],
       [[-1], '[0]', 'must be an index from 0, or a name that begins with GPU- or MIG-, not -1'],
       [['0'], '[0]', 'must be an index from 0, or a name that begins with GPU- or MIG-, not "0"']
     ]
@@ -101,6 +103,7 @@ const modelCases: Record<string, Case> = {
   gpuShare: { good: [0.01, 0.5, 1], bad: [[0, '', 'must be a number above 0 and at most 1, not 0'], [1.01, '', 'must be a number above 0 and at most 1, not 1.01'], ['half', '', 'must be a number above 0 and at most 1, not "half"']] },
   idleTimeout: { good: [0, 60_000], bad: [[-1, '', 'must be a whole number from 0 to 2147483647 (milliseconds), not -1']] },
   idleStopTimeout: { good: [0, 60_000], bad: [['1h', '', 'must be a whole number from 0 to 2147483647 (milliseconds), not "1h"']] },
+  resident: { good: [true, false], bad: [[1, '', `${boolean}, not 1`]] },
   keepAwake: { good: [true, false], bad: [[1, '', `${boolean}, not 1`]] }
 }
 
@@ -198,6 +201,7 @@ const topCases: Record<string, Case> = {
     ]
   },
   maxQueue: { good: [0, 5], bad: [[-1, '', 'must be a whole number of at least 0, not -1'], [null, '', 'must be a whole number of at least 0, not null']] },
+  hostMemory: { good: [0.5, 1, 64e9], bad: [[0, '', 'must be a number of bytes, or a share above 0 and at most 1, not 0'], ['64G', '', 'must be a number of bytes, or a share above 0 and at most 1, not "64G"']] },
   maxQueueBytes: { good: [0, 5], bad: [[-1, '', 'must be a whole number of at least 0 (bytes), not -1'], [0.5, '', 'must be a whole number of at least 0 (bytes), not 0.5']] }
 }
 

@@ -35,7 +35,9 @@ test('every option of the type can be written, and the schema knows it', () => {
     sleepMode: true,
     freeze: 'late',
     gpus: [0],
-    gpuShare: 1
+    gpuShare: 1,
+    resident: false,
+    level2Safe: false
   }
   const options: Required<LlmuxOptions> = {
     models: { a: model },
@@ -61,6 +63,7 @@ test('every option of the type can be written, and the schema knows it', () => {
     gpuMemoryCommand: ['nvidia-smi'],
     bodyLimit: 1,
     maxQueue: 1,
+    hostMemory: 0.5,
     maxQueueBytes: 1,
     timeouts: { ...model.timeouts, body: 1, grace: 1 }
   }

@@ -66,6 +66,9 @@ export function makeModel (id: string, changes: Changes = {}): ResolvedModel {
     gpuNames: [],
     gpuEnv: {},
     gpuShare: 1,
+    resident: false,
+    sleepAuto: false,
+    level2Safe: false,
     ...changes,
     timeouts: { ...timeouts, ...changes.timeouts } as Required<ModelTimeouts>
   }

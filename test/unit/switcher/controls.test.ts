@@ -11,23 +11,25 @@ function start (options?: RigOptions) {
 }
 
 describe('a pinned model', () => {
-  test('is not left by the policy, and others wait within their limits', () => {
-    const { rig, controls } = start({ models: { a: {}, b: { queue: 1_000 } } })
+  test('is not left by the policy, and those for whom it leaves no room are refused at once', () => {
+    const { rig, controls } = start({ models: { a: { gpuShare: 0.6 }, b: {}, c: { gpuShare: 0.4 } } })
     rig.awaken('a')
+    const early = rig.ask('b')
     controls.pin('a')
-    const other = rig.ask('b')
-    expect(rig.engines.pending).toEqual([])
+    const late = rig.ask('b')
+    expect([early, late].map(({ error }) => error)).toEqual(Array.from({ length: 2 }, () => expect.objectContaining({ code: 'LLMUX_ERR_NO_ROOM', message: expect.stringContaining('beside `a`') })))
     expect(rig.ask('a').lease).toBeDefined()
-    rig.clock.advance(1_000)
-    expect(other.error).toMatchObject({ code: 'LLMUX_ERR_QUEUE_TIMEOUT' })
+    const beside = rig.ask('c')
+    rig.engines.completeAll()
+    expect(beside.lease).toBeDefined()
   })
 
   test('is left as soon as it is pinned no more', () => {
     const { rig, controls } = start()
     rig.awaken('a')
     controls.pin('a')
-    const other = rig.ask('b')
     controls.unpin()
+    const other = rig.ask('b')
     rig.engines.completeAll()
     expect(other.lease).toBeDefined()
   })
@@ -39,7 +41,7 @@ describe('a pinned model', () => {
     const [b, c] = [rig.ask('b'), rig.ask('c')]
     rig.engines.completeAll()
     b.lease!.release()
-    expect([rig.awake, c.waiting]).toEqual([['b'], true])
+    expect([rig.awake, c.error?.message]).toEqual([['b'], 'model `c` cannot be awake: there is no room for it beside `b`, pinned or resident there'])
   })
 
   test('stops a switch away from it that has not gone too far', () => {

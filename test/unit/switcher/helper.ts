@@ -19,6 +19,7 @@ export function view (id: string, more: Partial<ModelView> = {}): ModelView {
     averageWaiting: 0,
     serviceTime: 4_000,
     thawTime: 0,
+    firstSleep: 0,
     owed: 0,
     priority: undefined,
     drainTime: 4_000,

@@ -161,7 +161,7 @@ describe('keepAwake', () => {
     expect(rig.awake).toEqual(['b'])
   })
 
-  test('not while anybody waits for its GPU, though the one in its place is idle', () => {
+  test('not while the one in its place is pinned, though that one is idle', () => {
     const rig = new Rig({ models: { a: { keepAwake: true }, b: {}, c: { gpus: [1] } } })
     rig.awaken('a')
     rig.awaken('b')
@@ -169,10 +169,7 @@ describe('keepAwake', () => {
     const [other, elsewhere] = [rig.ask('a'), rig.ask('c')]
     rig.engines.completeAll()
     rig.clock.advance(60 * second)
-    expect([rig.awake, other.waiting, elsewhere.answers]).toEqual([['b', 'c'], true, ['granted']])
-    other.leave()
-    rig.clock.advance(60 * second)
-    expect(rig.awake).toEqual(['b', 'c'])
+    expect([rig.awake, other.answers, elsewhere.answers]).toEqual([['b', 'c'], ['LLMUX_ERR_NO_ROOM'], ['granted']])
     rig.switcher.controls.unpin()
     rig.engines.completeAll()
     expect([rig.awake, rig.transitions.at(-1)?.reason]).toEqual([['a', 'c'], 'it is kept awake'])

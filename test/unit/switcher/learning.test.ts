@@ -36,6 +36,18 @@ describe('a switch', () => {
     expect(costs(rig)).toEqual({ initial: 10_000, wakes: {}, starts: { a: 4_000, b: 5_000 } })
   })
 
+  test('that begins with the first sleep of an engine is learned without it, and that sleep apart', () => {
+    const rig = setUp()
+    rig.engines.fresh.add('a')
+    rig.ask('b')
+    rig.clock.advance(5_100)
+    expect(costs(rig).wakes).toEqual({ a: { b: 4_000 } })
+    expect(rig.switcher.learned.model('a').firstSleep.value).toBe(1_000)
+    expect(rig.view('a').firstSleep, 'it is to come once more, if it is started anew').toBe(1_000)
+    rig.engines.fresh.clear()
+    expect(rig.view('a').firstSleep).toBe(0)
+  })
+
   test('that fails teaches nothing', () => {
     const rig = setUp()
     rig.engines.failNext('wake', 'b', new Error('no'))

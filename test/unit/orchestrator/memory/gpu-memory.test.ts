@@ -19,6 +19,10 @@ describe('what the command prints', () => {
     expect(parseMemory(`${line}\n5, 10\n`)).toEqual([undefined, { used: 5 * mebibyte, total: 10 * mebibyte }])
   })
 
+  it('is of the host where GPU and host share one memory', () => {
+    expect(parseMemory('[N/A], [N/A]\n5, 10\n', { total: 100, available: 30 })).toEqual([{ used: 70, total: 100, shared: true }, { used: 5 * mebibyte, total: 10 * mebibyte }])
+  })
+
   it('may have lines of processes, which are no GPUs', () => {
     expect(parseMemory('1, 2\nprocess, 0, 17, python3, 1\n3, 4\n')).toEqual([{ used: mebibyte, total: 2 * mebibyte }, { used: 3 * mebibyte, total: 4 * mebibyte }])
   })
