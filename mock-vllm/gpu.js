@@ -45,7 +45,8 @@ export class Gpu {
     mkdirSync(this.#engines, { recursive: true })
     const about = join(dir, 'gpu.json')
     const known = existsSync(about) ? readJson(about) : undefined
-    this.total = total || known?.totalMiB || defaultTotal
+    // Devices beside the first lie in its directory, and are like it.
+    this.total = total || known?.totalMiB || readJson(join(dir, '..', 'gpu.json'))?.totalMiB || defaultTotal
     if (this.total !== known?.totalMiB) writeJson(about, { ...known, totalMiB: this.total })
   }
 

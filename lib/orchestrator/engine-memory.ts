@@ -1,9 +1,10 @@
 import type { SleepReport } from '../engines/index.ts'
 import type { WakeSteps } from '../events.ts'
-import type { ResolvedModel } from '../options/types.ts'
+import type { ResolvedModel, SleepLevel } from '../options/types.ts'
 import type { EngineStatus } from './engine-status.ts'
 import type { HostBudget } from './memory/host-budget.ts'
 import type { Sleepers } from './memory/memory-at-hand.ts'
+import type { Life } from './life.ts'
 import type { MemoryWatch, Settlement } from './memory/memory-watch.ts'
 
 export interface EngineMemoryContext {
@@ -82,8 +83,18 @@ export class EngineMemory {
     this.#context.memory?.changing()
   }
 
-  slept (): void {
-    this.#context.memory?.slept(this.#context.model)
+  /** 1, or a deeper level where host memory has no room for what its first sleep pins there. */
+  async levelOfSleep ({ pinned }: Life, frozen: number): Promise<SleepLevel> {
+    const { model, host } = this.#context
+    return pinned || model.sleepMode !== true ? 1 : await host.levelFor(model, frozen)
+  }
+
+  async slept (life: Life, level: 1 | 2): Promise<void> {
+    const { model, memory, host } = this.#context
+    memory?.slept(model)
+    if (level === 2 || life.pinned || model.sleepMode !== true) return
+    life.pinned = true
+    await host.learn(model, life.pid)
   }
 
   /** Its processes are gone, or have failed to do what takes or frees memory: it may change from here on. */

@@ -103,10 +103,11 @@ export class EngineOperations {
     status.change('sleeping', 'sleep requested', details)
     this.#memory.sleeping()
     try {
-      await this.#steps(epoch).sleep(level, this.kept.hold(frozen))
-      this.#memory.slept()
-      if (level === 1) life.pinned = true
-      status.change('asleep', 'sleep requested', { ...details, ...this.#memory.report })
+      const real = level === 1 ? await this.#memory.levelOfSleep(life, frozen) : level
+      if (real === 3) return await this.stop('host memory is short')
+      await this.#steps(epoch).sleep(real, this.kept.hold(frozen))
+      await this.#memory.slept(life, real)
+      status.change('asleep', 'sleep requested', { ...details, level: real, ...this.#memory.report })
     } catch (error) {
       await this.#failSleep(error as Error, epoch)
     }

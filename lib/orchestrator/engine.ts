@@ -114,7 +114,7 @@ export class Engine {
 
   /** Since when it sleeps with nobody's requests in it, in milliseconds since the epoch; undefined otherwise. */
   get asleepSince (): number | undefined {
-    return this.state === 'asleep' && !this.#operations.kept.any ? this.#status.since : undefined
+    return this.state === 'asleep' && !this.#operations.kept.any && this.#sharedWake === undefined ? this.#status.since : undefined
   }
 
   /** Whether it can be put to sleep with requests in flight. */

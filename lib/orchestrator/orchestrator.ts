@@ -55,7 +55,7 @@ export class Orchestrator {
     this.#driver = driver
     this.#memory = readMemory && new MemoryWatch({ clock, read: readMemory, readProcesses, ownGroups: () => this.#groups })
     const warn = (model: string, error: Error) => { options.events.emit('warning', { time: clock.now(), model, error }) }
-    this.#host = new HostBudget({ limit, read: groupMemory, missed: id => this.#missed(id), warn })
+    this.#host = new HostBudget({ limit, users: () => [...this.#engines.values()], read: groupMemory, missed: id => this.#missed(id), warn })
     this.#engines = new Map()
     models.forEach(model => this.add(model))
     if (options.orphans !== undefined) this.awaitOrphans(options.orphans)
@@ -74,7 +74,7 @@ export class Orchestrator {
     const { random = Math.random } = this.#options
     const sleepers: Sleepers = {
       models: () => this.#sleepers(model).map(({ model }) => model),
-      possible: () => this.#neighbours({ model }).map(({ model }) => model).filter(({ sleepLevel, sleepMode }) => sleepMode === true && sleepLevel !== 3),
+      possible: () => [...this.#engines.values()].map(({ model }) => model).filter(other => other.id !== model.id && mayKeep(other) && mayLiveOn(other).some(gpu => model.gpus.includes(gpu))),
       end: async () => await this.#sleepers(model)[0]?.stop('it makes room for a start')
     }
     this.#engines.set(model.id, new Engine({ ...this.#options, random, model, memory: this.#memory, host: this.#host, sleepers }))
@@ -157,10 +157,7 @@ export class Orchestrator {
    * @throws {StopError}
    */
   async sleep (id: string, level?: SleepLevel, options: SleepOptions = {}): Promise<void> {
-    const engine = this.#engine(id)
-    if ((level ?? engine.model.sleepLevel) !== 1 || !engine.pins || this.#host.limit === Infinity) return await engine.sleep(level, options)
-    await engine.sleep(await this.#host.levelFor(engine, [...this.#engines.values()], options.frozen ?? 0), options)
-    await this.#host.learn(engine)
+    await this.#engine(id).sleep(level, options)
   }
 
   /**
@@ -313,3 +310,9 @@ export class Orchestrator {
     return engine
   }
 }
+
+/** Whether it holds a part of its GPU while it sleeps. */
+const mayKeep = ({ sleepLevel, sleepMode }: ResolvedModel): boolean => sleepMode === true && sleepLevel !== 3
+
+/** The GPUs on which it is, or may come to be. */
+const mayLiveOn = ({ place, gpus }: ResolvedModel): readonly number[] => place?.candidates ?? gpus

@@ -10,6 +10,15 @@ t.test(`a storm without crashes: everybody who stays is answered whole (seed ${s
   t.same(Object.keys(tally).sort(), ['left', 'whole'], JSON.stringify(tally))
 })
 
+for (const crashes of [0, 0.03]) {
+  t.test(`a storm over four GPUs and nine models${crashes > 0 ? ', in which engines crash' : ''}: no engine lacks its memory, and no GPU stands idle that somebody waits for (seed ${seed})`, async t => {
+    const { faults, tally } = await storm({ policy: 'even-handed', seed: seed + 7, seconds: 6, requests: 160, models: 9, devices: 4, crashes })
+    t.same(faults, [])
+    t.ok(tally['whole']! > 100, JSON.stringify(tally))
+    if (crashes === 0) t.same(Object.keys(tally).sort(), ['left', 'whole'], JSON.stringify(tally))
+  })
+}
+
 // The other policies have their turn in `npm run storm`: these take the least time.
 for (const [index, policy] of (['even-handed', 'fifo', 'simple'] as const).entries()) {
   const own = seed + index

@@ -12,15 +12,16 @@
  * @param {MockRecord[]} storm.records
  * @param {Change[]} storm.transitions
  * @param {Change[]} storm.requests
+ * @param {number} [storm.devices] GPUs; on one of them no two models of these storms fit
  * @returns {string[]} one line per fault
  */
-export function check ({ outcomes, records, transitions, requests }) {
+export function check ({ outcomes, records, transitions, requests, devices = 1 }) {
   return [
     ...outcomes.filter(({ kind }) => kind === 'fault').map(({ shot, detail }) => `${shot.id}: ${detail}`),
     ...sleepersReached(records, requests),
-    ...awakeTogether(records),
+    ...devices > 1 ? [] : awakeTogether(records),
     ...answeredWrongly(outcomes, records),
-    ...uselessAwakenings(transitions, requests)
+    ...devices > 1 ? [] : uselessAwakenings(transitions, requests)
   ]
 }
 

@@ -6,6 +6,7 @@ import { randomFrom } from './random.js'
  * @property {number} models
  * @property {number} requests
  * @property {number} seconds over which they come
+ * @property {number} [devices] GPUs. With four, nine models share them in all ways. Default 1.
  * @property {number} [crashes] share of requests that kill their engine, by themselves or by a kill at that moment. Default 0.
  *
  * @typedef {object} Shot one request, and what its client does

@@ -1,4 +1,4 @@
-// usage: npm run storm -- [--minutes 30] [--seed N] [--models 4] [--crashes 0.03] [--rate 20] [--policy even-handed]
+// usage: npm run storm -- [--minutes 30] [--seed N] [--models 4] [--devices 1] [--crashes 0.03] [--rate 20] [--policy even-handed]
 import { parseArgs } from 'node:util'
 import { policies, storm } from './storm.js'
 
@@ -7,6 +7,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '1' },
     seed: { type: 'string', default: String(Date.now() % 1e6) },
     models: { type: 'string', default: '4' },
+    devices: { type: 'string', default: '1' },
     crashes: { type: 'string', default: '0.03' },
     rate: { type: 'string', default: '20' },
     policy: { type: 'string' }
@@ -25,7 +26,7 @@ for (let round = 1; round <= rounds; round++, seed++) {
   // Every second time the streams begin while they wait.
   const heartbeat = seed % 2 === 0 && 200
   const policy = values.policy ?? policies[seed % policies.length]
-  const report = await storm({ policy: /** @type {import('fastify-llmux').PolicyOption} */ (policy), heartbeat, seed, seconds, requests: seconds * Number(values.rate), models: Number(values.models), crashes: Number(values.crashes) })
+  const report = await storm({ policy: /** @type {import('fastify-llmux').PolicyOption} */ (policy), heartbeat, seed, seconds, requests: seconds * Number(values.rate), models: Number(values.models), devices: Number(values.devices), crashes: Number(values.crashes) })
   faults += report.faults.length
   frozen += report.frozen
   for (const [name, count] of Object.entries(report.tally)) sum[name] = (sum[name] ?? 0) + count

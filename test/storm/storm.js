@@ -9,6 +9,7 @@ import { Agent } from 'undici'
 import { check } from './checker.js'
 import { fire, shotHeader } from './client.js'
 import { byHand, freezeAtRandom, watchFrozen } from './frozen.js'
+import { makeDevices, nineOnFour, tooLittleMemory, watchIdleGpus } from './gpus.js'
 import { plan, poisonWord } from './plan.js'
 
 const mock = fileURLToPath(new URL('../../mock-vllm/bin.js', import.meta.url))
@@ -29,9 +30,12 @@ export const policies = ['fifo', { type: 'fifo', minActive: 500 }, 'even-handed'
  */
 export async function storm (options) {
   const gpu = mkdtempSync(join(tmpdir(), 'storm-'))
+  const path = process.env.PATH
+  const { devices = 1 } = options
   const app = await gateway(options, gpu)
   const seen = watch(app.llmux.events)
   const frozen = watchFrozen(app.llmux)
+  const idle = devices > 1 ? watchIdleGpus(app.llmux, Object.fromEntries(nineOnFour.map((model, index) => [`model-${index}`, model]))) : new Set()
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   const dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0, connections: null })
   try {
@@ -39,17 +43,21 @@ export async function storm (options) {
     const faults = await leftovers(app)
     await app.close()
     const records = readRecords(gpu)
-    faults.push(...frozen.faults, ...check({ outcomes, records, ...seen }), ...await processesLeft(records))
+    faults.push(...frozen.faults, ...idle, ...check({ outcomes, records, ...seen, devices }), ...await processesLeft(records))
+    if (devices > 1) faults.push(...tooLittleMemory(records))
     return { outcomes, faults, tally: tally(outcomes), transitions: seen.transitions.filter(({ to }) => to === 'idle').length, frozen: frozen.count }
   } finally {
     await dispatcher.destroy()
     await app.close()
+    process.env.PATH = path
     rmSync(gpu, { recursive: true, force: true })
   }
 }
 
 /** @param {Options} options @param {string} gpu */
-async function gateway ({ models, policy = 'fifo', heartbeat = false }, gpu) {
+async function gateway ({ models, policy = 'fifo', heartbeat = false, devices = 1 }, gpu) {
+  const memory = [process.execPath, mock, 'gpu', '--gpu', gpu]
+  if (devices > 1) process.env.PATH = `${makeDevices(gpu, devices, memory)}:${process.env.PATH}`
   // So that an event of the gateway's and a record of a mock's can be told to be of the same shot.
   const app = Fastify({ bodyLimit: 8 * 1024 ** 2, requestIdHeader: shotHeader })
   const names = Array.from({ length: models }, (_, index) => `model-${index}`)
@@ -57,11 +65,12 @@ async function gateway ({ models, policy = 'fifo', heartbeat = false }, gpu) {
     command: [process.execPath, mock],
     policy,
     closeWithGrace: false,
-    gpuMemoryCommand: [process.execPath, mock, 'gpu', '--gpu', gpu],
+    gpuMemoryCommand: memory,
     heartbeat,
     timeouts: { queue: 120_000, drain: 20_000, stop: 3_000 },
     models: Object.fromEntries(names.map((name, index) => [name, {
       sleepLevel: /** @type {1 | 2 | 3} */ (index % 3 + 1),
+      ...(devices > 1 && nineOnFour[index]),
       args: ['--mock-token-ms', '4', '--mock-prompt-ms', '20', '--mock-fault', `poison=die@${poisonWord}`],
       env: { MOCK_VLLM_GPU: gpu }
     }]))

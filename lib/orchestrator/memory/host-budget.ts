@@ -12,6 +12,8 @@ export interface HostMemoryUser {
 }
 
 export interface HostBudgetContext {
+  /** All engines. */
+  users: () => readonly HostMemoryUser[]
   /** Bytes that all engines may hold together. */
   limit: number
   /** Bytes that a process group holds; undefined where nothing tells. */
@@ -62,17 +64,18 @@ export class HostBudget {
    * The level for an engine that is to sleep at level 1 for the first time: 1 if there is room, for which sleepers may be
    * ended that will be missed less; otherwise a deeper one. With `frozen` requests it is 1 in any case: they are not lost for that.
    */
-  async levelFor (user: HostMemoryUser, users: readonly HostMemoryUser[], frozen: number): Promise<SleepLevel> {
-    const { limit, missed } = this.#context
-    const { id, sleepAuto, level2Safe } = user.model
+  async levelFor (model: ResolvedModel, frozen: number): Promise<SleepLevel> {
+    const { limit, missed, users } = this.#context
+    const { id, sleepAuto, level2Safe } = model
+    if (limit === Infinity) return 1
     const growth = this.#growth.get(id) ?? this.#weights.get(id) ?? 0
     for (;;) {
-      const left = limit - await this.#read(users)
+      const left = limit - await this.#read(users())
       if (growth <= left) return 1
-      const [next] = users.filter(other => other !== user && other.asleepSince !== undefined).sort((a, b) => missed(a.model.id) - missed(b.model.id) || a.asleepSince! - b.asleepSince!)
+      const [next] = users().filter(other => other.model !== model && other.asleepSince !== undefined).sort((a, b) => missed(a.model.id) - missed(b.model.id) || a.asleepSince! - b.asleepSince!)
       if (next === undefined || (sleepAuto && frozen === 0 && missed(next.model.id) > missed(id))) {
         const level = frozen > 0 ? 1 : sleepAuto && level2Safe ? 2 : 3
-        this.#warn(user.model, growth, left, level)
+        this.#warn(model, growth, left, level)
         return level
       }
       await next.stop('host memory is short')
@@ -80,9 +83,9 @@ export class HostBudget {
   }
 
   /** It has slept for the first time. */
-  async learn ({ model: { id }, pid }: HostMemoryUser): Promise<void> {
+  async learn ({ id }: ResolvedModel, pid: number): Promise<void> {
     const before = this.#held.get(id)
-    if (pid === undefined || before === undefined) return
+    if (before === undefined) return
     const bytes = await this.#context.read(pid)
     if (bytes === undefined) return
     this.#held.set(id, bytes)

@@ -212,7 +212,7 @@ export class MemoryWatch {
   /** Bytes that other models keep of one of its GPUs when they sleep: of the one where it is most. */
   #keptBeside ({ gpus }: ResolvedModel, { possible }: Pick<Sleepers, 'possible'>): number {
     const others = possible()
-    return Math.max(...gpus.map(gpu => others.reduce((sum, { id, gpus }) => sum + (gpus.includes(gpu) ? this.#kept.get(id) ?? usualResidue : 0), 0)))
+    return Math.max(...gpus.map(gpu => others.reduce((sum, { id, gpus, place }) => sum + ((place?.candidates ?? gpus).includes(gpu) ? this.#kept.get(id) ?? usualResidue : 0), 0)))
   }
 
   /** Measures what an engine that has just started takes. `stays`: whether it is still as it was, for a measurement takes time. */

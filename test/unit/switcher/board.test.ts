@@ -54,6 +54,7 @@ describe('the board', () => {
       averageWaiting: 0,
       serviceTime: 4_000,
       thawTime: 30,
+      firstSleep: 0,
       owed: 0,
       priority: undefined,
       drainTime: 4_000,

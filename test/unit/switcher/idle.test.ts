@@ -169,7 +169,7 @@ describe('keepAwake', () => {
     const [other, elsewhere] = [rig.ask('a'), rig.ask('c')]
     rig.engines.completeAll()
     rig.clock.advance(60 * second)
-    expect([rig.awake, other.answers, elsewhere.answers]).toEqual([['b', 'c'], ['LLMUX_ERR_NO_ROOM'], ['granted']])
+    expect([rig.awake, other.answers, elsewhere.answers]).toEqual([['b', 'c'], ['refused'], ['granted']])
     rig.switcher.controls.unpin()
     rig.engines.completeAll()
     expect([rig.awake, rig.transitions.at(-1)?.reason]).toEqual([['a', 'c'], 'it is kept awake'])

@@ -12,7 +12,7 @@ function setUp (limit: number, missed: Record<string, number> = {}) {
   const warnings: Error[] = []
   const stopped: string[] = []
   const users: (HostMemoryUser & { pid: number | undefined, asleepSince: number | undefined })[] = []
-  const budget = new HostBudget({ limit: limit * gibibyte, read: async pid => held.get(pid), missed: id => missed[id] ?? 0, warn: (_, error) => warnings.push(error) })
+  const budget = new HostBudget({ limit: limit * gibibyte, users: () => users, read: async pid => held.get(pid), missed: id => missed[id] ?? 0, warn: (_, error) => warnings.push(error) })
   /** It has been started, and has loaded 10 GiB. */
   function start (id: string, changes: Partial<ResolvedModel> = {}) {
     const model = makeModel(id, changes)
@@ -31,10 +31,10 @@ function setUp (limit: number, missed: Record<string, number> = {}) {
     return user
   }
   async function sleep (user: ReturnType<typeof start>, frozen = 0) {
-    const level = await budget.levelFor(user, users, frozen)
+    const level = await budget.levelFor(user.model, frozen)
     if (level === 1) {
       held.set(user.pid!, 12 * gibibyte)
-      await budget.learn(user)
+      await budget.learn(user.model, user.pid!)
       user.asleepSince = users.indexOf(user)
     } else if (level === 3) await user.stop()
     return level
@@ -85,7 +85,7 @@ describe('who sleeps at level 1', () => {
     await sleep(a)
     expect(budget.held('a')).toBe(12 * gibibyte)
     budget.readLine(a.model, 'Model loading took 99.00 GiB memory')
-    expect(await budget.levelFor(a, [a], 0)).toBe(1)
+    expect(await budget.levelFor(a.model, 0)).toBe(1)
   })
 })
 
