@@ -36,14 +36,18 @@ function checkIdle ({ id, idleTimeout, idleStopTimeout, keepAwake, sleepLevel }:
 /** Nobody moves a resident: what does not fit beside it would wait for ever. */
 function checkResidents (models: readonly ResolvedModel[]): void {
   for (const model of models) {
-    if (model.place !== undefined) checkAnywhere(model, models)
-    else for (const gpu of model.gpus) {
-      const residents = models.filter(other => other !== model && other.resident && other.gpus.includes(gpu))
-      const sum = residents.reduce((sum, { gpuShare }) => sum + gpuShare, 0)
-      if (sum + model.gpuShare <= 1 + 1e-9) continue
-      const names = residents.map(({ id }) => JSON.stringify(id)).join(', ')
-      throw new OptionsError(optionPath('models', model.id, 'gpuShare'), `must be at most ${Number(Math.max(0, 1 - sum).toFixed(3))}, not ${model.gpuShare}: the resident models of GPU ${gpu} (${names}) take ${Number(sum.toFixed(3))} of it for good`)
-    }
+    if (model.place === undefined) checkBesideResidents(model, models)
+    else checkAnywhere(model, models)
+  }
+}
+
+function checkBesideResidents (model: ResolvedModel, models: readonly ResolvedModel[]): void {
+  for (const gpu of model.gpus) {
+    const residents = models.filter(other => other !== model && other.resident && other.gpus.includes(gpu))
+    const sum = residents.reduce((sum, { gpuShare }) => sum + gpuShare, 0)
+    if (sum + model.gpuShare <= 1 + 1e-9) continue
+    const names = residents.map(({ id }) => JSON.stringify(id)).join(', ')
+    throw new OptionsError(optionPath('models', model.id, 'gpuShare'), `must be at most ${Number(Math.max(0, 1 - sum).toFixed(3))}, not ${model.gpuShare}: the resident models of GPU ${gpu} (${names}) take ${Number(sum.toFixed(3))} of it for good`)
   }
 }
 
