@@ -7,6 +7,7 @@ import { LlmuxEvents } from './events.ts'
 import { gateway } from './gateway/gateway.ts'
 import type { LiveRequests } from './gateway/live-requests.ts'
 import { decorateRequest } from './gateway/request-model.ts'
+import { loadTracing } from './gateway/tracing/load.ts'
 import { unknownRoutes } from './gateway/unknown-route.ts'
 import { enginePort } from './host/engine-port.ts'
 import { watchCloseDelay } from './host/close-delay.ts'
@@ -51,6 +52,7 @@ async function llmux (fastify: FastifyInstance, given: LlmuxOptions): Promise<vo
   const floors = build(fastify, options, events, lines)
   warnOfLongWaits(given, options, { ...floors, events, clock })
   warnOfSharedMemory(options.models, machine, { events, clock })
+  const tracing = await loadTracing({ events, log: fastify.log, providerOf: id => floors.directory.find(id)?.engine.name.toLowerCase() })
   const startCheck = checkStarts(fastify, options.models.map(({ id }) => id), { ...floors, events, clock })
   const facade = new Llmux({ options: given, machine, startCheck, limits: options, events, lines, clock, history, live, ...floors })
   register(fastify, facade)
@@ -62,7 +64,7 @@ async function llmux (fastify: FastifyInstance, given: LlmuxOptions): Promise<vo
   watchCloseDelay(fastify, { grace: options.timeouts.grace, switcher: floors.switcher, events, clock })
   preload(fastify, options)
   await fastify.register(unknownRoutes, { prefix: `${options.prefix}/v1` })
-  await fastify.register(gateway, { prefix: options.prefix, options, clock, events, live, ...floors })
+  await fastify.register(gateway, { prefix: options.prefix, options, clock, events, live, tracing, ...floors })
 }
 
 /** The switcher gives orders to the orchestrator, which reports lost engines. */

@@ -9,6 +9,7 @@ import { relay } from '../gateway/relay/relay.ts'
 import type { RelayOptions } from '../gateway/relay/relay.ts'
 import { decorateRequest } from '../gateway/request-model.ts'
 import { openScope, runLast } from '../gateway/scope.ts'
+import { loadTracing } from '../gateway/tracing/load.ts'
 import { unknownRoutes } from '../gateway/unknown-route.ts'
 import { isOver } from '../gateway/when-over.ts'
 import { registerReadiness } from '../host/registered.ts'
@@ -53,8 +54,9 @@ async function fleet (fastify: FastifyInstance, given: FleetOptions): Promise<vo
     clock.clearTimeout(cutting)
     await nodes.close()
   })
+  const tracing = await loadTracing({ log: fastify.log, providerOf: () => undefined })
   await nodes.look()
-  const context = { options, clock, events, nodes, budget: new RetryBudget(options.retries), recorder: { clock, silent: new Set<string>(), live: new Set<never>() as never } }
+  const context = { options, clock, events, nodes, budget: new RetryBudget(options.retries), recorder: { clock, silent: new Set<string>(), live: new Set<never>() as never, tracing } }
   await fastify.register(unknownRoutes, { prefix: `${options.prefix}/v1` })
   await fastify.register(async scope => await edge(scope, { ...context, prefix: scope.prefix }), { prefix: options.prefix })
 }

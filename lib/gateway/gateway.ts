@@ -14,6 +14,7 @@ import { modelsRoute } from './models-route.ts'
 import { preHandler } from './pre-handler.ts'
 import { relay } from './relay/relay.ts'
 import { openScope, runLast } from './scope.ts'
+import type { Tracing } from './tracing/trace.ts'
 import { secondsToWait } from './waiting/seconds.ts'
 import { WedgeWatch } from './wedge-watch.ts'
 
@@ -26,12 +27,14 @@ export interface GatewayOptions {
   events: LlmuxEvents
   /** The list of open requests. */
   live: LiveRequests
+  /** Undefined if nobody traces. */
+  tracing: Tracing | undefined
 }
 
 /** The HTTP edge, in a scope of its own: your routes keep their own parsers and error handler. */
-export async function gateway (scope: FastifyInstance, { options, directory, orchestrator, switcher, clock, events, live }: GatewayOptions): Promise<void> {
+export async function gateway (scope: FastifyInstance, { options, directory, orchestrator, switcher, clock, events, live, tracing }: GatewayOptions): Promise<void> {
   const { routes, replay, heartbeat, forwardCredentials, bodyLimit, timeouts, fallbackUpstream } = options
-  const recorder = { clock, events, silent: silentModels(events), live }
+  const recorder = { clock, events, silent: silentModels(events), live, tracing }
   openScope(scope, {
     clock,
     bodyLimit,

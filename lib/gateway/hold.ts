@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '../clock.ts'
 import { streamingRoutes } from '../options/index.ts'
@@ -58,6 +59,8 @@ export class Hold implements EngineLink {
   readonly #record: RequestRecord
   readonly #since: number
   readonly #details: ReturnType<typeof requestDetails>
+  /** The host's hooks and handlers find its context, not that of whoever has made way for it. */
+  readonly #scope = new AsyncResource('llmux.Hold')
   #leave = () => {}
   #wait: Wait | undefined
   #passage: Passage | undefined
@@ -78,7 +81,10 @@ export class Hold implements EngineLink {
     const { request, reply } = this.#held
     // Watched before anything can wait, so that no disconnect is missed.
     whenOver(request, reply, this.#context.switcher.atOnce, () => this.#over())
-    this.#leave = this.#ask({ granted: lease => this.#granted(lease), refused: error => this.#refused(error) })
+    this.#leave = this.#ask({
+      granted: lease => this.#scope.runInAsyncScope(() => this.#granted(lease)),
+      refused: error => this.#scope.runInAsyncScope(() => this.#refused(error))
+    })
   }
 
   get replay (): boolean {
@@ -119,12 +125,14 @@ export class Hold implements EngineLink {
   }
 
   frozen (frozen: boolean): void {
+    this.#record.frozen(frozen)
     if (!frozen) return this.#wait?.resumed()
     const { answer } = this.#passage!
     // Before anything is sent to the engine, your hooks may run and answer themselves.
     if (answer === undefined ? this.#watch === undefined : !answer.eventStream) return
     this.#wait ??= new Wait(this.#held.reply, this.#waitOptions())
-    this.#wait.paused(answer?.body)
+    const wait = this.#wait
+    this.#scope.runInAsyncScope(() => wait.paused(answer?.body))
   }
 
   async examine (reason: string): Promise<boolean> {
@@ -144,6 +152,7 @@ export class Hold implements EngineLink {
       },
       refused,
       waiting: waiter => {
+        record.queued()
         this.#wait ??= new Wait(this.#held.reply, this.#waitOptions())
         this.#wait.queued(waiter)
       }

@@ -2,7 +2,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '../clock.ts'
 import type { LlmuxError } from '../errors.ts'
 import type { LiveRequest, LiveRequests } from './live-requests.ts'
+import type { Head } from './relay/answer.ts'
 import type { PassageRecord } from './relay/passage.ts'
+import type { RequestTrace, Tracing } from './tracing/trace.ts'
 import type { LlmuxEvents, ResponseEnd, ResponseOutcome } from '../events.ts'
 
 export interface Recorder {
@@ -12,6 +14,8 @@ export interface Recorder {
   silent: Set<string>
   /** The open requests. */
   live: LiveRequests
+  /** Undefined if nobody traces. */
+  tracing?: Tracing | undefined
 }
 
 export interface RecordedRequest {
@@ -29,6 +33,7 @@ export class RequestRecord implements PassageRecord, LiveRequest {
   readonly #reply: FastifyReply
   readonly #about: RecordedRequest
   readonly #arrived: number
+  readonly #trace: RequestTrace | undefined
   #waitsSince: number | undefined
   #grantedAt = 0
   #queued = 0
@@ -46,6 +51,7 @@ export class RequestRecord implements PassageRecord, LiveRequest {
     // Before your hooks and before the body is read, since the client waits for both.
     this.#arrived = recorder.clock.now() - reply.elapsedTime
     recorder.live.add(this)
+    this.#trace = recorder.tracing?.begin({ model: about.model, route: about.route, request: request.id, headers: request.headers, arrived: this.#arrived })
   }
 
   get request (): string {
@@ -68,18 +74,31 @@ export class RequestRecord implements PassageRecord, LiveRequest {
     this.#waitsSince = this.#recorder.clock.now()
   }
 
+  /** It is not let in at once. */
+  queued (): void {
+    this.#trace?.waits()
+  }
+
   granted (): void {
     this.#grantedAt = this.#recorder.clock.now()
     this.#stopWaiting(this.#grantedAt)
+    this.#trace?.granted()
   }
 
-  /** The request has been sent to an engine. */
-  sending (): void {
+  /** It is on its way to an engine, by `send`. */
+  sending (headers: string[], send: (headers: string[]) => void): void {
     this.#sendings++
+    if (this.#trace === undefined) send(headers)
+    else this.#trace.sending(headers, send)
+  }
+
+  frozen (frozen: boolean): void {
+    this.#trace?.frozen(frozen)
   }
 
   /** The engine has answered. */
-  answered (): void {
+  answered (head: Head): void {
+    this.#trace?.answered(head)
     const { clock, events, silent } = this.#recorder
     const time = clock.now()
     this.#firstByte = time - this.#arrived
@@ -88,10 +107,16 @@ export class RequestRecord implements PassageRecord, LiveRequest {
     events.emit('first', { time, model, duration: time - this.#grantedAt, request: this.#request.id })
   }
 
-  /** More bytes of the answer have arrived. */
-  passed (bytes: number): void {
-    this.#sent += bytes
+  /** More of the answer has arrived. */
+  passed (chunk: Buffer): void {
+    this.#sent += chunk.length
     this.#heard = this.#recorder.clock.now()
+    this.#trace?.passed(chunk)
+  }
+
+  /** The engine has nothing more to do with it. */
+  over (): void {
+    this.#trace?.over()
   }
 
   /** The request was answered with this error, or broken off because of it. */
@@ -125,6 +150,7 @@ export class RequestRecord implements PassageRecord, LiveRequest {
       end.code = this.#error.code
       end.reason = this.#error.message
     }
+    this.#trace?.end(end)
     events.emit('response', end)
   }
 

@@ -1,7 +1,7 @@
 import type { EngineChange, LlmuxEvents, RequestChange, ResponseEnd, TransitionChange } from '../events.ts'
 import type { LlmuxError } from '../errors.ts'
+import { errorType, operationOf } from '../gen-ai.ts'
 import type { Instruments } from './instruments.ts'
-import { operationOf } from './operations.ts'
 
 /** What happens is counted as it happens. Returns how to stop. */
 export function countEvents (events: LlmuxEvents, instruments: Instruments): () => void {
@@ -19,12 +19,11 @@ export function countEvents (events: LlmuxEvents, instruments: Instruments): () 
   })
 }
 
-function countResponse ({ model = '', route, status, outcome, code, queued, firstByte, duration, replays, received, sent }: ResponseEnd, instruments: Instruments): void {
-  // The convention's: empty if all went well, else a code of ours, the engine's status, or how it ended.
-  const error = outcome === 'ok' ? '' : code ?? (outcome === 'left' ? 'left' : String(status))
+function countResponse (end: ResponseEnd, instruments: Instruments): void {
+  const { model = '', route, outcome, code, queued, firstByte, duration, replays, received, sent } = end
   instruments.count('llmux_requests_total', { model, route, outcome })
   instruments.observe('gen_ai_server_request_duration_seconds', {
-    gen_ai_request_model: model, gen_ai_operation_name: operationOf.get(route) ?? '', error_type: error
+    gen_ai_request_model: model, gen_ai_operation_name: operationOf.get(route) ?? '', error_type: errorType(end)
   }, duration / 1000)
   // For others there is no queue.
   if (model !== '') instruments.observe('llmux_request_queue_seconds', { model }, queued / 1000)

@@ -7,8 +7,8 @@ export interface Head {
 
 /** The engine's side of an answer. */
 export interface Source {
-  /** The number of bytes that are on their way to the client. */
-  passed: (bytes: number) => void
+  /** More of it is on its way to the client. */
+  passed: (chunk: Buffer) => void
   /** There is room again. */
   resume: () => void
   /** The reader is gone, or needs no more. */

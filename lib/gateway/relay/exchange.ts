@@ -1,13 +1,17 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { Dispatcher } from 'undici'
 import { EngineDiedError, LlmuxError, UpstreamError } from '../../errors.ts'
 import { isEventStream } from './answer.ts'
-import type { AnswerBody, AnswerSink, Head } from './answer.ts'
+import type { AnswerBody, AnswerSink, Head, Source } from './answer.ts'
 import { Attempt } from './attempt.ts'
 import type { AttemptListener, Failure } from './attempt.ts'
 import { errorEvent } from './error-event.ts'
 import type { Passage } from './passage.ts'
 
-export type UpstreamRequest = Required<Pick<Dispatcher.DispatchOptions, 'path' | 'method' | 'headers' | 'body'>>
+export interface UpstreamRequest extends Required<Pick<Dispatcher.DispatchOptions, 'path' | 'method' | 'body'>> {
+  /** Names and values in turns. */
+  headers: string[]
+}
 
 /** An engine with a dead core answers everything with 500 or 503. */
 const suspectStatus = new Set([500, 503])
@@ -27,6 +31,8 @@ export class Exchange implements AttemptListener {
   readonly #passage: Passage
   readonly #request: UpstreamRequest
   readonly #sink: AnswerSink
+  /** undici calls back in the context of whoever has opened the connection: the host's hooks find that of the request. */
+  readonly #scope = new AsyncResource('llmux.Exchange')
   #attempts = 0
   /** How often its engine broke while it was in flight. */
   #casualties = 0
@@ -47,21 +53,22 @@ export class Exchange implements AttemptListener {
 
   begin (head: Head, controller: Dispatcher.DispatchController): AnswerBody {
     const passage = this.#passage
-    this.#answered()
-    const body = this.#goesTo.begin(head, {
-      passed: bytes => passage.passed(bytes),
+    this.#answered(head)
+    const source: Source = {
+      passed: chunk => passage.passed(chunk),
       resume: () => { if (controller.paused) controller.resume() },
       abandoned: reason => passage.abort(reason)
-    })
+    }
+    const body = this.#scope.runInAsyncScope(() => this.#goesTo.begin(head, source))
     passage.answer = { body, eventStream: isEventStream(head) }
     return body
   }
 
   whole (head: Head, body: Buffer): void {
-    this.#answered()
-    this.#passage.passed(body.length)
+    this.#answered(head)
+    this.#passage.passed(body)
     this.#passage.end()
-    this.#goesTo.whole(head, body)
+    this.#scope.runInAsyncScope(() => this.#goesTo.whole(head, body))
   }
 
   suspects (head: Head): boolean {
@@ -86,7 +93,7 @@ export class Exchange implements AttemptListener {
     const { error } = failure
     const { abortReason, link } = this.#passage
     link?.heard()
-    if (abortReason !== undefined) this.#goesTo.fail(abortReason)
+    if (abortReason !== undefined) this.#fail(abortReason)
     else if (link === undefined) this.#giveUp(new UpstreamError(detail(error)))
     else this.#recover(failure).catch((fault: Error) => this.#giveUp(this.#died(fault)))
   }
@@ -107,18 +114,17 @@ export class Exchange implements AttemptListener {
 
   #dispatch (): void {
     const { abortReason, target: { origin, dispatcher } } = this.#passage
-    if (abortReason !== undefined) return this.#goesTo.fail(abortReason)
+    if (abortReason !== undefined) return this.#fail(abortReason)
     this.#attempts++
-    this.#passage.record.sending()
     this.#passage.link?.silent()
     const { path, method, headers, body } = this.#request
-    dispatcher.dispatch({ origin, path, method, headers, body }, new Attempt(this))
+    this.#scope.runInAsyncScope(() => this.#passage.record.sending(headers, headers => dispatcher.dispatch({ origin, path, method, headers, body }, new Attempt(this))))
   }
 
-  #answered (): void {
+  #answered (head: Head): void {
     const { link, record } = this.#passage
     link?.heard()
-    record.answered()
+    record.answered(head)
   }
 
   /** The client may already have received the beginning of an event stream while it waited; the answer then continues that stream. */
@@ -131,7 +137,7 @@ export class Exchange implements AttemptListener {
     const died = this.#died(error)
     if (sent) this.#casualties++
     const { abortReason, link } = this.#passage
-    if (abortReason !== undefined) return this.#goesTo.fail(abortReason)
+    if (abortReason !== undefined) return this.#fail(abortReason)
     if (!link!.replay || this.#casualties > (alive ? 1 : mostDeaths) || this.#attempts === mostAttempts) return this.#giveUp(died)
     const suspicion = { suspect: sent && !alive, alone: sent && !alive && this.#casualties === mostDeaths }
     this.#passage.renew(suspicion, error => error === undefined ? this.send() : this.#giveUp(error))
@@ -139,7 +145,11 @@ export class Exchange implements AttemptListener {
 
   #giveUp (error: Error): void {
     this.#passage.end()
-    this.#goesTo.fail(error)
+    this.#fail(error)
+  }
+
+  #fail (error: Error): void {
+    this.#scope.runInAsyncScope(() => this.#goesTo.fail(error))
   }
 
   #died (error: Error): LlmuxError {

@@ -63,12 +63,14 @@ export interface EngineLink {
 
 /** What a passage reports, for the record of its request. */
 export interface PassageRecord {
-  /** The request is sent to its target. */
-  sending (): void
+  /** The request is on its way to its target: by `send`, with these headers or others in their place. */
+  sending (headers: string[], send: (headers: string[]) => void): void
   /** The first byte of the answer is there. */
-  answered (): void
-  /** More bytes of the answer have arrived. */
-  passed (bytes: number): void
+  answered (head: Head): void
+  /** More of the answer has arrived. */
+  passed (chunk: Buffer): void
+  /** The target is done with it. */
+  over (): void
   /** The answer is broken off, or is an error. */
   failed (error: LlmuxError): void
 }
@@ -161,14 +163,15 @@ export class Passage {
   }
 
   /** Counts the engine's answers. */
-  passed (bytes: number): void {
-    this.record.passed(bytes)
-    if (this.#lease !== undefined) this.#lease.output += bytes
+  passed (chunk: Buffer): void {
+    this.record.passed(chunk)
+    if (this.#lease !== undefined) this.#lease.output += chunk.length
   }
 
   /** The target is done with it. */
   end (): void {
     this.#ended = true
+    this.record.over()
     this.#lease?.release()
   }
 

@@ -37,7 +37,7 @@ export class ResponseBody extends Readable implements AnswerBody {
 
   /** Returns whether there is room for more. */
   add (chunk: Buffer): boolean {
-    this.#options.passed(chunk.length)
+    this.#options.passed(chunk)
     this.#betweenEvents = endsEvent(chunk)
     const room = this.push(chunk)
     if (!room && this.#stallTimer === undefined) this.#watchReader()

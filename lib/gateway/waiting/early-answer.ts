@@ -39,7 +39,7 @@ export class EarlyAnswer implements AnswerSink {
     this.#body = new ResponseBody({
       response: reply.raw,
       stall: options.stall,
-      passed: bytes => this.#source?.passed(bytes),
+      passed: chunk => this.#source?.passed(chunk),
       resume: () => this.#source?.resume(),
       abandoned: reason => {
         this.#heartbeat.stop()

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import { Pool, type Dispatcher } from 'undici'
 import { SleepError, WakeError } from '../../errors.ts'
 import type { EngineCalls, SleepMode } from '../../engines/index.ts'
@@ -37,6 +38,9 @@ const keepAliveTimeout = 4_000
  * a second time: it does nothing, or the same once more.
  */
 const brokenConnection = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
+
+/** Of no request: what an engine is asked is asked for all of them, and belongs into the trace of none. */
+const outside = new AsyncResource('llmux.ControlClient')
 
 /** undici hides what happened to a connection in the cause, or in the code, of an error without words. */
 function reason (error: unknown): string {
@@ -158,9 +162,10 @@ export class ControlClient {
       ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` })
     }
     const options = { method, path, headers, signal, body: body === undefined ? null : JSON.stringify(body) }
-    return await this.#pool.request(options).catch(error => {
+    const request = () => outside.runInAsyncScope(() => this.#pool.request(options))
+    return await request().catch(error => {
       if (signal.aborted || !brokenConnection.has(error.code)) throw error
-      return this.#pool.request(options)
+      return request()
     })
   }
 

@@ -6,6 +6,8 @@ import type { FirstByte, ResponseEnd } from '../../../lib/events.ts'
 import { RequestRecord } from '../../../lib/gateway/request-record.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 
+const head = { statusCode: 200, headers: {} }
+
 function setup (model: string | null = 'm') {
   const clock = new FakeClock()
   const events = new LlmuxEvents()
@@ -26,11 +28,11 @@ test('all times count from the arrival, which was before the body was read', () 
   record.waits()
   clock.advance(100)
   record.granted()
-  record.sending()
+  record.sending([], () => {})
   clock.advance(20)
-  record.answered()
-  record.passed(7)
-  record.passed(8)
+  record.answered(head)
+  record.passed(Buffer.alloc(7))
+  record.passed(Buffer.alloc(8))
   clock.advance(30)
   answer(200)
   record.end()
@@ -45,7 +47,7 @@ test('times in the queue add up, that of one who leaves it included; what is sen
     record.waits()
     clock.advance(wait)
     record.granted()
-    record.sending()
+    record.sending([], () => {})
     clock.advance(1)
   }
   record.waits()
@@ -96,9 +98,9 @@ describe('the first byte since the model became awake', () => {
     clock.advance(1_000)
     record.granted()
     clock.advance(40)
-    record.answered()
+    record.answered(head)
     expect(firsts).toEqual([{ time: clock.now(), model: 'm', duration: 40, request: 'req-1' }])
-    record.answered()
+    record.answered(head)
     expect(firsts).toHaveLength(1)
     expect([...silent]).toEqual(['other'])
   })
@@ -106,7 +108,7 @@ describe('the first byte since the model became awake', () => {
   test('is no event of a model that is not ours, or of one that was refused', () => {
     const { record, firsts, silent } = setup(null)
     silent.add('m')
-    record.answered()
+    record.answered(head)
     record.failed(new QueueTimeoutError('m', 1))
     record.end()
     expect(firsts).toEqual([])

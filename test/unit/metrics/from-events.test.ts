@@ -7,7 +7,7 @@ import { catalogue } from '../../../lib/metrics/catalogue.ts'
 import { countEvents } from '../../../lib/metrics/from-events.ts'
 import { Instruments } from '../../../lib/metrics/instruments.ts'
 import { cutCodes, knownSeries, modelWarnings, otherWarnings } from '../../../lib/metrics/known-labels.ts'
-import { operationOf } from '../../../lib/metrics/operations.ts'
+import { operationOf } from '../../../lib/gen-ai.ts'
 import { knownRoutes } from '../../../lib/options/index.ts'
 import { codeWords, tablesUnder } from '../../helpers/readme.ts'
 

@@ -113,14 +113,15 @@ export function rig ({ replay = true, path = '/v1/chat/completions', fallback = 
   }
   const recorded = { sendings: 0, answered: 0, bytes: 0, errors: [] as Error[] }
   const record: PassageRecord = {
-    sending: () => { recorded.sendings++ },
+    sending: (headers, send) => { recorded.sendings++; send(headers) },
     answered: () => { recorded.answered++ },
-    passed: bytes => { recorded.bytes += bytes },
+    passed: chunk => { recorded.bytes += chunk.length },
+    over: () => {},
     failed: error => recorded.errors.push(error)
   }
   const passage = new Passage(path, client as unknown as ServerResponse, fallback ? endpoint : link, record)
   const answers: Array<UpstreamResponse | Error> = []
-  new Exchange(passage, { path, method: 'POST', headers: {}, body: 'b' }, new ReplySink(passage, (error, response) => answers.push(error ?? response!))).send()
+  new Exchange(passage, { path, method: 'POST', headers: [], body: 'b' }, new ReplySink(passage, (error, response) => answers.push(error ?? response!))).send()
   return {
     clock,
     client,

@@ -33,7 +33,7 @@ function begin ({ path = '/v1/chat/completions', hooked = false } = {}) {
     model: 'm', path, clock, interval: 5_000, stall: { clock, limit: 60_000, expired: () => true, over: () => {} }, comment: () => `place ${place--}`, failed: error => failures.push(error)
   })
   const engine = { resumed: 0, passed: 0, abandoned: [] as Error[] }
-  const source = { passed: (bytes: number) => { engine.passed += bytes }, resume: () => { engine.resumed++ }, abandoned: (reason: Error) => { engine.abandoned.push(reason) } }
+  const source = { passed: (chunk: Buffer) => { engine.passed += chunk.length }, resume: () => { engine.resumed++ }, abandoned: (reason: Error) => { engine.abandoned.push(reason) } }
   return { clock, client, early, engine, source, failures, body: () => body! }
 }
 

@@ -1,4 +1,5 @@
-import { knownRoutes } from '../options/index.ts'
+import type { ResponseEnd } from './events.ts'
+import { knownRoutes } from './options/index.ts'
 
 /** OpenTelemetry's names for what a request asks for (`gen_ai.operation.name`), where it has one. */
 const operations: Record<string, string> = {
@@ -14,3 +15,9 @@ const operations: Record<string, string> = {
 export const operationOf: ReadonlyMap<string, string> = new Map(
   knownRoutes.map(({ path }) => [path, operations[path] ?? path.split('/').at(-1)!])
 )
+
+/** OpenTelemetry's `error.type` of a request: a code of ours, the status that it was answered with, or `left`. Empty if all went well. */
+export function errorType ({ outcome, code, status }: ResponseEnd): string {
+  if (outcome === 'ok') return ''
+  return code ?? (outcome === 'left' ? 'left' : String(status))
+}

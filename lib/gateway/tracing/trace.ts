@@ -1,0 +1,39 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Head } from '../relay/answer.ts'
+import type { ResponseEnd } from '../../events.ts'
+
+/** What is known of a request when its trace begins. */
+export interface TracedRequest {
+  /** The engine's id; undefined if it is for no model of ours. */
+  model: string | undefined
+  route: string
+  /** The host's id of it. */
+  request: string
+  headers: IncomingHttpHeaders
+  /** Milliseconds since the epoch. */
+  arrived: number
+}
+
+/** What the record of a request tells its trace. */
+export interface RequestTrace {
+  /** It waits for its model, for the first time or again. */
+  waits (): void
+  /** It need not wait any longer. */
+  granted (): void
+  /** It is on its way to its target: by `send`, with these headers or those of the trace in their place. */
+  sending (headers: string[], send: (headers: string[]) => void): void
+  /** Its engine is put to sleep in the midst of it, or that is over. */
+  frozen (frozen: boolean): void
+  /** The first byte of the answer is there. */
+  answered (head: Head): void
+  /** More of the answer has come. */
+  passed (chunk: Buffer): void
+  /** The target has nothing more to do with it. */
+  over (): void
+  end (end: ResponseEnd): void
+}
+
+/** Whoever traces requests. */
+export interface Tracing {
+  begin (request: TracedRequest): RequestTrace
+}
