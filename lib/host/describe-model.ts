@@ -14,8 +14,8 @@ export function describeModel (
   const { aliases = [], adapters = [] } = directory.find(id) ?? {}
   const leaving = directory.find(id) === undefined
   const learned = { serviceTime, drainTime, thawTime, firstSleep, arrivalRate, averageWaiting }
-  const { sleepLevel, freeze } = orchestrator.model(id)
+  const { gpuShare, sleepLevel, freeze } = orchestrator.model(id)
   /** The part of the option that its engine supports. */
   const freezes = sleepLevel !== 3 && orchestrator.keepsRequests(id) && freeze
-  return { name: id, aliases, adapters, gpus, leaving, ...orchestrator.snapshot(id), sleepLevel, hostMemory: orchestrator.hostMemory(id), freeze: freezes, inFlight, waiting: waiting - frozen, frozen, frozenSince, passive, oldest, learned }
+  return { name: id, aliases, adapters, gpus, gpuShare, leaving, ...orchestrator.snapshot(id), sleepLevel, hostMemory: orchestrator.hostMemory(id), freeze: freezes, inFlight, waiting: waiting - frozen, frozen, frozenSince, passive, oldest, learned }
 }

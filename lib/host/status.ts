@@ -46,6 +46,8 @@ export interface ModelStatus {
   adapters: string[]
   /** The GPUs it lives on, by index. */
   gpus: readonly number[]
+  /** The part of each of them that it takes: the option. */
+  gpuShare: number
   /** An update has removed it: it serves the requests that it has, and goes. */
   leaving: boolean
   /** The state of its engine. */

@@ -2,6 +2,7 @@ import type { EngineChange, LlmuxEvents, RequestChange, ResponseEnd, TransitionC
 import type { LlmuxError } from '../errors.ts'
 import { errorType, operationOf } from '../gen-ai.ts'
 import type { Instruments } from './instruments.ts'
+import { evicted } from './known-labels.ts'
 
 /** What happens is counted as it happens. Returns how to stop. */
 export function countEvents (events: LlmuxEvents, instruments: Instruments): () => void {
@@ -46,7 +47,7 @@ function countTransition ({ to: phase, wake, evict, outcome, phases, steps = {},
   // Refused before there was a process: of all others their engine tells.
   const { code, startCause } = (error ?? {}) as Partial<LlmuxError>
   if (code === 'LLMUX_ERR_NOT_STARTABLE' && startCause !== undefined && wake !== undefined) instruments.count('llmux_engine_start_failures_total', { model: wake, cause: startCause })
-  const ends = { from: [...evict].sort().join('+'), to: wake ?? '' }
+  const ends = { from: evicted(evict), to: wake ?? '' }
   instruments.count('llmux_switches_total', { ...ends, outcome: outcome! })
   const { checking, draining, evicting, waking } = phases
   const { warmUp, ...rest } = steps

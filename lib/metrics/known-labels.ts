@@ -2,6 +2,7 @@ import type { ResponseOutcome, TransitionOutcome } from '../events.ts'
 import type { ModelStatus } from '../host/status.ts'
 import { knownRoutes } from '../options/index.ts'
 import { startCauses, wakeFailures } from '../start-causes.ts'
+import { fits, shareGpu } from '../switcher/placement.ts'
 import type { CounterName, HistogramName } from './catalogue.ts'
 import type { Activity } from './gpu-activity.ts'
 import type { Labels } from './instruments.ts'
@@ -32,7 +33,7 @@ export const modelWarnings = withPrefix([
 /** What concerns no model in particular. */
 export const otherWarnings = withPrefix(['MEMORY_COMMAND', 'WATCHER', 'LEDGER', 'ORPHANS', 'LONG_WAIT', 'LEARNED_FILE', 'RECORD', 'POLICY', 'CLOSE_DELAY'])
 
-type Models = Pick<ModelStatus, 'name' | 'gpus'>[]
+type Models = Pick<ModelStatus, 'name' | 'gpus' | 'gpuShare'>[]
 type Series = [name: CounterName, labels: Labels]
 
 const keys = (object: object): string[] => Object.keys(object)
@@ -62,14 +63,34 @@ function seriesOf (model: string): Series[] {
   ]
 }
 
-/** To it from each one beside which it may have to go, from none, and from it to none. Several that go at once begin at 1. */
-function switchesOf ({ name, gpus }: Models[number], models: Models): Series[] {
-  const neighbours = models.filter(other => other.name !== name && other.gpus.some(gpu => gpus.includes(gpu)))
-  const ends = [...['', ...neighbours.map(other => other.name)].map(from => ({ from, to: name })), { from: name, to: '' }]
+/** Of each model: with many small ones on a GPU there are more sets of them than anybody looks at. Further ones begin at 1. */
+const mostSets = 64
+
+/** To it from each one, and each few at once, that may have to go for it, from none, and from it to none. */
+function switchesOf (model: Models[number], models: Models): Series[] {
+  const { name } = model
+  const neighbours = models.filter(other => other !== model && shareGpu(other, model))
+  const sets = [[], ...neighbours.map(other => [other]), ...fits(model, neighbours) ? [] : togetherAwake(neighbours)]
+  const ends = [...sets.map(set => ({ from: evicted(set.map(({ name }) => name)), to: name })), { from: name, to: '' }]
   return ends.flatMap(pair => [
     ...keys(switchOutcomes).map((outcome): Series => ['llmux_switches_total', { ...pair, outcome }]),
     ...phases.map((phase): Series => ['llmux_switch_phase_seconds_total', { ...pair, phase }])
   ])
+}
+
+/** Two and more of them that may be awake at the same time, small sets first. */
+function togetherAwake (models: Models): Models[] {
+  const sets: Models[] = models.map(model => [model])
+  for (let at = 0; at < sets.length && sets.length < models.length + mostSets; at++) {
+    const set = sets[at]!
+    for (const model of models.slice(models.indexOf(set.at(-1)!) + 1)) if (fits(model, set)) sets.push([...set, model])
+  }
+  return sets.slice(models.length, models.length + mostSets)
+}
+
+/** The label `from` of those who go. */
+export function evicted (names: readonly string[]): string {
+  return [...names].sort().join('+')
 }
 
 /** Histograms that are told apart by nothing but the model. That of `gen_ai_…` by `error_type` is not: it would be thousands of lines. */

@@ -5,7 +5,7 @@ import { App } from './app.js'
  * @property {App} app
  * @property {import('./subject.js').Subject} subject
  * @property {import('./report.js').Report} report
- * @property {Map<string, string>} expected by model and prompt: what the engine says when it is asked directly
+ * @property {Map<string, import('./verdict.js').Said>} expected by model and prompt: what the engine says when it is asked directly
  */
 
 /**

@@ -10,6 +10,7 @@ import { promisify } from 'node:util'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import t, { type Test } from 'tap'
 import { parse } from 'yaml'
+import { until } from '../helpers/engine-process.ts'
 import { mockCommand } from '../helpers/mock-engine.ts'
 import { plainEnv, plainNode, startServer } from '../helpers/plain-node.ts'
 
@@ -110,6 +111,16 @@ t.test('prometheus-grafana', async t => {
   for (const rule of rules) t.ok(services['prometheus']!.volumes.some(volume => volume.includes(`:${rule}:`)), rule)
   for (const file of ['datasources/prometheus.yaml', 'dashboards/llmux.yaml']) t.ok(parse(readFileSync(join(folder, 'grafana', file), 'utf8')), file)
   t.ok(services['grafana']!.volumes.some(volume => dirname(volume.split(':')[1]!) === '/var/lib/grafana/dashboards'))
+})
+
+t.test('tracing', async t => {
+  const { ask, lines } = await start(t, 'tracing')
+  t.equal((await ask('qwen-14b')).status, 200)
+  const printed = () => lines.filter(line => /^ {2}name: '/.test(line)).map(line => line.slice("  name: '".length, -2)).sort()
+  await until('all spans are printed', () => printed().length >= 4)
+  t.same(printed(), ['engine qwen-14b', 'switch qwen-14b', 'text_completion qwen-14b', 'wait qwen-14b'], 'and none of our own calls')
+  const code = readFileSync(join(examples, 'tracing/server.js'), 'utf8').replace(/^\/\/.*\n/, '').trim()
+  t.ok(readFileSync(join(examples, '../docs/tracing.md'), 'utf8').includes(`\`\`\`js\n${code}\n\`\`\``), 'docs/tracing.md shows it')
 })
 
 t.test('inject-tests', async t => {

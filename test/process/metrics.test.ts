@@ -62,7 +62,7 @@ t.test('a scrape after a known series of requests', async t => {
   const chatRoute = 'route=/v1/chat/completions'
   const exact: Record<string, number> = {
     // What has not happened is there all the same.
-    ...Object.fromEntries(knownSeries([{ name: 'a', gpus: [0] }, { name: 'b', gpus: [0] }]).map(([name, labels]) => [`${name}{${Object.entries(labels).map(pair => pair.join('=')).sort()}}`, 0])),
+    ...Object.fromEntries(knownSeries([{ name: 'a', gpus: [0], gpuShare: 1 }, { name: 'b', gpus: [0], gpuShare: 1 }]).map(([name, labels]) => [`${name}{${Object.entries(labels).map(pair => pair.join('=')).sort()}}`, 0])),
     [`llmux_requests_total{model=a,outcome=ok,${chatRoute}}`]: 2,
     'llmux_requests_total{model=a,outcome=ok,route=/v1/completions}': 1,
     [`llmux_requests_total{model=a,outcome=server_error,${chatRoute}}`]: 1,

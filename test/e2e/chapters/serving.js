@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { key } from '../app.js'
 import { chat, question } from '../chat.js'
+import { tokensOf } from '../verdict.js'
 
 const program = (/** @type {string} */ name) => fileURLToPath(new URL(`../../clients/programs/${name}`, import.meta.url))
 export const prompts = ['Why is the sky blue?', 'Name a river.', 'What is a kernel?', 'Tell me a story.']
@@ -17,10 +18,10 @@ export async function firstRequests ({ app, subject, report, expected }) {
     report.check(`${name} is started by its first request`, first.status === 200, first)
     for (const prompt of prompts) {
       const { body } = await app.direct(name, '/v1/chat/completions', question(name, prompt, subject.tokens))
-      expected.set(`${name} ${prompt}`, body.choices[0].message.content)
+      expected.set(`${name} ${prompt}`, { text: body.choices[0].message.content, tokens: tokensOf(body.choices[0]) })
     }
   }
-  report.check('the models’ answers tell them apart', new Set(expected.values()).size === expected.size, [...expected])
+  report.check('the models’ answers tell them apart', new Set([...expected.values()].map(({ text }) => text)).size === expected.size, [...expected].map(([name, { text }]) => [name, text]))
 }
 
 /** @param {import('../stage.js').Stage} stage */
@@ -44,6 +45,6 @@ async function play ({ app, subject: { models: [a, b], tokens }, report, expecte
     const { text, error } = seen.get(name) ?? {}
     if (op === 'embeddings') report.check(`${client}: ${name}: refused with 404, as the engine does`, error?.status === 404, seen.get(name))
     // The client does not ask for `ignore_eos`: the answer may end sooner.
-    else report.check(`${client}: ${name}: the engine’s own answer`, text?.length > 0 && expected.get(`${model} ${prompts[0]}`)?.startsWith(text) === true, { text, expected: expected.get(`${model} ${prompts[0]}`) })
+    else report.check(`${client}: ${name}: the engine’s own answer`, text?.length > 0 && expected.get(`${model} ${prompts[0]}`)?.text.startsWith(text) === true, { text, expected: expected.get(`${model} ${prompts[0]}`)?.text })
   }
 }

@@ -1,4 +1,5 @@
 import { chat, Stream } from '../chat.js'
+import { judge, summary } from '../verdict.js'
 import { prompts } from './serving.js'
 
 /** Another model is asked for while streams run: they end whole, and before it begins. @param {import('../stage.js').Stage} stage */
@@ -14,9 +15,10 @@ export async function midStream ({ app, subject: { models: [a, b], tokens }, rep
   const asked = [...prompts.map(prompt => `${first} ${prompt}`), ...prompts.slice(0, 2).map(prompt => `${second} ${prompt}`), `${first} ${prompts[0]}`]
   answers.forEach((answer, index) => {
     const name = String(asked[index])
-    const { status, finish, broken, text } = answer
+    const { status, finish, broken } = answer
+    const own = judge(expected, name, answer)
     report.check(`whole, and the engine’s own answer: ${name}${index === answers.length - 1 ? ' (asked after the other)' : ''}`,
-      status === 200 && finish === 'length' && !broken && text === expected.get(name), { ...answer, expected: expected.get(name) })
+      status === 200 && finish === 'length' && !broken && own.ok, { ...answer, tokens: answer.tokens.length, own, expected: expected.get(name)?.text })
   })
   const lastOfFirst = Math.max(...answers.slice(0, running.length).map(({ ended }) => ended))
   const firstOfSecond = Math.min(...answers.slice(running.length, -1).map(({ ended }) => ended))
@@ -29,13 +31,13 @@ export async function backAndForth ({ app, subject: { models, tokens }, report, 
   // Both have run, so that it is a wake and no start, where the level allows it.
   for (const { name } of models) await chat(app, name, 'Hello', 1)
   const from = app.events.length
-  let right = 0
+  const verdicts = []
   for (let index = 0; index < count; index++) {
     const name = String(models[index % 2]?.name)
-    const { text, ms } = await chat(app, name, prompt, tokens)
-    if (text === expected.get(`${name} ${prompt}`)) right++
-    report.time(`request that switches, ${tokens} tokens`, ms)
+    const answer = await chat(app, name, prompt, tokens)
+    verdicts.push(judge(expected, `${name} ${prompt}`, answer))
+    report.time(`request that switches, ${tokens} tokens`, answer.ms)
   }
   const switches = app.events.slice(from).filter(({ event, to }) => event === 'transition' && to === 'idle').length
-  report.check(`${count} switches, each answer the engine’s own`, right === count && switches === count, { right, switches })
+  report.check(`${count} switches, each answer the engine’s own: ${summary(verdicts)}`, verdicts.every(({ ok }) => ok) && switches === count, { verdicts, switches })
 }

@@ -142,7 +142,7 @@ test('warnings by code, and the first byte after a switch', async () => {
   expect(await lines('llmux_first_byte_after_switch_seconds_sum')).toEqual(['{model="a"} 0.04'])
 })
 
-const two = [{ name: 'a', gpus: [0] }, { name: 'b', gpus: [0, 1] }]
+const two = [{ name: 'a', gpus: [0], gpuShare: 1 }, { name: 'b', gpus: [0, 1], gpuShare: 1 }]
 
 test('a scrape looks at the status once, before anything is read', async () => {
   const { registry, instruments, scrapes } = setup()
@@ -177,16 +177,29 @@ describe('series whose labels are known begin at 0:', () => {
     const { instruments, events, lines } = setup()
     instruments.begin(two)
     events.emit('response', response({}))
-    instruments.begin([...two, { name: 'c', gpus: [1] }])
+    instruments.begin([...two, { name: 'c', gpus: [1], gpuShare: 1 }])
     expect(await lines('llmux_request_queue_seconds_count')).toEqual(['{model="a"} 1', '{model="b"} 0', '{model="c"} 0'])
     expect(await lines('llmux_requests_total')).toContain('{model="a",route="/v1/completions",outcome="ok"} 1')
   })
 
   test('switches between models that share a GPU', async () => {
     const { instruments, lines } = setup()
-    instruments.begin([...two, { name: 'c', gpus: [1] }])
-    const pairs = (await lines('llmux_switches_total')).filter(line => line.includes('"failed"')).map(line => /from="(\w*)",to="(\w*)"/.exec(line)!.slice(1).join('→'))
-    expect(pairs.sort()).toEqual(['a→', 'a→b', 'b→', 'b→a', 'b→c', 'c→', 'c→b', '→a', '→b', '→c'])
+    instruments.begin([...two, { name: 'c', gpus: [1], gpuShare: 1 }])
+    const pairs = (await lines('llmux_switches_total')).filter(line => line.includes('"failed"')).map(line => /from="([\w+]*)",to="(\w*)"/.exec(line)!.slice(1).join('→'))
+    expect(pairs.sort()).toEqual(['a+c→b', 'a→', 'a→b', 'b→', 'b→a', 'b→c', 'c→', 'c→b', '→a', '→b', '→c'])
+  })
+
+  test('and from several at once: those that may be awake together, on GPUs of their own or on parts of one', async () => {
+    const { instruments, events, lines } = setup()
+    const small = (name: string, gpu: number) => ({ name, gpus: [gpu], gpuShare: 0.5 })
+    instruments.begin([{ name: 'large', gpus: [0, 1], gpuShare: 1 }, small('d', 0), small('c', 0), small('e', 1), { name: 'f', gpus: [1], gpuShare: 0.6 }])
+    const from = async (to: string, value = 0) => (await lines('llmux_switches_total')).filter(line => line.endsWith(`to="${to}",outcome="done"} ${value}`)).map(line => /from="([^"]*)"/.exec(line)![1]).sort()
+    expect(await from('large')).toEqual(['', 'c', 'c+d', 'c+d+e', 'c+d+f', 'c+e', 'c+f', 'd', 'd+e', 'd+f', 'e', 'f'])
+    expect(await from('e')).toEqual(['', 'f', 'large'])
+    events.emit('transition', transition({ model: 'large', wake: 'large', evict: ['d', 'c'] }))
+    expect(await from('large', 1)).toEqual(['c+d'])
+    const many = Array.from({ length: 30 }, (_, index) => ({ name: `m${index}`, gpus: [0], gpuShare: 0.1 }))
+    expect(knownSeries(many).length).toBeLessThan(30 * 100 * 15)
   })
 })
 
