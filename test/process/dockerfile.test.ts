@@ -1,19 +1,37 @@
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { until } from '../helpers/engine-process.ts'
 import { mockCommand } from '../helpers/mock-engine.ts'
 import { plainEnv, startServer } from '../helpers/plain-node.ts'
+import { findPodman } from '../helpers/podman.ts'
 
-// The steps of the Dockerfile's first stage, in an empty directory, and the files that its second stage takes. Not the GPU image itself.
+// The steps of the Dockerfile's first stage, in an empty directory, and the files that its second stage takes; where podman
+// works, the second stage too, in a root file system of its own: this machine's, of which nothing is written to. Not the GPU image itself.
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const text = readFileSync(join(root, 'deploy/Dockerfile'), 'utf8')
 const [, first = '', second = ''] = text.split(/^FROM .*$/m)
+/** What stands behind an instruction of the second stage, each time. */
+const said = (instruction: string) => [...second.matchAll(new RegExp(`^${instruction} (.*)$`, 'gm'))].map(([, rest = '']) => rest)
+const keys = { API_KEYS: 'team-a=sk-docker-test-0001', ADMIN_KEY: 'sk-docker-test-0002' }
+
+async function ask (url: string): Promise<{ status: number, choices: unknown[] }> {
+  const answer = await fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: 'Bearer sk-docker-test-0001' },
+    body: JSON.stringify({ model: 'a', messages: [{ role: 'user', content: 'hi' }], max_tokens: 3 })
+  })
+  return { status: answer.status, ...await answer.json() as { choices: unknown[] } }
+}
 
 const home = mkdtempSync(join(tmpdir(), 'llmux-docker-'))
 const build = join(home, 'build')
@@ -49,14 +67,56 @@ t.test('the image has what the example app needs, nothing that only development 
   t.ok(installed.length < 150, `${installed.length} packages`)
 
   const app = await startServer([join(image, 'example-app/server.js')], {
-    env: { PORT: '0', API_KEYS: 'team-a=sk-docker-test-0001', ADMIN_KEY: 'sk-docker-test-0002', LLMUX_VLLM: mockCommand.join(' '), LLMUX_MODELS: '{"a":{}}' }
+    env: { PORT: '0', ...keys, LLMUX_VLLM: mockCommand.join(' '), LLMUX_MODELS: '{"a":{}}' }
   })
   t.teardown(() => app.stop())
-  const answer = await fetch(`${app.url}/v1/chat/completions`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: 'Bearer sk-docker-test-0001' },
-    body: JSON.stringify({ model: 'a', messages: [{ role: 'user', content: 'hi' }], max_tokens: 3 })
-  })
-  t.equal(answer.status, 200)
-  t.ok((await answer.json() as { choices: unknown[] }).choices.length === 1)
+  t.match(await ask(app.url), { status: 200, choices: [{}] })
 })
+
+t.test('in a root file system, as the user that it makes: it answers, writes nothing but its home, and ends in order', async t => {
+  const podman = await findPodman()
+  if (podman === undefined) return t.pass('there is no podman that works here')
+  const port = await freePort()
+  const words = (list = '') => (JSON.parse(list) as string[]).map(word => `'${word}'`).join(' ')
+  const [user = ''] = said('USER')
+  const [health = ''] = said('HEALTHCHECK .* CMD')
+  const script = [
+    // Of the base image, and of that which `node` comes from.
+    'printf \'#!/bin/sh\\nexec node /mock/bin.js "$@"\\n\' > /usr/local/bin/vllm && chmod 755 /usr/local/bin/vllm',
+    'cp "$(command -v node)" /usr/local/bin/.node && mv /usr/local/bin/.node /usr/local/bin/node',
+    ...said('RUN'),
+    ...said('ENV').map(pairs => `export ${pairs}`),
+    `export PORT=${port} HOST=127.0.0.1 HOME=/home/${user} LLMUX_MODELS='{"a":{}}'`,
+    'cd /app && touch /tmp/built && echo "the image is made"',
+    `exec setpriv --reuid ${user} --regid ${user} --init-groups ${words(said('ENTRYPOINT')[0])} ${words(said('CMD')[0])}`
+  ].join('\n')
+  const container = podman.start(['--volume', `${image}:/app`, '--volume', `${join(root, 'mock-vllm')}:/mock:ro`, ...Object.entries(keys).flatMap(([name, value]) => ['--env', `${name}=${value}`])], ['/bin/sh', '-ec', script])
+  t.teardown(() => container.remove())
+  await until('it listens', () => container.said.includes('Server listening') || container.code !== undefined, 240_000)
+  t.equal(container.code, undefined, container.said.slice(-2_000))
+
+  const probe = ['/bin/sh', '-c', `PORT=${port} ${words(health)}`]
+  t.equal(await container.run(probe).then(() => 'healthy'), 'healthy')
+  t.match(await ask(`http://127.0.0.1:${port}`), { status: 200, choices: [{}] })
+  const processes = (await container.run(['ps', '-eo', 'pid=,user=,args='])).split('\n').map(line => line.trim().split(/\s+/)).filter(([, , command]) => command !== undefined && command !== 'ps')
+  t.equal(processes[0]?.[2], '/usr/bin/tini', 'the init is the first process')
+  t.ok(processes.some(line => line.join(' ').includes('/mock/bin.js')), 'an engine runs')
+  t.same([...new Set(processes.map(([, name]) => name))], [user], 'and nothing as root')
+  // Without what belongs to this machine alone.
+  const folders = ['/app', '/bin', '/etc', '/home', '/opt', '/sbin', '/srv', '/usr', '/var']
+  const owned = (await container.run(['find', ...folders, '-xdev', '-user', user])).split('\n').filter(path => path !== '' && !path.startsWith(`/home/${user}`) && !path.endsWith(`/mail/${user}`))
+  t.same(owned, [], 'only its home is its own')
+  await t.rejects(container.run(['setpriv', '--reuid', user, '--regid', user, '--init-groups', 'touch', '/app/x']), /Permission denied/)
+  const later = (await container.run(['find', '/app', '/etc', '/usr', '-newer', '/tmp/built', '-type', 'f'])).split('\n').filter(Boolean)
+  t.same(later, [], 'the app has written nothing there')
+  t.equal(await container.stop(), 0)
+})
+
+async function freePort (): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
