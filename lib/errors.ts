@@ -122,6 +122,10 @@ export const FleetFullError = make<[string]>('FLEET_FULL', 'too many requests fo
 export const NodeLostError = make<[string, string]>('NODE_LOST', 'the request was lost: node %s: %s', 502)
 /** No node that can be reached has the model and can serve it. Arguments: the model, why. */
 export const NoNodeError = make<[string, string]>('NO_NODE', 'no node can serve model `%s`: %s', 503)
+/** An operator asked something of a node that could not be reached, or went out before it answered. Arguments: the node, what happened. */
+export const NodeUnreachableError = make<[string, string]>('NODE_UNREACHABLE', 'node %s could not be asked: %s', 502)
+/** A node did not answer an operator within `operation`. What was asked of it may have begun: look at `GET nodes`. Arguments: the node, milliseconds. */
+export const NodeTimeoutError = make<[string, number]>('NODE_TIMEOUT', 'node %s has not answered within %d ms', 504)
 
 // Group: operators
 

@@ -8,6 +8,7 @@ import type { AdminOptions } from '../admin/options.ts'
 import { beStrict } from '../admin/validation.ts'
 import { systemClock } from '../clock.ts'
 import { AdminRequestError } from '../errors.ts'
+import type { Call } from './nodes/calls.ts'
 import type { Node } from './nodes/node.ts'
 
 interface Order { Params: { '*': string }, Querystring: { wait?: string }, Body: object | null | undefined }
@@ -33,11 +34,12 @@ async function admin (scope: FastifyInstance, options: AdminOptions): Promise<vo
     const [host = '', ...words] = params['*'].split('/')
     const node = find(host)
     const path = words.map(encodeURIComponent).join('/')
-    return await passOn(reply, node, `/${path}${query.wait === 'true' ? '?wait=true' : ''}`, body ?? undefined)
+    const patient = query.wait === 'true'
+    return await passOn(reply, node, { method: 'POST', path: `/${path}${patient ? '?wait=true' : ''}`, body: body ?? undefined, patient })
   })
 
   scope.get<{ Params: { host: string, id: string } }>('/nodes/:host/operations/:id', { schema: schema('What has come of something that was asked of a node') }, async ({ params }, reply) =>
-    await passOn(reply, find(params.host), `/operations/${encodeURIComponent(params.id)}`, undefined, 'GET'))
+    await passOn(reply, find(params.host), { method: 'GET', path: `/operations/${encodeURIComponent(params.id)}` }))
 
   scope.get<{ Headers: { 'last-event-id'?: string } }>('/events', { schema: schema('Every change of a node, every retry and every end of a request, as server-sent events'), exposeHeadRoute: false }, ({ headers }, reply) => {
     const last = headers['last-event-id']
@@ -51,10 +53,10 @@ async function admin (scope: FastifyInstance, options: AdminOptions): Promise<vo
   }
 }
 
-async function passOn (reply: FastifyReply, node: Node, path: string, body?: object, method: 'GET' | 'POST' = 'POST'): Promise<unknown> {
-  const answer = await node.call(method, path, body)
-  reply.code(answer.status)
-  return answer.body
+async function passOn (reply: FastifyReply, { calls }: Node, call: Call): Promise<unknown> {
+  const { status, body } = await calls.call(call)
+  reply.code(status)
+  return body
 }
 
 /** Operators' routes over all nodes. Register it after the fleet, with a `prefix`, and a `guard`: who may come in. */

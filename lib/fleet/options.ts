@@ -61,6 +61,8 @@ export interface FleetOptions {
   cut?: number
   /** How long a connection may take to be made. Default 2 000. */
   connect?: number
+  /** How long a node may take to answer what an operator asks of it, unless it is to answer when that is done. Default 10 000. */
+  operation?: number
   /** How long a body may take. Default 60 000. */
   body?: number
   /** How long streams may run on when the server closes. Default 30 000. */
@@ -86,6 +88,7 @@ const defaults = {
   stale: 3_000,
   cut: 15_000,
   connect: 2_000,
+  operation: 10_000,
   body: 60_000,
   grace: 30_000,
   retries: 0.2
@@ -121,6 +124,7 @@ const checks: Record<keyof FleetOptions, Check> = {
   stale: milliseconds,
   cut: milliseconds,
   connect: milliseconds,
+  operation: milliseconds,
   body: milliseconds,
   grace: milliseconds,
   retries: ['must be a number from 0 to 1', value => typeof value === 'number' && value >= 0 && value <= 1]

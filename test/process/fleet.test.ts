@@ -2,56 +2,19 @@ import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import Fastify from 'fastify'
-import type { FastifyInstance } from 'fastify'
 import { Registry } from 'prom-client'
 import t from 'tap'
-import type { Test } from 'tap'
 import { request } from 'undici'
-import type { Dispatcher } from 'undici'
-import admin from '../../lib/admin/index.ts'
 import fleet, { fleetAdmin, fleetMetrics } from '../../lib/fleet/index.ts'
-import type { FleetOptions, FleetResponseEnd } from '../../lib/fleet/index.ts'
-import health from '../../lib/health/index.ts'
+import type { FleetOptions } from '../../lib/fleet/index.ts'
 import { plainNode } from '../helpers/plain-node.ts'
 import { until } from '../helpers/engine-process.ts'
 import { StreamReader } from '../helpers/event-stream.ts'
-import { startGateway } from '../helpers/gateway.ts'
-import type { TestGateway, TestGatewayOptions } from '../helpers/gateway.ts'
+import { adminKey, startEdge, startNode } from '../helpers/fleet.ts'
+import type { TestGatewayOptions } from '../helpers/gateway.ts'
 import { requestsSeenBy } from '../helpers/gateway-view.ts'
 
 // An edge in front of gateways, all in this process; their engines are mocks.
-
-const adminKey = 'operators'
-
-async function startNode (t: Test, options: TestGatewayOptions): Promise<TestGateway> {
-  const node = await startGateway({ ...options, after: async app => await app.register(admin, { prefix: '/admin', guard: adminKey }) })
-  t.teardown(async () => { await node.close() })
-  return node
-}
-
-interface Edge {
-  app: FastifyInstance
-  ends: FleetResponseEnd[]
-  chat (model: string, more?: object, headers?: Record<string, string>): Promise<Dispatcher.ResponseData>
-}
-
-async function startEdge (t: Test, nodes: FleetOptions['nodes'], options: Partial<FleetOptions> = {}, up = Array.isArray(nodes) ? nodes.length : 1): Promise<Edge> {
-  const app = Fastify()
-  await app.register(fleet, { nodes, adminKey, stale: 1_500, ...options })
-  await app.register(health, { prefix: '/health' })
-  const url = await app.listen({ port: 0, host: '127.0.0.1' })
-  t.teardown(async () => { await app.close() })
-  const ends: FleetResponseEnd[] = []
-  app.llmuxFleet.events.on('response', end => ends.push(end))
-  await until('the nodes are up', () => app.llmuxFleet.status().nodes.filter(({ condition }) => condition === 'up').length === up)
-  return {
-    app,
-    ends,
-    chat: (model, more = {}, headers = {}) => request(`${url}/v1/chat/completions`, {
-      method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify({ model, messages: [{ role: 'user', content: 'hi' }], ...more })
-    })
-  }
-}
 
 t.jobs = 3
 

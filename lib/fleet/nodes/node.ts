@@ -5,6 +5,7 @@ import type { Endpoint } from '../../orchestrator/driver.ts'
 import type { NodeModelView, NodeView } from '../choice/types.ts'
 import type { FleetEvents, NodeCondition } from '../events.ts'
 import type { ResolvedFleetOptions } from '../options.ts'
+import { NodeCalls } from './calls.ts'
 import { NodeLease } from './node-lease.ts'
 import { readNames, readStates } from './state-stream.ts'
 
@@ -25,6 +26,7 @@ export class Node implements NodeView {
   /** Its origin. */
   readonly name: string
   readonly endpoint: Endpoint
+  readonly calls: NodeCalls
   readonly leases = new Set<NodeLease>()
   models: NodeModelView[] = []
   /** All names of its models, and the model that each stands for; also while it is out. */
@@ -54,6 +56,7 @@ export class Node implements NodeView {
     const servername = 'dns' in nodes ? { servername: nodes.dns } : {}
     this.#dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0, connect: { timeout: connect, ...servername, ...tls } as object })
     this.endpoint = { origin, dispatcher: this.#dispatcher, apiKey: key }
+    this.calls = new NodeCalls(this.endpoint, context.options, clock)
     this.#follow()
   }
 
@@ -95,19 +98,6 @@ export class Node implements NodeView {
   async destroy (): Promise<void> {
     this.close()
     await this.#dispatcher.destroy()
-  }
-
-  /** A call of an operator's. */
-  async call (method: 'GET' | 'POST', path: string, body?: object): Promise<{ status: number, body: unknown }> {
-    const { adminPrefix, adminKey } = this.#context.options
-    const answer = await this.#dispatcher.request({
-      origin: this.name,
-      path: adminPrefix + path,
-      method,
-      headers: { authorization: `Bearer ${adminKey}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
-      ...(body !== undefined && { body: JSON.stringify(body) })
-    })
-    return { status: answer.statusCode, body: await answer.body.json() }
   }
 
   /** Listens to its states, again and again. To come back it must answer for its models first. */
@@ -167,6 +157,7 @@ export class Node implements NodeView {
     this.#connection.abort()
     this.#connection = new AbortController()
     this.#lost(reason)
+    this.calls.end(reason)
     const since = clock.now()
     for (const lease of [...this.leases]) if (lease.heardAt === undefined) lease.interrupt(new Error(reason))
     clock.clearTimeout(this.#cutting)
