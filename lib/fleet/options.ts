@@ -67,7 +67,7 @@ export interface FleetOptions {
   body?: number
   /** How long streams may run on when the server closes. Default 30 000. */
   grace?: number
-  /** Requests that may be sent to a second node, as a share of all; ten at once may be in any case. Default 0.2. */
+  /** Requests that may be sent to a second node, as a share of all; ten at once may be in any case, and all that a node has when it goes out. Default 0.2. */
   retries?: number
 }
 

@@ -11,6 +11,8 @@ import { poisonWord } from './plan.js'
  * @property {number} [status]
  * @property {string} [code] of an error, or of the error event before a stream broke
  * @property {string} [detail]
+ * @property {number} [first] ms until the first byte; undefined if none came
+ * @property {boolean} [begun] bytes of an answer had come, not only comments
  * @property {number} ms
  */
 
@@ -32,17 +34,22 @@ function bodyOf ({ id, model, stream, tokens, crash, padding }) {
  */
 export async function fire (url, shot, dispatcher) {
   const began = performance.now()
-  const done = (/** @type {Omit<Outcome, 'shot' | 'ms'>} */ outcome) => ({ shot, ...outcome, ms: performance.now() - began })
+  const done = (/** @type {Omit<Outcome, 'shot' | 'ms'>} */ outcome) => ({ shot, ...outcome, ms: performance.now() - began, ...(first !== undefined && { first }), begun: isBegun(text) })
   const leaving = new AbortController()
   const timer = shot.leaveAfter === undefined ? undefined : setTimeout(() => leaving.abort(), shot.leaveAfter)
   let status
+  /** @type {number | undefined} */
+  let first
   let text = ''
   try {
     const answer = await request(`${url}/v1/chat/completions`, {
       method: 'POST', headers: { 'content-type': 'application/json', [shotHeader]: shot.id }, body: bodyOf(shot), dispatcher, signal: leaving.signal
     })
     status = answer.statusCode
-    const fault = await readText(answer.body, more => { text += more })
+    const fault = await readText(answer.body, more => {
+      first ??= performance.now() - began
+      text += more
+    })
     if (fault !== undefined) throw fault
   } catch (error) {
     const kind = leaving.signal.aborted ? 'left' : 'broken'
@@ -51,6 +58,12 @@ export async function fire (url, shot, dispatcher) {
     clearTimeout(timer)
   }
   return done({ status, ...judge(shot, status, text) })
+}
+
+/** @param {string} text */
+function isBegun (text) {
+  const events = text.replace(/^: .*\n\n/gm, '')
+  return events !== '' && !events.startsWith('data: {"error"')
 }
 
 /** @param {string} text */
@@ -68,7 +81,7 @@ function errorCode (text) {
 function judge (shot, status, text) {
   if (status !== 200) {
     const code = errorCode(text)
-    return code === '' ? { kind: 'fault', detail: `status ${status} without an error of ours: ${text.slice(0, 200)}` } : { kind: 'error', code }
+    return code === '' ? { kind: 'fault', detail: `status ${status} without an error of ours: ${text.slice(0, 200)}` } : { kind: 'error', code, detail: text.slice(0, 400) }
   }
   const content = shot.stream ? streamContent(text) : jsonContent(text)
   if (content === undefined) return { kind: 'fault', detail: `silently cut after ${text.length} bytes: …${text.slice(-120)}` }

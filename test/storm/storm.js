@@ -136,7 +136,7 @@ async function leftovers (app) {
 }
 
 /** @param {import('./checker.js').MockRecord[]} records */
-async function processesLeft (records) {
+export async function processesLeft (records) {
   const pids = [...new Set(records.flatMap(({ api, core }) => [api, core]))].filter((pid) => pid > 0)
   const alive = () => pids.filter((pid) => {
     try {
@@ -150,7 +150,7 @@ async function processesLeft (records) {
 }
 
 /** @param {import('./client.js').Outcome[]} outcomes */
-function tally (outcomes) {
+export function tally (outcomes) {
   /** @type {Record<string, number>} */
   const counts = {}
   for (const { kind, code } of outcomes) {

@@ -173,7 +173,8 @@ export class FleetRequest implements EngineLink {
     const failed = this.#refusedBy.has(this.#node!) ? undefined : this.#node!
     this.#refusedBy.add(this.#node!)
     const full = () => this.#retryAfter < Infinity ? this.#full() : undefined
-    if (this.#retried || !budget.spend()) return full() ?? this.lost(this.#reason)
+    // What a node has that is gone it loses only once: the budget is for nodes that stay, and fail again and again.
+    if (this.#retried || !(failed?.up === false || budget.spend())) return full() ?? this.lost(this.#reason)
     this.#retried = true
     const other = this.#choose()
     if (!(other instanceof Error)) return other
