@@ -15,3 +15,13 @@ export const { LlmuxEvents } = await built('events')
 export const { evenHanded } = await built('switcher/policy/even-handed')
 /** @type {typeof import('../../lib/switcher/policy/serving-time.ts')} */
 export const { servingTime } = await built('switcher/policy/serving-time')
+/** @type {typeof import('../../lib/fleet/choice/rendezvous.ts')} */
+export const { affinity } = await built('fleet/choice/rendezvous')
+/** @type {typeof import('../../lib/host/node-state.ts')} */
+export const { nodeState } = await built('host/node-state')
+/** @type {typeof import('../../lib/simulator/clock.ts')} */
+export const { SimulatedClock } = await built('simulator/clock')
+/** @type {typeof import('../../lib/simulator/engines.ts')} */
+export const { SimulatedEngines } = await built('simulator/engines')
+/** @type {typeof import('../../lib/simulator/play.ts')} */
+export const { modelsOf, playArrivals, simulatedModel, unlimited } = await built('simulator/play')

@@ -17,6 +17,9 @@ const headers = { authorization: `Bearer ${adminKey}` }
 /** What a switch and a token take. Milliseconds. */
 const flags = { sleepMs: 150, wakeMs: 350, tokenMs: 4, promptMs: 20 }
 
+/** As the fleet's option. All processes share the cores of one machine: one that gets none for a while does not hang yet. Milliseconds. */
+const stale = 8_000
+
 /** Milliseconds in which a node must come into a condition that it is waited for. */
 const patience = 120_000
 
@@ -26,7 +29,10 @@ async function startNode (models) {
   const server = await ServerProcess.start('node', {
     adminKey,
     llmux: {
-      ...mock.options, models: Object.fromEntries(models.map(model => [model, { maxConcurrency: 8 }])), timeouts: { queue: 120_000, drain: 20_000, stop: 3_000 }
+      command: mock.options.command ?? [],
+      gpuMemoryCommand: false,
+      models: Object.fromEntries(models.map(model => [model, { maxConcurrency: 8 }])),
+      timeouts: { queue: 120_000, drain: 20_000, stop: 3_000 }
     }
   })
   return { server, mock }
@@ -42,7 +48,7 @@ export async function startFleet ({ nodes: count, edges: edgeCount, models, choi
   for (let index = 0; index < count; index++) nodes.push(await startNode(models))
   /** @type {ServerProcess[]} */
   const edges = []
-  for (let index = 0; index < edgeCount; index++) edges.push(await ServerProcess.start('edge', { adminKey, choice, fleet: { nodes: nodes.map(({ server }) => server.url) } }))
+  for (let index = 0; index < edgeCount; index++) edges.push(await ServerProcess.start('edge', { adminKey, choice, fleet: { nodes: nodes.map(({ server }) => server.url), stale } }))
   const fleet = {
     nodes,
     edges,

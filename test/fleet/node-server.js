@@ -7,6 +7,6 @@ import { shotHeader } from '../storm/client.js'
 const { port, adminKey, tls = null, llmux: options } = JSON.parse(process.argv[2] ?? '')
 
 const app = Fastify({ logger: { level: 'info' }, https: tls, requestIdHeader: shotHeader, bodyLimit: 8 * 1024 ** 2 })
-await app.register(llmux, options)
+await app.register(llmux, { closeWithGrace: true, ...options })
 await app.register(admin, { prefix: '/admin', guard: adminKey })
 await app.listen({ port, host: '127.0.0.1' })

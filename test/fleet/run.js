@@ -19,10 +19,11 @@ let faults = 0
 /** @param {string} name @param {Omit<import('./storm.js').Options, keyof typeof common>} options */
 async function run (name, options) {
   const report = await fleetStorm({ ...common, ...options })
-  faults += report.faults.length
   const kinds = [...new Set(report.troubles.map(({ kind }) => kind))].map(kind => `${report.troubles.filter(one => one.kind === kind).length} × ${kind}`)
   console.log(`${name}: ${JSON.stringify(report.tally)}; troubles: ${kinds.join(', ') || 'none'}`)
   console.log(`  mean wait ${Math.round(report.wait)} ms, ${report.switches.toFixed(2)} switches a request, answers by node ${report.byNode.join(', ')}, ${report.repeated} finished again by a node that had been given up`)
+  report.byNode.forEach((count, node) => { if (count === 0) report.faults.push(`node ${node} was never used`) })
+  faults += report.faults.length
   for (const fault of report.faults) console.log(`  FAULT ${fault}`)
   if (report.faults.length > 0) tell(report)
   return report

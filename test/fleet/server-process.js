@@ -80,7 +80,7 @@ export class ServerProcess {
     this.#child?.kill(signal)
   }
 
-  /** @param {NodeJS.Signals} [signal] */
+  /** Resolves when it has ended. @param {NodeJS.Signals} [signal] */
   async stop (signal = 'SIGTERM') {
     this.signal(signal)
     await this.#ended

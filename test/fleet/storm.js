@@ -45,8 +45,8 @@ export async function fleetStorm ({ seed, seconds, rate, models, nodes = 3, choi
     return {
       begin,
       names: fleet.nodes.map(({ server }) => server.url),
-      /** Of the edges: changes of nodes, and requests that went to another. */
-      log: fleet.edges.flatMap(({ lines }, edge) => lines.flatMap(line => logLine(line, edge, begin))),
+      /** Warnings, changes of nodes, and requests that went to another. */
+      log: [...fleet.edges, ...fleet.nodes.map(({ server }) => server)].flatMap(({ lines, url }) => lines.flatMap(line => logLine(line, url, begin))),
       outcomes,
       faults,
       troubles,
@@ -64,9 +64,9 @@ export async function fleetStorm ({ seed, seconds, rate, models, nodes = 3, choi
   }
 }
 
-/** @param {string} line @param {number} edge @param {number} begin */
-function logLine (line, edge, begin) {
+/** @param {string} line @param {string} url @param {number} begin */
+function logLine (line, url, begin) {
   if (!line.startsWith('{')) return [line]
   const { time, msg, level } = JSON.parse(line)
-  return level >= 40 || /^node /.test(msg) ? [`${time - begin} ms, edge ${edge}: ${msg}`] : []
+  return level >= 40 || /^(node|start) /.test(msg) ? [`${time - begin} ms, ${url}: ${msg}`] : []
 }

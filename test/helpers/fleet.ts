@@ -30,7 +30,7 @@ export interface Edge {
 /** An edge in this process. Resolves when so many nodes are up. */
 export async function startEdge (t: Test, nodes: FleetOptions['nodes'], options: Partial<FleetOptions> = {}, up = Array.isArray(nodes) ? nodes.length : 1): Promise<Edge> {
   const app = Fastify()
-  await app.register(fleet, { nodes, adminKey, stale: 1_500, ...options })
+  await app.register(fleet, { nodes, adminKey, stale: 5_000, ...options })
   await app.register(health, { prefix: '/health' })
   const changes: NodeChange[] = []
   app.llmuxFleet.events.on('node', change => changes.push(change))

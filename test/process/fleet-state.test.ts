@@ -37,19 +37,18 @@ async function pretendNode (t: Test, other: RequestListener = (_request, respons
 
 t.test('a state that is too old is not gone by: a node that says nothing is out, and comes back when it tells its state anew', async t => {
   const node = await pretendNode(t)
-  const edge = await startEdge(t, [node.url], { stale: 200 })
+  const edge = await startEdge(t, [node.url], { stale: 500 })
   await until('it is out', () => edge.app.llmuxFleet.status().nodes[0]!.condition === 'out')
-  t.match(edge.app.llmuxFleet.status().nodes[0]!.reason, 'silent for 200 ms')
+  t.match(edge.app.llmuxFleet.status().nodes[0]!.reason, 'silent for 500 ms')
   const refused = await edge.chat('m')
   t.equal(refused.statusCode, 503)
   t.match(await refused.body.json(), { error: { code: 'LLMUX_ERR_NO_NODE' } })
   await until('it is asked again', () => node.streams.length > 1)
   // It has answered for its models and opened its stream, but told nothing yet.
   t.equal(edge.app.llmuxFleet.status().nodes[0]!.condition, 'out')
-  await until('it is up', () => {
-    node.tell()
-    return edge.changes.at(-1)?.to === 'up'
-  })
+  const telling = setInterval(node.tell, 50)
+  t.teardown(() => clearInterval(telling))
+  await until('it is up', () => edge.changes.at(-1)?.to === 'up')
   t.equal((await edge.chat('m')).statusCode, 200)
 })
 

@@ -21,6 +21,9 @@ const mostFailures = 3
 /** From one try to hear of a node to the next, the first and the longest. Milliseconds. */
 const pause = { first: 100, longest: 2_000 }
 
+/** How long before the end of its time a node that says nothing is looked at once more. Milliseconds. */
+const secondLook = 250
+
 /** One gateway with GPUs: what is known of it, as long as it is fresh, and what it has of ours. */
 export class Node implements NodeView {
   /** Its origin. */
@@ -136,8 +139,12 @@ export class Node implements NodeView {
   /** From now on it may be silent for so long. */
   #listen (): void {
     const { clock, options: { stale } } = this.#context
+    const last = Math.min(secondLook, stale / 4)
     clock.clearTimeout(this.#silence)
-    this.#silence = clock.setTimeout(() => this.#out(`it has been silent for ${stale} ms`), stale)
+    this.#silence = clock.setTimeout(() => {
+      // If it was us who were held up, what it has said meanwhile is there, and is read first.
+      this.#silence = clock.setTimeout(() => this.#out(`it has been silent for ${stale} ms`), last)
+    }, stale - last)
   }
 
   /** Not to be trusted until it is heard of again; what it has may well come to a good end. */

@@ -111,6 +111,40 @@ describe('what runs the gateway', () => {
     expect(deployment.spec.selector.matchLabels).toEqual(metadata.labels)
   })
 
+  test('Kubernetes, several machines: nodes with a GPU and a disk, drained before they go; edges that find them; more nodes as waits grow', () => {
+    const documents = parseAllDocuments(source('deploy/kubernetes-fleet.yaml')).map(document => {
+      expect(document.errors).toEqual([])
+      return document.toJS()
+    })
+    const find = (kind: string, name: string) => documents.find(one => one.kind === kind && one.metadata.name === name)
+    const nodes = find('StatefulSet', 'llmux-node')
+    const edges = find('Deployment', 'llmux-edge')
+    for (const { spec } of [nodes, edges]) {
+      const [container] = spec.template.spec.containers
+      expect(spec.selector.matchLabels).toEqual(spec.template.metadata.labels)
+      expect(container.livenessProbe.httpGet.path).toBe('/health/live')
+      expect(container.readinessProbe.httpGet.path).toBe('/health/ready')
+      const mounts = container.volumeMounts.map(({ name }: { name: string }) => name).sort()
+      const volumes = [...spec.template.spec.volumes, ...(spec.volumeClaimTemplates ?? []).map(({ metadata }: any) => metadata)].map(({ name }) => name).sort()
+      expect(mounts).toEqual(volumes)
+    }
+    for (const [name, { spec }] of [['llmux-node', nodes], ['llmux-edge', edges]] as const) expect(find('PodDisruptionBudget', name).spec.selector).toEqual(spec.selector)
+    const [node] = nodes.spec.template.spec.containers
+    expect(node.resources.limits['nvidia.com/gpu']).toBe(1)
+    expect(node.lifecycle.preStop.exec.command.at(-1)).toContain('/admin/drain?wait=true')
+    expect(nodes.spec.template.spec.terminationGracePeriodSeconds).toBeGreaterThan(longest + 300)
+    const { clusterIP, selector, ports: [port] } = find('Service', nodes.spec.serviceName).spec
+    expect({ clusterIP, selector }).toEqual({ clusterIP: 'None', selector: nodes.spec.template.metadata.labels })
+    const [edge] = edges.spec.template.spec.containers
+    expect(edge.env).toContainEqual({ name: 'NODES_DNS', value: nodes.spec.serviceName })
+    expect(source('deploy/edge.js')).toContain(`NODES_PORT = '${port.port}'`)
+    expect(find('Service', 'llmux').spec.selector).toEqual(edges.spec.template.metadata.labels)
+    const { scaleTargetRef, triggers: [{ metadata: { query } }] } = find('ScaledObject', 'llmux-node').spec
+    expect(scaleTargetRef).toEqual({ kind: 'StatefulSet', name: 'llmux-node' })
+    const [metric] = /llmux_\w+/.exec(query)!
+    expect(source('lib/fleet/metrics.ts')).toContain(`'${metric}'`)
+  })
+
   test('systemd: signals the gateway alone, and waits for its end', () => {
     const unit = source('deploy/llmux.service')
     const value = (key: string) => new RegExp(`^${key}=(.*)$`, 'm').exec(unit)?.[1]
