@@ -14,3 +14,5 @@ await app.register(fleetMetrics)
 await app.register(health, { prefix: '/health' })
 closeWithGrace({ delay: 10_000, logger: false }, async () => { await app.close() })
 await app.listen({ port, host: '127.0.0.1' })
+// Whoever has started it may be killed: it is not to be left behind.
+process.stdin.resume().once('end', () => process.kill(process.pid, 'SIGTERM'))

@@ -10,3 +10,5 @@ const app = Fastify({ logger: { level: 'info' }, https: tls, requestIdHeader: sh
 await app.register(llmux, { closeWithGrace: true, ...options })
 await app.register(admin, { prefix: '/admin', guard: adminKey })
 await app.listen({ port, host: '127.0.0.1' })
+// Whoever has started it may be killed: it is not to be left behind.
+process.stdin.resume().once('end', () => process.kill(process.pid, 'SIGTERM'))

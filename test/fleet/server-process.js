@@ -60,7 +60,7 @@ export class ServerProcess {
     // Without the loaders of a test runner.
     const { NODE_OPTIONS, ...env } = process.env
     const child = this.#child = spawn(process.execPath, [this.#file, JSON.stringify(this.#options)], {
-      env: { ...env, XDG_RUNTIME_DIR: this.#directory, TMPDIR: this.#directory }, stdio: ['ignore', 'pipe', 'pipe']
+      env: { ...env, XDG_RUNTIME_DIR: this.#directory, TMPDIR: this.#directory }, stdio: ['pipe', 'pipe', 'pipe']
     })
     this.#ended = once(child, 'exit')
     this.url = await new Promise((resolve, reject) => {

@@ -8,8 +8,16 @@ t.test('the edge of deploy/ finds its node by name, asks for keys, and tells met
   const [port, metrics] = [await freePort(), await freePort()]
   const edge = await startServer(['deploy/edge.js'], {
     env: {
-      API_KEYS: 'one,two', ADMIN_KEY: 'ops', NODE_ADMIN_KEY: adminKey, NODE_API_KEY: 'any', EDGE_KEY: 'edge',
-      NODES_DNS: 'localhost', NODES_PORT: new URL(node.url).port, PORT: String(port), METRICS_PORT: String(metrics), HOST: '127.0.0.1'
+      API_KEYS: 'one,two',
+      ADMIN_KEY: 'ops',
+      NODE_ADMIN_KEY: adminKey,
+      NODE_API_KEY: 'any',
+      EDGE_KEY: 'edge',
+      NODES_DNS: 'localhost',
+      NODES_PORT: new URL(node.url).port,
+      PORT: String(port),
+      METRICS_PORT: String(metrics),
+      HOST: '127.0.0.1'
     }
   })
   t.teardown(() => edge.stop())
