@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { isAlive, processStat } from './proc.js'
+import { isAlive, namespace, processStat } from './proc.js'
 import { Records } from './records.js'
 
 /**
@@ -9,7 +9,7 @@ import { Records } from './records.js'
  * @property {string} name
  * @property {number} mib
  * @property {number} lag ms from the end of the last holder until the memory is free
- * @property {{ pid: number, start: string }[]} holders
+ * @property {{ pid: number, start: string, namespace?: string }[]} holders
  * @property {number} [goneAt] when the last holder was seen to be gone, by whoever looked first
  */
 
@@ -78,13 +78,13 @@ export class Gpu {
 
   /** @param {string} name @param {number} lag ms */
   open (name, lag) {
-    return new GpuShare(this, join(this.#engines, `${process.pid}.json`), { name, lag, mib: 0, holders: [identity(process.pid)] })
+    return new GpuShare(this, join(this.#engines, `${process.pid}-${namespace.replace(/\D/g, '')}.json`), { name, lag, mib: 0, holders: [identity(process.pid)] })
   }
 }
 
 /** @param {number} pid */
 function identity (pid) {
-  return { pid, start: processStat(pid)?.start ?? '' }
+  return { pid, start: processStat(pid)?.start ?? '', namespace }
 }
 
 /** How many devices a directory stands for. Device 0 is the directory itself, the others lie in it. @param {string} dir */

@@ -23,7 +23,7 @@ export const defaultTimeouts: Readonly<Required<Timeouts>> = Object.freeze({
 
 // Made anew for each call: what is handed out is frozen later, and must not be shared.
 
-export const modelDefaults = (name: string): Omit<ResolvedModel, 'id' | 'engine' | 'gpuNames' | 'gpuEnv' | 'command' | 'freeze' | 'sleepLevel' | 'sleepAuto' | 'timeouts'> & { engine: EngineName } => ({
+export const modelDefaults = (name: string): Omit<ResolvedModel, 'id' | 'engine' | 'container' | 'gpuNames' | 'gpuEnv' | 'command' | 'freeze' | 'sleepLevel' | 'sleepAuto' | 'timeouts'> & { engine: EngineName } => ({
   engine: 'vllm',
   path: name,
   aliases: [],
@@ -38,6 +38,7 @@ export const modelDefaults = (name: string): Omit<ResolvedModel, 'id' | 'engine'
   maxQueue: undefined,
   warmup: false,
   port: undefined,
+  stopCommand: undefined,
   readyPath: undefined,
   sleepMode: true,
   gpus: [0],

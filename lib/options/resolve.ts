@@ -1,4 +1,5 @@
 import { checkDefaultModel, checkModels, upstreamOrigin } from './checks.ts'
+import { resolveContainer } from './container.ts'
 import { resolveCommand, resolveEngine } from './engine.ts'
 import { defaultTimeouts, modelDefaults, topDefaults } from './defaults.ts'
 import { given } from './given.ts'
@@ -34,6 +35,7 @@ function resolveModel (name: string, model: ModelOptions, { command, freeze, tim
     sleepLevel: typeof sleepLevel === 'number' ? sleepLevel : engine.levels[0]!,
     sleepAuto: sleepLevel === 'auto',
     command: own ?? resolveCommand(name, kind, command),
+    container: resolveContainer({ id: name, path: defaults.path, port: undefined, ...given(model) }, model.container),
     gpus,
     gpuNames: devices === undefined ? [] : gpuNames(gpus, machine),
     gpuEnv: gpuEnv(devices, machine),

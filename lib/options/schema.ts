@@ -1,6 +1,6 @@
 import { engineNames } from '../engines/index.ts'
 import { knownRoutes } from './routes.ts'
-import type { CostAwareOptions, EvenHandedOptions, FifoOptions, LlmuxOptions, ModelOptions, ModelTimeouts, RecordOptions, SimpleOptions, TimeSliceOptions, Timeouts } from './types.ts'
+import type { ContainerOptions, CostAwareOptions, EvenHandedOptions, FifoOptions, LlmuxOptions, ModelOptions, ModelTimeouts, RecordOptions, SimpleOptions, TimeSliceOptions, Timeouts } from './types.ts'
 
 /** `description` says what is allowed, in words that follow the option's path; `writeOnly` keeps a value out of messages. */
 export interface Schema {
@@ -94,6 +94,16 @@ export const modelSchema = objectOf<ModelOptions>('must be an object: the option
   args: listOf(argument, 'must be a list of strings, one argument each', { writeOnly: true }),
   env: environment,
   command,
+  stopCommand: ifType('array', argv, { type: 'string', pattern: '^[^\\0]*[^\\s\\0][^\\0]*$', writeOnly: true, description: 'must be a command: a list of strings, or a string that is not empty' }),
+  container: objectOf<ContainerOptions>('must be an object: how its container is run', {
+    image: word,
+    rootfs: word,
+    runtime: oneOf('podman', 'docker'),
+    command: argv,
+    args: listOf(argument, 'must be a list of strings, one argument each', { writeOnly: true }),
+    models: word,
+    network: word
+  }),
   timeouts: objectOf<ModelTimeouts>('must be an object of milliseconds', modelTimeouts),
   preload: boolean,
   idleTimeout: milliseconds(0),

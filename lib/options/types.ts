@@ -1,9 +1,11 @@
 import type { FastifyRequest } from 'fastify'
 import type { EngineAdapter, EngineName } from '../engines/index.ts'
 import type { AnyPlace } from './gpus.ts'
+import type { ContainerOptions, ResolvedContainer } from './container-options.ts'
 import type { PolicyOption, ResolvedPolicy } from './policy-options.ts'
 import type { Policy } from './policy-types.ts'
 
+export type * from './container-options.ts'
 export type * from './policy-options.ts'
 export type * from './policy-types.ts'
 
@@ -108,6 +110,14 @@ export interface ModelOptions {
   env?: Record<string, string>
   /** How this engine is started. Default: the top-level `command` for vLLM, the engine's own program for others. */
   command?: Command
+  /**
+   * What ends the engine where a signal to its processes does not, such as `['docker', 'stop', 'tei']`, after which SIGKILL
+   * follows as always. `{pid}` is the number of its first process; `{name}` and `{port}` are the model's. The command is also run when the gateway is killed, and may
+   * then be run twice. Default: SIGTERM.
+   */
+  stopCommand?: string | string[]
+  /** The container that the engine runs in: see docs/engines.md. Default: none. */
+  container?: ContainerOptions
   /** The path that answers 200 as soon as the engine is ready. Default: the engine's own, `/health` for most. */
   readyPath?: string
   /** Limits for this model. Default: the top-level `timeouts`. */
@@ -263,10 +273,12 @@ export interface LlmuxOptions {
 }
 
 /** One model's options with every default filled in. The floors below the plugin see only this. */
-export interface ResolvedModel extends Required<Omit<ModelOptions, 'sleepLevel' | 'engine' | 'readyPath' | 'port' | 'maxQueue' | 'timeouts' | 'gpus'>> {
+export interface ResolvedModel extends Required<Omit<ModelOptions, 'sleepLevel' | 'engine' | 'stopCommand' | 'container' | 'readyPath' | 'port' | 'maxQueue' | 'timeouts' | 'gpus'>> {
   /** The engine's own id: names, aliases and adapters map to it at the edge. */
   id: string
   engine: EngineAdapter
+  stopCommand: string | string[] | undefined
+  container: ResolvedContainer | undefined
   readyPath: string | undefined
   sleepLevel: SleepLevel
   /** Whether it may sleep deeper than at level 1 where host memory is short. */

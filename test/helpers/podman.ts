@@ -4,9 +4,19 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
+/** Words before `run`, and flags of it. */
+export interface PodmanWay {
+  words: string[]
+  flags: string[]
+}
+
 /** On a user's machine none are needed; some virtual machines have no cgroups that the default runtime takes. */
-const ways = [[], ['--runtime', 'runc', '--cgroup-manager', 'cgroupfs']]
-const limits = ['--ulimit', 'nofile=4096:4096', '--ulimit', 'nproc=4096:4096', '--network', 'host']
+export const podmanWays: readonly PodmanWay[] = [
+  { words: [], flags: [] },
+  { words: ['--runtime', 'runc', '--cgroup-manager', 'cgroupfs'], flags: ['--ulimit', 'nofile=4096:4096', '--ulimit', 'nproc=4096:4096'] }
+]
+
+const network = ['--network', 'host']
 
 /** A layer over this machine's own root file system: what is written is gone afterwards. */
 const rootfs = ['--rootfs', '/:O']
@@ -25,16 +35,16 @@ export interface Container {
 
 /** Podman as it works here; undefined if it does not. */
 export async function findPodman (): Promise<{ start: (flags: string[], command: string[]) => Container } | undefined> {
-  for (const way of ways) {
-    const works = await run('podman', [...way, 'run', '--rm', ...limits, ...rootfs, 'true'], { timeout: 60_000 }).then(() => true, () => false)
+  for (const way of podmanWays) {
+    const works = await run('podman', [...way.words, 'run', '--rm', ...way.flags, ...network, ...rootfs, 'true'], { timeout: 60_000 }).then(() => true, () => false)
     if (works) return { start: (flags, command) => start(way, flags, command) }
   }
   return undefined
 }
 
-function start (way: string[], flags: string[], command: string[]): Container {
+function start ({ words, flags: limits }: PodmanWay, flags: string[], command: string[]): Container {
   const name = `llmux-test-${process.pid}-${Date.now()}`
-  const child = spawn('podman', [...way, 'run', '--rm', '--name', name, ...limits, ...flags, ...rootfs, ...command], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn('podman', [...words, 'run', '--rm', '--name', name, ...limits, ...network, ...flags, ...rootfs, ...command], { stdio: ['ignore', 'pipe', 'pipe'] })
   const exited = once(child, 'exit') as Promise<[number | null]>
   let said = ''
   let code: number | null | undefined
@@ -43,11 +53,11 @@ function start (way: string[], flags: string[], command: string[]): Container {
   return {
     get said () { return said },
     get code () { return code },
-    run: async command => (await run('podman', [...way, 'exec', name, ...command])).stdout,
+    run: async command => (await run('podman', [...words, 'exec', name, ...command])).stdout,
     stop: async () => {
-      await run('podman', [...way, 'stop', '--time', '60', name])
+      await run('podman', [...words, 'stop', '--time', '60', name])
       return (await exited)[0]
     },
-    remove: async () => { if (code === undefined) await run('podman', [...way, 'rm', '--force', name]) }
+    remove: async () => { if (code === undefined) await run('podman', [...words, 'rm', '--force', name]) }
   }
 }

@@ -73,10 +73,20 @@ export class Server {
     return processes().find(({ argv }) => argv.slice(-2).join(' ') === `llmux-watcher ${this.pid}`)?.pid
   }
 
+  /** Those that end what lives outside its process groups. */
+  keepers (): number[] {
+    return processes().filter(({ pid, argv }) => argv.includes('llmux-keeper') && parentOf(pid) === this.pid).map(({ pid }) => pid)
+  }
+
   async kill (pid = this.pid): Promise<void> {
     process.kill(pid, 'SIGKILL')
     await this.exited
   }
+}
+
+function parentOf (pid: number): number {
+  const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
+  return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[1])
 }
 
 /** All processes of this machine that can be looked at. */

@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import type { EngineAdapter, ModelOptions } from '../../lib/index.ts'
@@ -131,4 +133,24 @@ t.test('a path and arguments that only the engine can judge are left to it', asy
   t.match(await contentOf(await gateway.chat('llama', 'x')), 'llama.cpp llama', 'a relative path is for the engine to judge')
   t.match(await contentOf(await gateway.chat('sglang', 'x')), 'sglang sglang')
   t.match(statusOf(gateway, 'sglang').lastLines.join('\n'), 'ready to roll')
+})
+
+t.test('a command ends what a signal does not', async t => {
+  const folder = mkdtempSync(join(tmpdir(), 'llmux-test-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  // The engine leaves the process group, as a container does, and what was started ends with it.
+  const script = `setsid -w "$@" & echo $! > ${folder}/first; setsid true; trap '' TERM; wait; wait`
+  const stop = `for pid in $(cat ${folder}/first) $(cat /proc/$(cat ${folder}/first)/task/*/children); do kill -9 $pid; done`
+  const gateway = await start(t, {
+    a: {
+      engine: 'openai',
+      command: ['/bin/sh', '-c', script, 'sh', ...standIn('openai'), '--socket', '{socket}', '--name', '{name}'],
+      stopCommand: ['/bin/sh', '-c', stop]
+    },
+    b: {}
+  })
+  t.match(await contentOf(await gateway.chat('a', 'hello')), 'openai a')
+  t.match(await contentOf(await gateway.chat('b', 'hello')), 'engine=b')
+  t.match(statusOf(gateway, 'a'), { state: 'stopped' })
+  t.notOk(existsSync(`/proc/${readFileSync(join(folder, 'first'), 'utf8').trim()}`))
 })

@@ -228,3 +228,24 @@ t.test('the models are listed from the options, and nothing is started for it', 
   t.equal((await fetch(`${gateway.url}/v1/models`, { method: 'HEAD' })).status, 200)
   t.same(gateway.gpu.records(), [])
 })
+
+t.test('keep_alive, which clients of Ollama send, is not ours: it goes on as it is', async t => {
+  const gateway = await start(t)
+  const body = JSON.stringify({ keep_alive: '5m', model: 'gemma', messages })
+  t.equal((await gateway.post(chat, body)).status, 200)
+  t.equal((await lastRequestSeenBy(gateway, 'gemma')).body.toString(), body)
+})
+
+// Of GET /v1/models Open WebUI (routers/openai.py) and LibreChat (ModelService.js) read `data`, and of each model `id`. Open WebUI shows `name`
+// if there is one, and the id otherwise; a null there it has to take out first.
+t.test('the list of models has what chat programs read', async t => {
+  const gateway = await start(t)
+  const answer = await fetch(`${gateway.url}/v1/models`)
+  t.match(answer.headers.get('content-type'), /^application\/json/)
+  const list = await answer.json() as { object: string, data: Array<Record<string, unknown>> }
+  t.equal(list.object, 'list')
+  t.same(list.data.map(({ id }) => id), ['qwen', 'q', 'team/qwen', 'sql-lora', 'gemma'], 'each name can be chosen')
+  for (const model of list.data) t.match(model, { object: 'model', created: Number, owned_by: String })
+  t.same(list.data.filter(model => 'name' in model || 'error' in model), [])
+  t.equal(statusOf(gateway, 'qwen').state, 'stopped', 'nobody is woken for it')
+})

@@ -18,7 +18,8 @@ const mock = fileURLToPath(new URL('../../mock-vllm/bin.js', import.meta.url))
 export const policies = ['fifo', { type: 'fifo', minActive: 500 }, 'even-handed', 'simple', 'cost-aware', 'time-slice']
 
 /**
- * @typedef {import('./plan.js').StormOptions & { policy?: import('fastify-llmux').PolicyOption, heartbeat?: number | false }} Options
+ * @typedef {import('./plan.js').StormOptions & { policy?: import('fastify-llmux').PolicyOption, heartbeat?: number | false, home?: (gpu: string) => import('fastify-llmux').ModelOptions }} Options
+ * `home`: where the engines live, if not in process groups of ours
  * @typedef {{ outcomes: import('./client.js').Outcome[], faults: string[], tally: Record<string, number>, transitions: number, frozen: number }} Report
  */
 
@@ -55,7 +56,7 @@ export async function storm (options) {
 }
 
 /** @param {Options} options @param {string} gpu */
-async function gateway ({ models, policy = 'fifo', heartbeat = false, devices = 1 }, gpu) {
+async function gateway ({ models, policy = 'fifo', heartbeat = false, devices = 1, home = () => ({}) }, gpu) {
   const memory = [process.execPath, mock, 'gpu', '--gpu', gpu]
   if (devices > 1) process.env.PATH = `${makeDevices(gpu, devices, memory)}:${process.env.PATH}`
   // So that an event of the gateway's and a record of a mock's can be told to be of the same shot.
@@ -69,6 +70,7 @@ async function gateway ({ models, policy = 'fifo', heartbeat = false, devices = 
     heartbeat,
     timeouts: { queue: 120_000, drain: 20_000, stop: 3_000 },
     models: Object.fromEntries(names.map((name, index) => [name, {
+      ...home(gpu),
       sleepLevel: /** @type {1 | 2 | 3} */ (index % 3 + 1),
       ...(devices > 1 && nineOnFour[index]),
       args: ['--mock-token-ms', '4', '--mock-prompt-ms', '20', '--mock-fault', `poison=die@${poisonWord}`],

@@ -1,6 +1,7 @@
 import type { ModelOptions } from '../../options/types.ts'
 import type { Note } from './config.ts'
 import type { Fields } from './fields.ts'
+import { readSets, sharesOf } from './llama-swap-matrix.ts'
 
 /** What groups say of models. */
 export interface Groups {
@@ -12,9 +13,23 @@ export interface Groups {
 /** A group that swaps within itself is what sharing a GPU is here; one that does not shares it out. */
 export function readGroups (top: Fields, notes: Note[]): Groups {
   const result: Groups = { options: new Map(), kept: new Set() }
-  const groups = top.object('groups')
+  const router = top.object('routing')?.object('router')
+  // Newer files have both of them there; which one is used, `use` says.
+  const use = router?.string('use')
+  const settings = router?.object('settings')
+  const groups = top.object('groups') ?? (use === 'matrix' ? undefined : settings?.object('groups'))
+  const matrix = top.object('matrix') ?? (use === 'group' ? undefined : settings?.object('matrix'))
   for (const name of groups?.names ?? []) readGroup(groups!.object(name)!, result, notes)
+  if (matrix !== undefined) readMatrix(matrix, result, notes)
   return result
+}
+
+function readMatrix (matrix: Fields, { options }: Groups, notes: Note[]): void {
+  for (const [model, gpuShare] of sharesOf(readSets(matrix))) {
+    options.set(model, { gpuShare })
+    notes.push({ field: matrix.self, text: `has become gpuShare ${gpuShare} of ${JSON.stringify(model)}, so that what it has together fits together: set what the model really takes` })
+  }
+  for (const [name] of matrix.unread()) notes.push({ field: matrix.pathOf(name), text: name === 'evict_costs' ? 'is ignored: what a switch costs is measured' : 'is ignored: it is not known' })
 }
 
 function readGroup (group: Fields, { options, kept }: Groups, notes: Note[]): void {

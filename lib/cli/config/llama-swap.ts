@@ -9,8 +9,13 @@ import { expand, splitCommand, type Macros } from './llama-swap-macros.ts'
 const itsPort = 8080
 
 const unusedTop: Record<string, string> = {
-  matrix: 'is ignored: models take turns. Those that fit together say so with gpus and gpuShare',
+  profiles: 'is ignored: a model has one name for all times',
+  selectors: 'is ignored: a name is one model',
   peers: 'is ignored: one server for models that are not here can be given as fallbackUpstream',
+  upstream: 'is ignored: clients do not reach other paths of an engine',
+  store: 'is ignored: record keeps what was served, in a file',
+  ui: 'is ignored: the operators\' page has no settings',
+  performance: 'is ignored: metrics are kept by Prometheus',
   includeAliasesInList: 'is ignored: aliases are in the list',
   sendLoadingState: 'is ignored: heartbeat keeps waiting streams alive',
   logTimeFormat: 'is ignored: logs are lines of JSON',
@@ -20,12 +25,12 @@ const unusedTop: Record<string, string> = {
 }
 
 const unusedModel: Record<string, string> = {
-  cmdStop: 'is ignored: the process group of cmd gets a SIGTERM, and a SIGKILL if it does not end. A container that cmd starts must end with its client',
   useModelName: 'is ignored: a request reaches its engine with the name that the client wrote. Have the engine serve that name',
-  filters: 'is ignored: bodies go on byte for byte. A hook of your own server may change them',
   unlisted: 'is ignored: every model is in the list',
   name: 'is ignored: the list has no names for people',
   description: 'is ignored: the list has no descriptions',
+  capabilities: 'is ignored: the list says nothing of them',
+  compat: 'is ignored: websockets are not served',
   metadata: 'is ignored: the list has no metadata',
   sendLoadingState: 'is ignored: heartbeat keeps waiting streams alive',
   timeouts: 'is ignored: engines run on this machine. Limits are in timeouts'
@@ -40,18 +45,22 @@ export function readLlamaSwap (content: unknown): Config {
   const ports = { next: top.number('startPort') ?? 5800 }
   const macros = macrosOf(top)
   const ttl = top.number('globalTTL') ?? 0
+  const unload = top.number('unloadTimeout')
   const preload = new Set(top.object('hooks')?.object('on_startup')?.strings('preload') ?? [])
   const groups = readGroups(top, notes)
+  const own = Object.fromEntries(models.names.map(name => [name, {
+    ...readModel(models.object(name) as Fields, { name, macros, ttl, ports, notes, isKept: groups.kept.has(name) }),
+    ...(preload.has(name) && { preload: true }),
+    ...groups.options.get(name)
+  }]))
+  for (const name of preload) if (own[name] === undefined) notes.push({ field: 'hooks.on_startup.preload', text: `has ${JSON.stringify(name)}, which is no model: it is ignored` })
   const options: LlmuxOptions = {
-    models: Object.fromEntries(models.names.map(name => [name, {
-      ...readModel(models.object(name) as Fields, { name, macros, ttl, ports, notes, isKept: groups.kept.has(name) }),
-      ...(preload.has(name) && { preload: true }),
-      ...groups.options.get(name)
-    }])),
-    timeouts: { start: Math.max(15, top.number('healthCheckTimeout') ?? 120) * 1_000 }
+    models: own,
+    timeouts: { start: Math.max(15, top.number('healthCheckTimeout') ?? 120) * 1_000, ...stopIn(unload) }
   }
   const keys = (top.strings('apiKeys') ?? []).map((key, index) => expand(key, macros, `apiKeys[${index}]`))
   const logLevel = (top.string('logLevel') ?? gatewayDefaults.logLevel) as LogLevel
+  if (top.object('routing')?.any('scheduler') !== undefined) notes.push({ field: 'routing.scheduler', text: 'is ignored: priority is what a request says of itself' })
   tellUnused(top, unusedTop, notes)
   return { shape: 'llama-swap', options, gateway: { ...gatewayDefaults, port: itsPort, keys, logLevel }, notes }
 }
@@ -75,10 +84,13 @@ function readModel (model: Fields, { name, macros: shared, ttl, ports, notes, is
   if (`${cmd}${given}${[...own.values()].join()}`.includes('${PORT}')) own.set('PORT', String(ports.next++)) // eslint-disable-line no-template-curly-in-string
   const seconds = positive(model.any('ttl')) ?? ttl
   const limit = model.number('concurrencyLimit') ?? 0
-  const aliases = aliasesOf(model)
+  const aliases = [...aliasesOf(model), ...variantsOf(model, own, name)]
+  const stop = model.string('cmdStop')
+  const timeouts = timeoutsOf(model)
   const { env, gpus } = environmentOf(model, own)
   const ready = model.string('checkEndpoint') ?? '/health'
   if (ready === 'none') notes.push({ field: model.pathOf('checkEndpoint'), text: 'has become /v1/models: a model is asked whether it is ready before it gets requests' })
+  if (model.any('filters') !== undefined) notes.push({ field: model.pathOf('filters'), text: 'is ignored: bodies go on byte for byte. A hook of your own server may change them. Names in setParamsByID have become aliases' })
   if (isKept && seconds > 0) notes.push({ field: model.pathOf('ttl'), text: 'is ignored: its group is persistent' })
   tellUnused(model, unusedModel, notes)
   return {
@@ -86,6 +98,8 @@ function readModel (model: Fields, { name, macros: shared, ttl, ports, notes, is
     command: splitCommand(expand(cmd, own, model.pathOf('cmd'))),
     port: portOf(expand(given, own, model.pathOf('proxy')), model.pathOf('proxy')),
     readyPath: ready === 'none' ? '/v1/models' : expand(ready, own, model.pathOf('checkEndpoint')),
+    ...(stop !== undefined && { stopCommand: splitCommand(expand(stop, new Map([...own, ['PID', '{pid}']]), model.pathOf('cmdStop'))) }),
+    ...timeouts,
     ...(aliases.length > 0 && { aliases }),
     ...(Object.keys(env).length > 0 && { env }),
     ...(gpus !== undefined && { gpus }),
@@ -110,6 +124,20 @@ function aliasesOf (model: Fields): string[] {
     if (typeof name !== 'string') throw new OptionsError(`${model.pathOf('aliases')}[${index}]`, 'must be a name, or an object with an id')
     return name
   })
+}
+
+/** Names that llama-swap makes for parameters of their own. The parameters are not set, but who uses the names is served. */
+function variantsOf (model: Fields, macros: Macros, id: string): string[] {
+  const filters = model.any('filters') as { setParamsByID?: object } | null | undefined
+  return Object.keys(filters?.setParamsByID ?? {}).map(name => expand(name, macros, model.pathOf('filters'))).filter(name => name !== id)
+}
+
+/** Seconds, which are a limit if there are any. */
+const stopIn = (seconds: number | undefined) => seconds === undefined || seconds === 0 ? {} : { stop: seconds * 1_000 }
+
+function timeoutsOf (model: Fields): Pick<ModelOptions, 'timeouts'> {
+  const stop = stopIn(model.number('unloadTimeout'))
+  return 'stop' in stop ? { timeouts: stop } : {}
 }
 
 /** `NAME=value`; the GPUs that it names are an option here. */

@@ -28,6 +28,12 @@ function contextOf ({ model, path, servedNames, address, devices, sleepMode, mem
   return { model, path, servedNames, ...address, ...(devices !== undefined && { devices: devices.split(',') }), sleepMode, ...(memoryShare !== undefined && { memoryShare }), args }
 }
 
+/** What ends an engine that signals do not reach; undefined where they do. */
+export function stopArgv ({ id, stopCommand, port }: ResolvedModel, pid: number): string[] | undefined {
+  const values: Record<string, string> = { pid: String(pid), name: id, port: String(port ?? '') }
+  return stopCommand === undefined ? undefined : words(stopCommand).map(word => word.replace(/\{(pid|name|port)\}/g, (_, name) => values[name]!))
+}
+
 /** What an engine's environment has beyond ours: what its kind needs, where it lives, and what the model says. */
 export function engineEnv ({ engine, env, gpuEnv }: ResolvedModel): Record<string, string> {
   return { ...engine.env, ...gpuEnv, ...env }

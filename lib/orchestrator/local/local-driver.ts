@@ -3,12 +3,15 @@ import { NotStartableError, SpawnError } from '../../errors.ts'
 import type { ResolvedModel } from '../../options/types.ts'
 import type { Address } from '../../engines/index.ts'
 import type { Driver, Endpoint, EngineProcess, ProcessExit, SleepMode } from '../driver.ts'
+import { keep } from '../orphans/keeper.ts'
 import type { Ledger } from '../orphans/ledger.ts'
-import { engineArgv, engineEnv } from './command.ts'
+import type { Outside } from '../orphans/outside.ts'
 import { Connection } from './connection.ts'
+import { programOf, spawnOf } from './launch.ts'
 import type { spawnLeader } from './leader.ts'
 import { LocalProcess } from './local-process.ts'
 import type { OutputStream } from './output.ts'
+import { OutsideProcess } from './outside-process.ts'
 import { lasting, obstacle } from './prepare.ts'
 import type { Obstacle } from './prepare.ts'
 import { SocketDirectory } from './socket-directory.ts'
@@ -59,7 +62,8 @@ export class LocalDriver implements Driver {
     try {
       const address = this.#address(model)
       if ('socket' in address) this.#sockets.clear(address.socket)
-      const leader = await this.#spawnLeader(engineArgv(model, address, memoryShare), engineEnv(model))
+      const { argv, env, outside } = spawnOf(model, address, memoryShare)
+      const leader = await this.#spawnLeader(argv, env)
       leader.onExit(onExit)
       this.#ledger?.add(leader.pid)
       const untrack = () => {
@@ -70,12 +74,25 @@ export class LocalDriver implements Driver {
         this.#onLine(model.id, stream, line)
         onText(line)
       }
-      return new LocalProcess({ ...leader, untrack }, { clock: this.#clock, onLine, onRewrite: onText })
+      const group = new LocalProcess({ ...leader, untrack }, { clock: this.#clock, onLine, onRewrite: onText })
+      const beyond = outside(leader.pid)
+      return beyond === undefined ? group : this.#withOutside(group, beyond, env)
     } catch (error) {
       // It is said in the same words as before a start.
       await this.prepare(model)
       throw new SpawnError(model.id, (error as Error).message, { cause: error })
     }
+  }
+
+  /** It outlives our process group: it is kept track of by itself. */
+  #withOutside (group: LocalProcess, outside: Outside, env: Record<string, string>): EngineProcess {
+    const letGo = keep(outside.end, env)
+    this.#ledger?.addOutside(outside)
+    const onGone = () => {
+      letGo()
+      this.#ledger?.removeOutside(outside)
+    }
+    return new OutsideProcess(group, { clock: this.#clock, outside, env, onGone })
   }
 
   endpoint (model: ResolvedModel): Endpoint {
@@ -128,9 +145,7 @@ export class LocalDriver implements Driver {
   }
 
   #plan (model: ResolvedModel): { file: string, searchPath: string, path: string } {
-    // Which program it is does not depend on where it is to listen.
-    const [file = ''] = engineArgv(model, { port: model.port ?? 0 })
-    return { file, searchPath: model.env.PATH ?? process.env.PATH ?? '', path: model.path }
+    return { ...programOf(model), path: model.path }
   }
 
   #socketObstacle ({ port }: ResolvedModel): Obstacle | undefined {

@@ -1,4 +1,5 @@
 import type { PidRealm, ProcessIdentity } from './identity.ts'
+import type { OutsideRecord } from './outside.ts'
 
 /** What a gateway writes down of what would outlive it. */
 export interface LedgerContent {
@@ -9,6 +10,8 @@ export interface LedgerContent {
   /** Its private directory of sockets. */
   directory: string | undefined
   groups: LedgerGroup[]
+  /** What lives outside the groups. */
+  outside?: OutsideRecord[]
 }
 
 export interface LedgerGroup {
@@ -31,6 +34,12 @@ function isGroup (value: any): boolean {
   return isPid(value?.id) && Array.isArray(value.members) && value.members.every((member: unknown) => isIdentity(member))
 }
 
+const isCommand = (value: unknown): boolean => Array.isArray(value) && value.length > 0 && value.every(word => typeof word === 'string')
+
+function isOutside (value: any): boolean {
+  return isCommand(value?.end) && (value.list === undefined || isCommand(value.list))
+}
+
 /** @throws if it is not what a gateway writes */
 export function parseLedger (text: string): LedgerContent {
   const value = JSON.parse(text)
@@ -39,7 +48,8 @@ export function parseLedger (text: string): LedgerContent {
     // A gateway may be the first process of its container.
     isIdentity(value.owner, isPositive) &&
     (value.directory === undefined || isText(value.directory)) &&
-    Array.isArray(value.groups) && value.groups.every(isGroup)
+    Array.isArray(value.groups) && value.groups.every(isGroup) &&
+    (value.outside === undefined || (Array.isArray(value.outside) && value.outside.every(isOutside)))
   if (!isWhole) throw new Error('it is not what a gateway writes')
   return value
 }

@@ -5,6 +5,7 @@ import { LedgerError } from '../../errors.ts'
 import { groupMembers, isAlive, type ProcessStat } from '../local/proc.ts'
 import { identityOf, pidRealm, type ProcessIdentity } from './identity.ts'
 import type { LedgerContent } from './ledger-content.ts'
+import type { OutsideRecord } from './outside.ts'
 import { firstStateDirectory, runtimeBases } from './state-directory.ts'
 
 export interface LedgerOptions {
@@ -33,6 +34,7 @@ export class Ledger {
   readonly #members: NonNullable<LedgerOptions['members']>
   readonly #name: string
   readonly #groups = new Map<number, ProcessIdentity[]>()
+  readonly #outside = new Set<OutsideRecord>()
   readonly #owner = identityOf(process.pid)
   readonly #realm = pidRealm()
   #directory: string | undefined
@@ -63,6 +65,18 @@ export class Ledger {
     this.#groups.delete(group)
     this.#save()
     if (this.#groups.size === 0) this.#lookLater()
+  }
+
+  /** What a group has started outside of itself. */
+  addOutside (outside: OutsideRecord): void {
+    this.#outside.add(outside)
+    this.#save()
+  }
+
+  /** It is gone. */
+  removeOutside (outside: OutsideRecord): void {
+    this.#outside.delete(outside)
+    this.#save()
   }
 
   /** The directory of sockets there is now. */
@@ -104,7 +118,7 @@ export class Ledger {
     // Without /proc nobody could tell our processes from a stranger's later on.
     if (this.#realm === undefined || this.#owner === undefined) return
     try {
-      if (this.#groups.size > 0 || this.#directory !== undefined) this.#write(this.#realm, this.#owner)
+      if (this.#groups.size > 0 || this.#outside.size > 0 || this.#directory !== undefined) this.#write(this.#realm, this.#owner)
       else if (this.#file !== undefined) rmSync(this.#file, { force: true })
       this.#failed = false
     } catch (error) {
@@ -115,7 +129,7 @@ export class Ledger {
   #write (realm: LedgerContent['realm'], owner: ProcessIdentity): void {
     this.#file = join(firstStateDirectory(this.#bases), this.#name)
     const groups = [...this.#groups].map(([id, members]) => ({ id, members }))
-    const content: LedgerContent = { version: 1, realm, owner, directory: this.#directory, groups }
+    const content: LedgerContent = { version: 1, realm, owner, directory: this.#directory, groups, ...(this.#outside.size > 0 && { outside: [...this.#outside].map(({ end, list }) => ({ end, ...(list && { list }) })) }) }
     const draft = `${this.#file}.tmp`
     writeFileSync(draft, JSON.stringify(content), { mode: 0o600 })
     // Renamed into place: whoever reads it reads all of it.

@@ -6,6 +6,7 @@ import { groupMembers, isAlive } from '../local/proc.ts'
 import { ProcessGroup } from '../local/process-group.ts'
 import { lives, pidRealm, type PidRealm } from './identity.ts'
 import { parseLedger, type LedgerContent, type LedgerGroup } from './ledger-content.ts'
+import { endOutside, type OutsideRecord } from './outside.ts'
 import { isOurs, runtimeBases, stateDirectory } from './state-directory.ts'
 
 export interface ReclaimOptions {
@@ -57,14 +58,16 @@ async function reclaim (file: string, realm: PidRealm, { clock, warn }: Pick<Rec
   const content = readLedger(file, warn)
   if (content === undefined || isNoneOfOurs(content, realm)) return false
   // After another boot nothing of it can be alive, whatever its number.
-  const groups = content.realm.bootId === realm.bootId ? await orphaned(content.groups) : []
+  const sameBoot = content.realm.bootId === realm.bootId
+  const groups = sameBoot ? await orphaned(content.groups) : []
   const left = (await Promise.all(groups.map(({ id }) => end(id, clock)))).flatMap(group => group ?? [])
   if (groups.length > 0) warn(new OrphansError(report(groups, left)))
+  const outside = sameBoot ? await endAllOutside(content.outside ?? [], warn) : { found: false, left: false }
   // Those that could not be ended are for the next one to try.
-  if (left.length > 0) return true
+  if (left.length > 0 || outside.left) return true
   if (content.directory !== undefined) removeSockets(content.directory)
   rmSync(file, { force: true })
-  return groups.length > 0
+  return groups.length > 0 || outside.found
 }
 
 function readLedger (file: string, warn: (error: Error) => void): LedgerContent | undefined {
@@ -98,6 +101,22 @@ async function end (id: number, clock: Clock): Promise<number | undefined> {
   const group = new ProcessGroup(id, { clock, onEmpty: () => {} })
   group.signal('SIGKILL')
   return await group.waitEmpty(killLimit) ? undefined : id
+}
+
+/** After the groups: who starts containers must not start another. Whether any were there, and whether any still are. */
+async function endAllOutside (all: OutsideRecord[], warn: (error: Error) => void): Promise<{ found: boolean, left: boolean }> {
+  const results = await Promise.all(all.map(async outside => {
+    const name = outside.end.at(-1)!
+    try {
+      const found = await endOutside(outside)
+      if (found) warn(new OrphansError(`${name} has been ended`))
+      return { found, left: false }
+    } catch (error) {
+      warn(new OrphansError(`${name} cannot be ended: ${(error as Error).message}`))
+      return { found: true, left: true }
+    }
+  }))
+  return { found: results.some(({ found }) => found), left: results.some(({ left }) => left) }
 }
 
 function report (groups: LedgerGroup[], left: number[]): string {

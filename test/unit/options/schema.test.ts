@@ -84,6 +84,11 @@ const modelCases: Record<string, Case> = {
   maxConcurrency: { good: [1, 10_000], bad: [[0, '', 'must be a whole number of at least 1, not 0'], [2.5, '', 'must be a whole number of at least 1, not 2.5'], ['8', '', 'must be a whole number of at least 1, not "8"']] },
   port: { good: [1, 8_000, 65_535], bad: [[0, '', 'must be a whole number from 1 to 65535, not 0'], [65_536, '', 'must be a whole number from 1 to 65535, not 65536'], ['8000', '', 'must be a whole number from 1 to 65535, not "8000"']] },
   engine: { good: ['vllm', 'llama.cpp', { name: 'x', levels: [3], command: 'x', argv: () => ['x'] }], bad: [['tgi', '', 'must be "vllm", "llama.cpp", "sglang", or "openai", or an adapter of your own, not "tgi"']] },
+  stopCommand: { good: ['docker stop x', ['docker', 'stop', '{name}']], bad: [['', '', 'must be a command: a list of strings, or a string that is not empty'], [[], '', 'must be a list of at least one word'], [1, '', 'must be a command: a list of strings, or a string that is not empty, not 1']] },
+  container: {
+    good: [{ image: 'vllm/vllm-openai' }, { rootfs: '/srv/fs', command: ['podman'], args: [], models: '/models', network: 'host' }],
+    bad: [['vllm', '', 'must be an object: how its container is run, not "vllm"'], [{ image: '' }, '.image', 'must be a string that is not empty'], [{ image: 'i', runtime: 'lxc' }, '.runtime', 'must be "podman" or "docker", not "lxc"']]
+  },
   readyPath: { good: ['/', '/v1/models?x'], bad: [['health', '', 'must be a path that starts with /, not "health"'], ['/a b', '', 'must be a path that starts with /, not "/a b"']] },
   sleepLevel: { good: [1, 2, 3, 'auto'], bad: [[0, '', 'must be 1, 2, 3, or "auto", not 0'], [4, '', 'must be 1, 2, 3, or "auto", not 4'], ['1', '', 'must be 1, 2, 3, or "auto", not "1"']] },
   level2Safe: { good: [true, false], bad: [[2, '', `${boolean}, not 2`]] },

@@ -15,6 +15,8 @@ test('a key that is in the type but not in the schema, or the reverse, does not 
 test('every option of the type can be written, and the schema knows it', () => {
   const model: Required<ModelOptions> = {
     engine: 'vllm',
+    stopCommand: 'docker stop tei',
+    container: { image: 'vllm/vllm-openai', rootfs: '/srv/rootfs', runtime: 'podman', command: ['podman'], args: ['--ipc=host'], models: '/models', network: 'none' },
     readyPath: '/health',
     path: 'org/a',
     aliases: ['b'],

@@ -45,6 +45,8 @@ export function makeModel (id: string, changes: Changes = {}): ResolvedModel {
     id,
     engine: engines.vllm,
     readyPath: undefined,
+    stopCommand: undefined,
+    container: undefined,
     path: id,
     aliases: [],
     adapters: [],

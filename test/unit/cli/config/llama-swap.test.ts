@@ -64,15 +64,13 @@ hooks: { on_startup: { preload: [small] } }
 
 test('what has no meaning here is told, each by its field', () => {
   const notes = notesOf(`
-matrix: { vars: { a: m }, sets: { all: a } }
-peers: {}
+routing: { scheduler: { use: fifo } }
 sendLoadingState: true
 surprise: 1
 models:
-  m: { cmd: "x \${PORT}", cmdStop: docker stop m, useModelName: y, filters: { stripParams: top_k }, unlisted: true, name: M, description: d, metadata: {}, timeouts: {}, checkEndpoint: none, other: 1 }
+  m: { cmd: "x \${PORT}", useModelName: y, filters: { stripParams: top_k }, unlisted: true, name: M, description: d, metadata: {}, timeouts: {}, checkEndpoint: none, other: 1 }
 `)
-  expect(Object.keys(notes).sort()).toEqual(['checkEndpoint', 'cmdStop', 'description', 'filters', 'metadata', 'name', 'other', 'timeouts', 'unlisted', 'useModelName'].map(name => `models["m"].${name}`).concat('matrix', 'peers', 'sendLoadingState', 'surprise').sort())
-  expect(notes['models["m"].cmdStop']).toContain('SIGTERM')
+  expect(Object.keys(notes).sort()).toEqual(['checkEndpoint', 'description', 'filters', 'metadata', 'name', 'other', 'timeouts', 'unlisted', 'useModelName'].map(name => `models["m"].${name}`).concat('routing.scheduler', 'sendLoadingState', 'surprise').sort())
 })
 
 describe('groups', () => {
