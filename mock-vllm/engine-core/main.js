@@ -79,13 +79,14 @@ async function failOnPurpose () {
   }
 }
 
-/** A quarter of the time for each of two shards, the rest for what a real one does then. @param {number} mib @param {number} began */
-async function load (mib, began) {
+/** A quarter of the time for each of two shards, the rest for what a real one does then. @param {number} began */
+async function load (began) {
   for (const shards of [1, 2]) {
     await delay(config.startMs / 4)
     logShards(stderr, shards)
   }
-  logModelLoaded(log, { mib, seconds: (performance.now() - began) / 1000 })
+  // What it says that it has loaded is what its first sleep pins in host memory, as with vLLM.
+  logModelLoaded(log, { mib: config.hostMemory, seconds: (performance.now() - began) / 1000 })
   await delay(config.startMs / 2)
 }
 
@@ -98,7 +99,7 @@ async function start () {
   share = claimed.share
   workers.push(...startWorkers(config, share, onWorkerDeath))
   await failOnPurpose()
-  await Promise.all([load(claimed.mib, began), ...workers.map((worker) => once(worker, 'message'))])
+  await Promise.all([load(began), ...workers.map((worker) => once(worker, 'message'))])
   const seconds = (performance.now() - began) / 1000
   const mib = claimed.mib
   logEngineReady(log, stderr, { mib, seconds })
