@@ -15,7 +15,7 @@ export interface Clock {
 /** The longest delay a Node timer takes; a longer one would fire at once. */
 const longestDelay = 2 ** 31 - 1
 
-// Read once: it never changes, and the getter is dearer than the time itself.
+// Read once: it never changes, and the getter costs more than reading the time.
 const { timeOrigin } = performance
 
 export const systemClock: Clock = {

@@ -1,7 +1,7 @@
 import type { ResolvedModel, ResolvedOptions } from './options/types.ts'
 import { unknownModel } from './unknown-model.ts'
 
-/** Which models there are, and by which names: the one thing of the options that changes while requests run. */
+/** Which models there are, by all their names: the only part of the options that changes while requests run. */
 export class Directory {
   #models: readonly ResolvedModel[]
   #names: ReadonlyMap<string, string>
@@ -20,19 +20,19 @@ export class Directory {
     return this.#names
   }
 
-  /** The engine that a name stands for. @throws {ModelNotFoundError} */
+  /** The engine for a name. @throws {ModelNotFoundError} */
   id (name: string): string {
     const id = this.#names.get(name)
     if (id === undefined) throw unknownModel(name)
     return id
   }
 
-  /** Undefined if it is not there any more, or not yet. */
+  /** Undefined if the model is gone, or not there yet. */
   find (id: string): ResolvedModel | undefined {
     return this.#models.find(model => model.id === id)
   }
 
-  /** From now on names mean this. */
+  /** Replaces the names from now on. */
   set (models: readonly ResolvedModel[], names: ReadonlyMap<string, string>): void {
     this.#models = models
     this.#names = names

@@ -1,7 +1,7 @@
 import type { ResponseEnd } from './events.ts'
 import { knownRoutes } from './options/index.ts'
 
-/** OpenTelemetry's names for what a request asks for (`gen_ai.operation.name`), where it has one. */
+/** OpenTelemetry's names for operations (`gen_ai.operation.name`), where there are any. */
 const operations: Record<string, string> = {
   '/v1/chat/completions': 'chat',
   '/v1/responses': 'chat',
@@ -11,7 +11,7 @@ const operations: Record<string, string> = {
   '/v2/embed': 'embeddings'
 }
 
-/** By route: all others go by the last word of their path, which the convention allows. */
+/** By route: others use the last word of their path, which the convention allows. */
 export const operationOf: ReadonlyMap<string, string> = new Map(
   knownRoutes.map(({ path }) => [path, operations[path] ?? path.split('/').at(-1)!])
 )

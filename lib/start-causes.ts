@@ -1,4 +1,4 @@
-/** Why a start comes to nothing, as far as it is known, in words that tell nothing of the machine. */
+/** Why a start failed, as far as it is known, in words that say nothing about the machine. */
 export const startCauses = {
   gpu_memory: 'too little GPU memory',
   host_memory: 'too little host memory',

@@ -12,12 +12,12 @@ export class Arrivals {
     recordArrivals(events, line => this.#keep(line), 0)
   }
 
-  /** With a header, as the simulator reads it. */
+  /** With a header, in the simulator's format. */
   get csv (): string {
     return `${[arrivalColumns, ...this.#lines].join('\n')}\n`
   }
 
-  /** Some at a time: taking the first of a long list away costs as much as all of it. */
+  /** Drops several at a time: removing the first element of a long array costs as much as removing many. */
   #keep (line: string): void {
     this.#lines.push(line)
     if (this.#lines.length >= kept * 1.1) this.#lines.splice(0, this.#lines.length - kept)

@@ -3,23 +3,23 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Clock } from '../clock.ts'
 import { AdminLimitError } from '../errors.ts'
 
-/** Bytes kept for somebody who reads too slowly, before the connection is given up. */
+/** Bytes kept for a slow reader before its connection is closed. */
 const longestBacklog = 1024 ** 2
 
-/** How many may be open: whoever forgets to close his is not to use up the server's connections. */
+/** The number of feeds that may be open, so that forgotten ones do not use up the server's connections. */
 export const mostFeeds = 100
 
-/** Milliseconds from one sign of life to the next: load balancers give up connections that are idle for a minute, some for half of one. */
+/** Milliseconds between signs of life: load balancers close connections that are idle for a minute, some after half of one. */
 export const heartbeat = 15_000
 
 export interface Feed {
   type: string
   beginning: string
-  /** Sent now and then if nothing else is; undefined where the type has no place for such a thing. */
+  /** Sent when nothing else is; undefined if the format has no place for it. */
   signOfLife?: string
 }
 
-/** Answers that go on for as long as somebody reads them. They end with the server, which they would keep from closing. */
+/** Endless responses. They end with the server, since they would keep it from closing. */
 export class Feeds {
   readonly #clock: Clock
   readonly #open = new Set<PassThrough>()
@@ -35,7 +35,7 @@ export class Feeds {
   }
 
   /**
-   * Sends the beginning, then what `subscribe` is told to write. `subscribe` returns how to stop.
+   * Sends the beginning, then what `subscribe` writes. `subscribe` returns a function that stops.
    *
    * @throws {AdminLimitError}
    */
@@ -59,7 +59,7 @@ export class Feeds {
     return reply.type(type).header('cache-control', 'no-store').header('x-accel-buffering', 'no').send(feed)
   }
 
-  /** Returns how to stop. */
+  /** Returns a function that stops. */
   #beat (action: () => void): () => void {
     const clock = this.#clock
     const next = () => {

@@ -5,19 +5,19 @@ import { CrossSiteError, UnauthorizedError } from '../errors.ts'
 import type { AdminOptions } from './options.ts'
 import { hasSession } from './session.ts'
 
-/** Puts the guard before every route of the scope, and before anything of a request is looked at. */
+/** Puts the guard before every route of the scope, and before anything else of a request is checked. */
 export function addGuard (scope: FastifyInstance, guard: AdminOptions['guard']): void {
   if (typeof guard === 'string') scope.addHook('onRequest', keyCheck(guard))
-  // Also without a key: a page somewhere else must not have a browser on this machine stop a model.
+  // Also without a key: a page of another origin must not make a browser on this machine stop a model.
   scope.addHook('onRequest', refuseCrossSite)
-  // It may want to see the body; what is wrong with that is told to those who may come in only.
+  // A guard function may read the body, and only callers that pass it learn what is wrong with a request.
   if (typeof guard === 'function') scope.addHook('preValidation', guard as never)
 }
 
-/** Where the key may be as well: in a scope whose own hooks read `Authorization`, that has something else. */
+/** A second header for the key: in a scope whose own hooks read `Authorization`, that header has something else. */
 export const keyHeader = 'x-llmux-key'
 
-/** Whether a header has the key, or a page's session stands for it. */
+/** Whether a header has the key, or the page's session cookie stands for it. */
 function keyCheck (key: string) {
   const isKey = keyTest(key)
   return async (request: FastifyRequest) => {
@@ -31,15 +31,15 @@ function givenKey ({ authorization = '', [keyHeader]: own }: FastifyRequest['hea
   return given
 }
 
-/** Digests are equally long, so that the time taken says nothing about the key. */
+/** Digests have equal length, so the time taken reveals nothing about the key. */
 export function keyTest (key: string): (given: string) => boolean {
   const expected = digest(key)
   return given => timingSafeEqual(digest(given), expected)
 }
 
 /**
- * Whoever sends one of these headers is no page that abuses somebody's browser: browsers do not add it by themselves. All others
- * may change something only from where the page comes from. Tools that are no browsers send neither header.
+ * A call with one of these headers was not forged by a page of another origin, since browsers do not add them by themselves.
+ * Any other call may change something only from the page's own origin. Tools that are not browsers send neither header.
  */
 export async function refuseCrossSite ({ method, headers }: Pick<FastifyRequest, 'method' | 'headers'>): Promise<void> {
   if (method === 'GET' || method === 'HEAD' || headers.authorization !== undefined || headers[keyHeader] !== undefined) return

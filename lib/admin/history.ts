@@ -1,13 +1,13 @@
 import type { Clock, Timer } from '../clock.ts'
 import type { EngineChange, LlmuxEvents, ResponseEnd, TransitionChange } from '../events.ts'
 
-/** How many of each are kept: the last hour of a busy gateway, and the last week of a quiet one. */
+/** How many of each are kept: the last hour of a busy gateway, or the last week of a quiet one. */
 export const kept = { engines: 1_000, transitions: 1_000, counts: 1_800, responses: 200 }
 
-/** Milliseconds from one look at the counts to the next, while there is anything to see. */
+/** Milliseconds between readings of the counts, while there is traffic. */
 const interval = 2_000
 
-/** In flight, waiting and frozen, by model; those that have none are left out. */
+/** In flight, waiting and frozen, by model; models without requests are left out. */
 export interface Counts {
   time: number
   models: Record<string, [inFlight: number, waiting: number, frozen: number]>
@@ -20,10 +20,10 @@ interface Counted {
   frozen?: number
 }
 
-/** What has happened, from the events that tell of it, for those who begin to look on. */
+/** The past, from events, for a viewer that has just opened. */
 export class History {
   readonly engines: EngineChange[] = []
-  /** At their ends. */
+  /** Finished ones only. */
   readonly transitions: TransitionChange[] = []
   /** Latest last. */
   readonly responses: ResponseEnd[] = []
@@ -41,7 +41,7 @@ export class History {
     events.on('request', () => this.#lookSoon())
   }
 
-  /** What is not older. Milliseconds since the epoch. */
+  /** Entries that are not older. Milliseconds since the epoch. */
   since (time: number) {
     const recent = (one: { time: number }) => one.time >= time
     return {
@@ -57,7 +57,7 @@ export class History {
     this.#clock.clearTimeout(this.#timer)
   }
 
-  /** Requests come and go by the hundred: they are counted now and then, as they stand, and not one by one. */
+  /** Requests come by the hundred, so they are counted at intervals, not one by one. */
   #lookSoon (): void {
     this.#timer ??= this.#clock.setTimeout(() => {
       this.#timer = undefined
@@ -69,7 +69,7 @@ export class History {
     const busy = this.#count().filter(({ inFlight, waiting, frozen = 0 }) => inFlight + waiting + frozen > 0)
     const models = Object.fromEntries(busy.map(({ name, inFlight, waiting, frozen = 0 }) => [name, [inFlight, waiting, frozen] as Counts['models'][string]]))
     keep(this.counts, { time: this.#clock.now(), models }, kept.counts)
-    // Long streams tell nothing while they run.
+    // Long streams emit no event while they run.
     if (busy.length > 0) this.#lookSoon()
   }
 }

@@ -23,7 +23,7 @@ import { beStrict } from './validation.ts'
 
 interface Events { Headers: { 'last-event-id'?: string }, Querystring: { names?: string } }
 
-/** Routes for operators, in a scope of their own: register it after llmux, with a `prefix`. */
+/** Operators' routes, in a scope of their own: register them after llmux, with a `prefix`. */
 async function admin (scope: FastifyInstance, options: AdminOptions): Promise<void> {
   checkOptions(options)
   const llmux = llmuxOf(scope)
@@ -64,7 +64,10 @@ function metricsRoute (scope: FastifyInstance, registry: MetricsRegistry | undef
   })
 }
 
-/** Routes for operators, in a scope of their own. Register it after llmux, with a `prefix`, and a `guard`: who may come in. */
+/**
+ * Operators' routes, in a scope of their own. Register them after llmux, with a `prefix` and a `guard`, which decides who
+ * may use them.
+ */
 const plugin = fp(admin, { fastify: '5.x', name: 'fastify-llmux-admin', encapsulate: true })
 
 export default plugin

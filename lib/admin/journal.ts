@@ -11,14 +11,14 @@ export interface EventSource<Name extends string> {
   onEvery (listener: (named: Named<Name>) => void): unknown
 }
 
-/** The last events, each with a number, for those who look on, and those who come back. */
+/** The last events, numbered, for current readers and for readers that reconnect. */
 export class Journal<EventName extends string = string> {
-  /** Tells the numbers of this process from those of the one before. */
+  /** Distinguishes the numbers of this process from those of the previous one. */
   readonly #run = randomUUID().slice(0, 8)
   readonly #size: number
   readonly #entries: Array<Named<EventName>> = []
   readonly #readers = new Map<(text: string) => void, ReadonlySet<EventName> | undefined>()
-  /** The number of the next. */
+  /** The number of the next event. */
   #next = 0
 
   constructor (events: EventSource<EventName>, size: number) {
@@ -26,7 +26,7 @@ export class Journal<EventName extends string = string> {
     events.onEvery(named => this.#add(named))
   }
 
-  /** What has come after that id, as server-sent events, with a word on what is not kept any more. */
+  /** The events after that id, as server-sent events, with a note about any that are no longer kept. */
   since (id: string, names?: ReadonlySet<EventName>): string {
     const [, run, number] = /^(\w+)-(\d+)$/.exec(id) ?? []
     const first = this.#next - this.#entries.length
@@ -37,7 +37,7 @@ export class Journal<EventName extends string = string> {
     return gap + this.#entries.slice(from - first).map((entry, index) => wants(entry) ? this.#text(entry, from + index) : '').join('')
   }
 
-  /** `names`: only these; by default all. Returns how to stop. */
+  /** `names`: only these events; by default all. Returns a function that stops. */
   read (reader: (text: string) => void, names?: ReadonlySet<EventName>): () => void {
     this.#readers.set(reader, names)
     return () => { this.#readers.delete(reader) }
@@ -47,7 +47,7 @@ export class Journal<EventName extends string = string> {
     const number = this.#next++
     if (this.#size > 0) this.#entries.push(entry)
     if (this.#entries.length > this.#size) this.#entries.shift()
-    // Most of the time nobody looks on, and it is not written out for nobody.
+    // Most of the time there is no reader, so nothing is formatted.
     if (this.#readers.size === 0) return
     let text: string | undefined
     for (const [reader, names] of this.#readers) {
@@ -60,7 +60,7 @@ export class Journal<EventName extends string = string> {
   }
 }
 
-/** Errors as operators see them, with what the engine wrote: by itself JSON would have less of them, or nothing. */
+/** Errors as operators see them, with the engine's output: JSON alone would show less, or nothing. */
 export function withErrors (this: unknown, key: string, value: unknown): unknown {
   const original = (this as Record<string, unknown>)[key]
   if (!(original instanceof Error)) return value

@@ -9,25 +9,25 @@ import type { Operations } from './operations.ts'
 import { actionSchema, logsSchema, operationSchema } from './schemas.ts'
 
 type Action = 'switch' | 'sleep' | 'stop' | 'restart'
-/** Done at once. */
+/** Orders that are done at once. */
 type Turn = 'disable' | 'enable'
 interface Post { Params: { '*': string }, Querystring: { wait?: string }, Body: { level?: SleepLevel } | null | undefined }
 interface Logs { Params: { '*': string }, Querystring: { lines?: string, follow?: string } }
 
-/** Names have slashes, and a wildcard comes last: what is to be done is the path's last word. */
+/** Names may contain slashes, and a wildcard must come last: the action is the last word of the path. */
 function split (path: string): [model: string, word: string] {
   const slash = path.lastIndexOf('/')
   return [path.slice(0, slash), path.slice(slash + 1)]
 }
 
-/** What concerns one model. */
+/** Routes that concern one model. */
 export function modelRoutes (scope: FastifyInstance, feeds: Feeds, operations: Operations): void {
   const llmux = llmuxOf(scope)
 
   scope.post<Post>('/models/*', { schema: actionSchema }, async ({ params, query, body, id: request }, reply) => {
     const [model, action] = split(params['*']) as [string, Action | Turn]
     if (body?.level !== undefined && action !== 'sleep') throw new AdminRequestError('body level', `makes no sense with ${action}`)
-    // Answered at once, and not as the end of an operation.
+    // Answered at once, not as the result of an operation.
     const id = llmux.id(model)
     if (action === 'disable' || action === 'enable') {
       llmux[action](id)

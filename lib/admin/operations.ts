@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 import { AdminLimitError, OperationNotFoundError } from '../errors.ts'
 import type { LlmuxError } from '../errors.ts'
 
-/** Something that takes its time. */
+/** An order that takes time. */
 export interface Operation {
   id: string
   action: string
@@ -16,19 +16,19 @@ export interface Operation {
 }
 
 export interface OperationAnswer {
-  /** Of the operators' routes. */
+  /** The prefix of the operators' routes. */
   prefix: string
   reply: FastifyReply
   wait: boolean
 }
 
-/** How many that are over are remembered. */
+/** The number of finished operations that are kept. */
 const kept = 100
 
-/** How many may run: each waits in the switcher until it is its turn. */
+/** The number that may run: each waits in the switcher for its turn. */
 export const mostRunning = 100
 
-/** What operators have asked for, and what has come of it. */
+/** The operators' orders and their results. */
 export class Operations {
   readonly #operations = new Map<string, Operation>()
   readonly #clock: Clock
@@ -40,7 +40,7 @@ export class Operations {
   }
 
   /**
-   * Returns what is remembered, and a promise that settles as the work does.
+   * Returns the operation, and a promise that settles with the work.
    *
    * @throws {AdminLimitError}
    */
@@ -54,12 +54,12 @@ export class Operations {
       this.#end(operation, 'failed')
       throw error
     })
-    // Whoever does not wait asks later.
+    // A caller that does not wait asks later.
     end.catch(() => {})
     return { operation, end }
   }
 
-  /** Answers with an operation: when it is over, if that is waited for, otherwise at once with where to look. */
+  /** Answers with an operation: at its end if the caller waits, otherwise at once with its address. */
   async answer ({ operation, end }: ReturnType<Operations['begin']>, { prefix, reply, wait }: OperationAnswer): Promise<{ operation: Operation }> {
     if (wait) await end
     else reply.code(202).header('location', `${prefix}/operations/${operation.id}`)
@@ -76,7 +76,7 @@ export class Operations {
     operation.state = state
     operation.until = this.#now()
     this.#running--
-    // Behind those that ended before: it would be the first to be forgotten after a long time.
+    // Moves it to the end of the list: after a long run it would be the first to be dropped.
     this.#operations.delete(operation.id)
     this.#operations.set(operation.id, operation)
     const over = [...this.#operations.values()].filter(({ state }) => state !== 'running')

@@ -1,10 +1,13 @@
 import type { preHandlerAsyncHookHandler, preHandlerHookHandler } from 'fastify'
 import { OptionsError } from '../errors.ts'
 
-/** Who may come in: a hook that refuses all others, or the key that they must bring as `Authorization: Bearer KEY` or `x-llmux-key: KEY`. */
+/**
+ * Who may use the routes: a hook that refuses all others, or the key that callers send as `Authorization: Bearer KEY` or
+ * `x-llmux-key: KEY`.
+ */
 export type Guard = string | preHandlerHookHandler | preHandlerAsyncHookHandler
 
-/** What prom-client's `Registry` has. */
+/** The part of prom-client's `Registry` that the plugin uses. */
 export interface MetricsRegistry {
   readonly contentType: string
   metrics (): Promise<string>
@@ -12,11 +15,11 @@ export interface MetricsRegistry {
 
 /** Options of the plugin `fastify-llmux/admin`. Unknown keys are refused. */
 export interface AdminOptions {
-  /** Must be given; `false`: whoever reaches the server may do everything. */
+  /** Required. `false`: everyone who reaches the server may do everything. */
   guard: Guard | false
   /** What `GET metrics` answers from. Default: none. */
   registry?: MetricsRegistry
-  /** How many events are kept for those who come back. Default 1 000. Minimum 0. */
+  /** How many events are kept for readers that reconnect. Default 1 000. Minimum 0. */
   journal?: number
 }
 

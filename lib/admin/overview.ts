@@ -5,15 +5,15 @@ import { hostMemory } from './host-memory.ts'
 import type { HostMemory } from './host-memory.ts'
 import { withErrors } from './journal.ts'
 
-/** So many are listed of those who wait for a model, and of those in flight. */
+/** How many waiting requests of each model are listed, and how many in flight. */
 export const most = 100
 
-/** Milliseconds for which one answer does for all who ask: a hundred pages cost no more than one. */
+/** Milliseconds for which one answer serves all callers: a hundred pages cost no more than one. */
 const fresh = 250
 /** Host memory is read from many files, GPU memory by a command; both change slowly. */
 const freshMemory = 5_000
 
-/** All that a page shows of this moment, in one answer. */
+/** Everything that a page shows of this moment, in one answer. */
 export class Overview {
   readonly #llmux: Llmux
   readonly #clock: Clock
@@ -39,10 +39,10 @@ export class Overview {
     return this.#text
   }
 
-  /** Whoever asks meanwhile is told what was read last. */
+  /** Meanwhile callers get the last reading. */
   async #readMemory (now: number): Promise<void> {
     this.#readAt = now
-    // Nobody waits for a command, which may hang. One that fails has been warned of by the start that wanted to know.
+    // Does not wait for a command, which may hang. A failing one is reported by the start that needs it.
     this.#llmux.gpuHolders().then(holders => { this.#holders = holders }, () => { this.#holders = undefined })
     this.#memory = await hostMemory(this.#llmux.status().models)
   }

@@ -14,7 +14,7 @@ interface Chat { model: string, messages: object[], max_tokens?: number }
 
 interface Lookouts { overview: Overview, history: History, arrivals: Arrivals }
 
-/** What concerns single requests: those that wait, run, or are over. */
+/** Routes for single requests: waiting, in flight or finished. */
 export function requestRoutes (scope: FastifyInstance, { overview, history, arrivals }: Lookouts): void {
   const llmux = llmuxOf(scope)
   const json = (reply: FastifyReply, text: string) => reply.type('application/json; charset=utf-8').header('cache-control', 'no-store').send(text)
@@ -34,7 +34,7 @@ export function requestRoutes (scope: FastifyInstance, { overview, history, arri
   scope.get('/arrivals', { schema: arrivalsSchema }, async (_request, reply) => reply.type('text/csv; charset=utf-8').header('cache-control', 'no-store').send(arrivals.csv))
 
   scope.post<{ Body: Chat }>('/chat', { schema: chatSchema }, (request, reply) => {
-    // An unknown model is answered at once, and not as an event.
+    // An unknown model is an error at once, not an event.
     llmux.id(request.body.model)
     const stream = new PassThrough()
     const controller = new AbortController()
@@ -47,7 +47,7 @@ export function requestRoutes (scope: FastifyInstance, { overview, history, arri
   })
 }
 
-/** Waits like any request, and hands on what the engine writes. */
+/** Waits like any request, and passes the engine's answer on. */
 async function chat (llmux: Llmux, { model, ...rest }: Chat, request: string, stream: PassThrough, signal: AbortSignal): Promise<void> {
   const lease = await llmux.acquire(model, { signal, request })
   try {

@@ -5,15 +5,18 @@ import type { Llmux } from '../host/llmux.ts'
 import type { Feeds } from './feeds.ts'
 import { stateSchema } from './schemas.ts'
 
-/** Milliseconds from a change until it is told: what comes in the same moment is told at once. */
+/** Milliseconds from a change to its report: changes at the same moment are reported together. */
 const gathering = 20
 
-/** Milliseconds from one state to the next while nothing changes: estimates go by the time, and whoever hears nothing for longer takes the node for gone. */
+/**
+ * Milliseconds between states while nothing changes: estimates age, and an edge that hears nothing for longer treats the
+ * node as gone.
+ */
 export const stateInterval = 1_000
 
 type Reader = (text: string) => void
 
-/** What the gateway is doing, as a whole, for edges: whoever has missed something has lost nothing. */
+/** The whole state, for edges: a reader that missed some has lost nothing. */
 export class StateFeed {
   readonly #run = randomUUID().slice(0, 8)
   readonly #llmux: Llmux
@@ -21,7 +24,7 @@ export class StateFeed {
   readonly #readers = new Set<Reader>()
   #number = 0
   #timer: Timer
-  /** When it is told next. */
+  /** When the next state is due. */
   #due = Infinity
 
   constructor (llmux: Llmux, clock: Clock) {
@@ -30,12 +33,12 @@ export class StateFeed {
     for (const name of ['engine', 'transition', 'request', 'control', 'models'] as const) llmux.events.on(name, () => this.#soon(gathering))
   }
 
-  /** The state of this moment, unless `lastId` says that it is known. */
+  /** The present state, unless the reader has it (`lastId`). */
   beginning (lastId: string | undefined): string {
     return lastId === `${this.#run}-${this.#number}` && this.#due > this.#clock.now() + gathering ? '' : this.#text()
   }
 
-  /** Returns how to stop. */
+  /** Returns a function that stops. */
   read (reader: Reader): () => void {
     this.#readers.add(reader)
     this.#soon(stateInterval)

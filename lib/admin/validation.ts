@@ -3,12 +3,12 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { AdminRequestError, LlmuxError } from '../errors.ts'
 import { errorAnswer, errorBody } from '../gateway/error-answer.ts'
 
-// Nobody waits in a queue here.
+// This error has no wait to announce.
 const answerError = errorAnswer({ exposeEngineOutput: true })
 
 let shared: Ajv | undefined
 
-/** Fastify's own Ajv coerces types and drops unknown keys; this one only looks. Made when it is first needed. */
+/** Fastify's own Ajv coerces types and drops unknown keys; this one only checks. Created on first use. */
 function ajv (): Ajv {
   shared ??= new Ajv({ strict: true, allErrors: false, coerceTypes: false, useDefaults: false, removeAdditional: false, allowUnionTypes: true })
   return shared
@@ -17,7 +17,7 @@ function ajv (): Ajv {
 /** Strict schemas, and errors in OpenAI's shape, for the routes of this scope. */
 export function beStrict (scope: FastifyInstance): void {
   scope.setValidatorCompiler(({ schema, httpPart }) => {
-    // At the first request: a start is not to wait for all routes' schemas, of which most are never needed.
+    // At the first request: most schemas are never needed, and a start must not wait for them.
     let compiled: ValidateFunction | undefined
     return (value: unknown) => {
       compiled ??= ajv().compile(schema as object)
@@ -29,15 +29,15 @@ export function beStrict (scope: FastifyInstance): void {
       return { error: new AdminRequestError([httpPart, where].filter(Boolean).join(' '), `${message}${detail === undefined ? '' : `: ${detail}`}`) }
     }
   })
-  // Schemas of answers are for those who read them: a serializer of Fastify's would drop what they do not name.
+  // Response schemas are documentation: Fastify's serializer would drop what they do not name.
   scope.setSerializerCompiler(() => data => JSON.stringify(data))
   scope.setErrorHandler(answerAll)
 }
 
-/** What Fastify itself finds wrong with a body. Plugins that a host has in its hooks have codes that begin with FST_ as well, and those errors are for the host's error handler. */
+/** Fastify's own errors about a body. Plugins in your hooks also have codes that begin with FST_; those go to your error handler. */
 const aboutBody = 'FST_ERR_CTP_'
 
-/** What Fastify finds wrong with a request's body is answered here too; all that comes from the host is not. */
+/** Answers Fastify's errors about a body too; errors of your hooks go to your error handler. */
 function answerAll (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const { statusCode = 500, code } = error
   if (error instanceof LlmuxError || statusCode >= 500 || !code?.startsWith(aboutBody)) return answerError(error, request, reply)

@@ -18,7 +18,7 @@ const options = {
   version: { type: 'boolean', short: 'v' }
 } as const
 
-/** Which command knows which flags, beside those that all know. */
+/** The flags of each command, without the flags that all commands accept. */
 const flagsOf = {
   serve: ['port', 'host', 'demo'],
   validate: ['model', 'level', 'cycles', 'share', 'json', 'write']
@@ -55,22 +55,22 @@ function parse (argv: string[]) {
   try {
     return parseArgs({ args: argv, options, allowPositionals: true })
   } catch (error) {
-    // The first sentence says what is wrong, the rest how to write a positional that starts with a dash.
+    // The first sentence says what is wrong; the rest explains how to write a positional that starts with a dash.
     throw new UsageError((error as Error).message.split(/\. |\n/, 1)[0])
   }
 }
 
 /** @throws {UsageError} */
 export function readArguments (argv: string[]): Arguments {
-  // It has flags of its own, and reads them itself.
+  // It has flags of its own, and parses them.
   if (argv[0] === 'simulate') return { command: 'simulate' }
   const { values, positionals: [command, ...rest] } = parse(argv)
   if (values.help === true || argv.length === 0) return { command: 'help' }
   if (values.version === true) return { command: 'version' }
-  if (command !== undefined && !Object.hasOwn(flagsOf, command)) throw new UsageError(`there is no command ${JSON.stringify(command)}: known are ${commands.join(', ')}`)
-  if (rest.length > 0) throw new UsageError(`${JSON.stringify(rest[0])} is too much: a file is given with --config`)
+  if (command !== undefined && !Object.hasOwn(flagsOf, command)) throw new UsageError(`unknown command ${JSON.stringify(command)}: use one of ${commands.join(', ')}`)
+  if (rest.length > 0) throw new UsageError(`unexpected argument ${JSON.stringify(rest[0])}: name a file with --config`)
   const name = command as keyof typeof flagsOf | undefined
-  if (name === undefined && values['print-options'] !== true) throw new UsageError(`say what to do: ${commands.join(', ')}`)
+  if (name === undefined && values['print-options'] !== true) throw new UsageError(`no command: use one of ${commands.join(', ')}`)
   refuseOthers(name, values)
   const { config, demo = false } = values
   if (demo) return forDemo(values)
@@ -86,7 +86,7 @@ function refuseOthers (command: keyof typeof flagsOf | undefined, values: Values
 }
 
 function forDemo (values: Values): ServeArguments {
-  if (values.config !== undefined) throw new UsageError('--demo has models of its own: leave --config out')
+  if (values.config !== undefined) throw new UsageError('--demo has its own models: leave --config out')
   return forServe(undefined, values)
 }
 

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { readArguments, type Arguments } from './arguments.ts'
 import { UsageError } from './usage.ts'
 
-/** 0: well. 1: it failed, or a level is broken. 2: the command line or the file is wrong. */
+/** 0: success. 1: it failed, or a level is broken. 2: the command line or the file is wrong. */
 export async function run (argv: string[]): Promise<number> {
   try {
     return await dispatch(readArguments(argv))
@@ -19,7 +19,7 @@ async function isOfConfig (error: unknown): Promise<boolean> {
   return error instanceof ConfigError || error instanceof OptionsError
 }
 
-// Each command loads only what it needs: whoever asks for help is not to wait for a web server.
+// Each command loads only what it needs: help must not wait for a web server.
 
 async function dispatch (args: Arguments): Promise<number> {
   switch (args.command) {
@@ -47,14 +47,14 @@ async function printOptions (file: string): Promise<number> {
   return 0
 }
 
-/** A program of its own, which reads the command line itself: only the word that led here is in its way. */
+/** A program of its own, which parses the command line itself without this word. */
 async function simulate (): Promise<number> {
   process.argv.splice(2, 1)
   await import('../simulator/command.ts')
   return Number(process.exitCode ?? 0)
 }
 
-/** By its own name: from the sources and from `dist` the file is at different distances. */
+/** By package name: the relative path differs between the sources and `dist`. */
 function version (): string {
   return createRequire(import.meta.url)('fastify-llmux/package.json').version
 }

@@ -5,8 +5,8 @@ import type { IncomingHttpHeaders } from 'node:http'
 const apiKeyHeader = 'x-api-key'
 
 /**
- * Lets in only those who have one of the keys, before a body is read or a model is woken for them. Routes that are `open`
- * ask for none, or for one of their own.
+ * Admits requests with one of the keys only, before a body is read or a model is woken. Routes that are `open` need no key,
+ * or have one of their own.
  */
 export async function gate (app: FastifyInstance, keys: string[], open: (route: string) => boolean): Promise<void> {
   await app.register(bearerAuth, { keys: new Set(keys), addHook: false, verifyErrorLogLevel: 'info', specCompliance: 'rfc6749' })
@@ -22,13 +22,13 @@ export async function gate (app: FastifyInstance, keys: string[], open: (route: 
   })
 }
 
-/** Anthropic's SDKs bring their key in a header of their own, and no other. */
+/** Anthropic's SDKs send their key in a header of their own only. */
 function takeApiKey (headers: IncomingHttpHeaders): void {
   const { authorization, [apiKeyHeader]: key } = headers
   if (authorization === undefined && key !== undefined) headers.authorization = `Bearer ${String(key)}`
 }
 
-/** Those of the environment win over those of the file. */
+/** Keys of the environment replace those of the file. */
 export function keysFrom (environment: string | undefined, file: string[]): string[] {
   const given = environment?.split(',').map(key => key.trim()).filter(Boolean) ?? []
   return given.length > 0 ? given : file

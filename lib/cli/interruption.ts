@@ -1,4 +1,4 @@
-/** Aborts at SIGINT and SIGTERM, so that engines are ended in order. A second signal ends the process at once, as usual. */
+/** Aborts at SIGINT and SIGTERM, so that engines are stopped in order. A second signal ends the process at once, as usual. */
 export function interruption (): { signal: AbortSignal, forget: () => void } {
   const controller = new AbortController()
   const signals = ['SIGINT', 'SIGTERM'] as const

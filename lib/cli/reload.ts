@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { readConfig } from './config/read.ts'
 
-/** SIGHUP has the models of the file read again. A file that is wrong changes nothing. */
+/** SIGHUP reads the models of the file again. A wrong file changes nothing. */
 export function reloadOnHangup (app: FastifyInstance, file: string): void {
   const reload = async () => {
     const { options: { models } } = await readConfig(file)
@@ -9,8 +9,8 @@ export function reloadOnHangup (app: FastifyInstance, file: string): void {
   }
   const listener = () => {
     reload().then(
-      ({ added, removed, changed }) => app.log.info({ added, removed, changed }, `${file} has been read again`),
-      error => app.log.error({ err: error }, `${file} is not taken over: ${error.message}`)
+      ({ added, removed, changed }) => app.log.info({ added, removed, changed }, `${file} reloaded`),
+      error => app.log.error({ err: error }, `${file} not reloaded: ${error.message}`)
     )
   }
   process.on('SIGHUP', listener)

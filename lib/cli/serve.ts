@@ -11,10 +11,10 @@ import { gate, keysFrom } from './gate.ts'
 import { isOperators, operate } from './operate.ts'
 import { reloadOnHangup } from './reload.ts'
 
-/** Open to everybody: whoever probes has no key. */
+/** Open to everyone: probes have no key. */
 const healthPrefix = '/health'
 
-/** Resolves when the gateway listens; SIGTERM and SIGINT end it, which the plugin sees to. */
+/** Resolves when the gateway listens. The plugin closes it on SIGTERM and SIGINT. */
 export async function serve ({ config: file, port, host }: ServeArguments): Promise<number> {
   const config = file === undefined ? demoConfig() : await readConfig(file)
   const address = { port: port ?? config.gateway.port, host: host ?? config.gateway.host }
@@ -33,12 +33,12 @@ async function buildGateway ({ options, gateway, shape, notes }: Config, file: s
   const app = Fastify({ logger: { level: gateway.logLevel } })
   const keys = keysFrom(process.env['LLMUX_API_KEYS'], gateway.keys)
   const models = Object.keys(options.models)
-  if (file === undefined) app.log.info({ models }, 'mock engines with made-up traffic: nothing of it is real')
+  if (file === undefined) app.log.info({ models }, 'this is a demo: mock engines and made-up traffic')
   else app.log.info({ file, shape, models }, `${file} has the fields of ${shape}`)
   for (const { field, text } of notes) app.log.warn({ field }, `${field} ${text}`)
   await shareAcrossOrigins(app, gateway.cors)
   if (keys.length > 0) await gate(app, keys, route => route.startsWith(`${healthPrefix}/`) || isOperators(route))
-  else app.log.warn('no keys are set: whoever reaches this address may use the models (LLMUX_API_KEYS)')
+  else app.log.warn('no keys are set (LLMUX_API_KEYS): everyone who reaches this address may use the models')
   await app.register(llmux, { ...options, closeWithGrace: true })
   await app.register(health, { prefix: healthPrefix })
   const page = await operate(app, { host, adminKey: process.env['LLMUX_ADMIN_KEY'] ?? gateway.adminKey, metricsKey: process.env['LLMUX_METRICS_KEY'] ?? gateway.metricsKey })
@@ -47,7 +47,7 @@ async function buildGateway ({ options, gateway, shape, notes }: Config, file: s
   return { app, page }
 }
 
-/** Only the models' routes: no page of another origin has any business with the operators'. */
+/** Only the models' routes: pages of other origins must not reach the operators'. */
 async function shareAcrossOrigins (app: FastifyInstance, origins: Config['gateway']['cors']): Promise<void> {
   if (origins !== true && origins.length === 0) return
   await app.register(cors, {

@@ -1,4 +1,4 @@
-/** The command line is not one that we understand. */
+/** The command line is wrong. */
 export class UsageError extends Error {}
 
 /** A whole number in a range. */

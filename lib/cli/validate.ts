@@ -6,7 +6,10 @@ import { readConfig } from './config/read.ts'
 import { writeLevels } from './config/write-levels.ts'
 import { interruption } from './interruption.ts'
 
-/** Resolves with the exit code: 1 if a level is broken, or loses answers that it is to freeze. The table goes to stdout, progress to stderr. */
+/**
+ * Resolves with the exit code: 1 if a level is broken, or loses answers that it should freeze. The table goes to stdout,
+ * progress to stderr.
+ */
 export async function runValidate (args: ValidateArguments): Promise<number> {
   const { config: file, models, levels, cycles, share, json, write } = args
   const { options, notes } = await readConfig(file)
@@ -42,6 +45,6 @@ async function writeBest (file: string, { models }: ValidationReport): Promise<v
   await writeLevels(file, best, level2Safe)
   for (const { model } of models) {
     const level = best.get(model)
-    console.log(level === undefined ? `${file}: ${model} is left as it was, for no level is safe` : `${file}: ${model} sleeps at level ${level} now`)
+    console.log(level === undefined ? `${file}: no change for ${model}, since no level is safe` : `${file}: ${model} now sleeps at level ${level}`)
   }
 }

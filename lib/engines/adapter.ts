@@ -1,19 +1,19 @@
 import type { StartStage } from '../events.ts'
 import type { StartCause } from '../start-causes.ts'
 
-/** Where an engine is told to listen: never on more than this machine's loopback. */
+/** The address for an engine to listen on: never more than this machine's loopback. */
 export type Address = { port: number } | { socket: string }
 
-/** What becomes of requests in flight: they are waited for, or kept and gone on with when the engine is woken. */
+/** What happens to requests in flight: the engine finishes them first, or keeps them and continues after the wake. */
 export type SleepMode = 'wait' | 'keep'
 
-/** One call on the way back from a sleep. */
+/** One call of the wake after a sleep. */
 export type WakeStep = 'wake' | 'wake weights' | 'wake kv_cache' | 'reload' | 'resetPrefixCache'
 
-/** What a line of an engine's output tells of its start. */
+/** What a line of an engine's output says about its start. */
 export interface StageSign {
   stage: StartStage
-  /** So many of `total`, where the stage counts. */
+  /** The count and `total`, if the stage counts. */
   done?: number
   total?: number
 }
@@ -30,13 +30,13 @@ export interface SleepReport {
   wakeTime?: number
 }
 
-/** Why a start came to nothing, and the line that says it. */
+/** Why a start failed, and the line that says so. */
 export interface RecognisedCause {
   cause: StartCause
   line: string
 }
 
-/** What an engine is started with. */
+/** What to start an engine with. */
 export interface Launch {
   /** The key in `models`. */
   model: string
@@ -48,9 +48,9 @@ export interface Launch {
   address: Address
   /** How many GPUs it takes. */
   gpus: number
-  /** Its GPUs as the environment names them, in a list with commas; undefined if the engine is told nothing. */
+  /** Its GPUs as the environment names them, separated by commas; undefined if the engine gets no list. */
   devices: string | undefined
-  /** Whether the engine is to be started so that it can sleep. */
+  /** Whether to start the engine with sleep support. */
   sleepMode: boolean
   sleepLevel: 1 | 2 | 3
   /** The share of each GPU's memory that it is to take; undefined: its own default, or what `args` says. */
@@ -58,84 +58,84 @@ export interface Launch {
   args: string[]
 }
 
-/** Calls to a running engine, under the time limit of what they are for. They carry its key. */
+/** Calls to a running engine, each with its time limit. They carry the engine's key. */
 export interface EngineCalls {
   /** The name by which the engine knows the model. */
   readonly model: string
-  /** What it has loaded. */
+  /** The path or name of what it has loaded. */
   readonly path: string
-  /** GET: the status of the answer. Rejects where there is no answer. */
+  /** GET: the status of the answer. Rejects without an answer. */
   status (path: string): Promise<number>
-  /** GET: the answer, from JSON. */
+  /** GET: the answer's JSON. */
   json (path: string): Promise<unknown>
-  /** POST, with JSON if there is a body. Rejects with what the engine says unless it answers 200. */
+  /** POST, with JSON if there is a body. Rejects with the engine's message unless it answers 200. */
   order (path: string, body?: unknown): Promise<void>
   /** The same, with the status of the answer. Rejects from 500 on. */
   post (path: string, body?: unknown): Promise<number>
 }
 
-/** What one kind of engine is asked and told. Only `name`, `levels` and `argv` are required. */
+/** How to talk to one kind of engine. Only `name`, `levels` and `argv` are required. */
 export interface EngineAdapter {
-  /** As people call it. */
+  /** The name for people. */
   readonly name: string
-  /** The sleep levels that it has, the default first. Level 3, the end of its processes, every engine has. */
+  /** Its sleep levels, the default first. Every engine has level 3, which stops its processes. */
   readonly levels: ReadonlyArray<1 | 2 | 3>
-  /** The program with its leading words. Default: the option `command` must be given. */
+  /** The program with its leading words. Default: the option `command` is required. */
   readonly command?: string
-  /** Environment beyond the gateway's own. Default: none. */
+  /** Environment variables in addition to the gateway's. Default: none. */
   readonly env?: Readonly<Record<string, string>>
-  /** The variable of the environment in which the engine finds the key that requests must bring. Default: it has none. */
+  /** The environment variable with the key that requests must carry. Default: none. */
   readonly keyVariable?: string
-  /** The path that answers 200 as soon as the engine is ready, and as long as it is healthy. Default `/health`. */
+  /** The path that answers 200 as soon as the engine is ready, and while it is healthy. Default `/health`. */
   readonly readyPath?: string
-  /** Flags that are refused in `args`, and what to use instead. Default: none. */
+  /** Flags that `args` must not contain, and what to use instead. Default: none. */
   readonly ownFlags?: ReadonlyMap<string, string>
-  /** The flag that tells it which share of each GPU's memory to take. Default: nothing is known. */
+  /** The flag for the share of each GPU's memory. Default: unknown. */
   readonly memoryFlag?: string
   /** The share that it takes without that flag, if `argv` uses `memoryShare`. Default: `memoryShare` is never given. */
   readonly defaultMemoryShare?: number
   /** The routes that it serves. Default: all that llmux knows. */
   readonly routes?: readonly string[]
-  /** Lines of output that say nothing. Default: none. */
+  /** Lines of output to ignore. Default: none. */
   readonly noise?: RegExp
 
   /** The whole command line. */
   argv (launch: Launch): string[]
-  /** Whether it listens on a unix socket if it is told to. Default: it does. If not, the option `port` must be given. */
+  /** Whether it can listen on a unix socket. Default: yes. If not, the option `port` is required. */
   usesSocket? (command: string[]): boolean
 
-  /** How many GPUs the arguments tell it to take. Default: nothing is known. */
+  /** The number of GPUs in its arguments. Default: unknown. */
   parallelSize? (args: readonly string[]): number | undefined
 
-  /** Whether its core answers, which a health probe may not tell. Default: the health probe. */
+  /** Whether its core answers, which a health probe may not show. Default: the health probe. */
   responds? (calls: EngineCalls): Promise<boolean>
-  /** The version that it says it is. Default: nothing is known. */
+  /** The version that it reports. Default: unknown. */
   version? (calls: EngineCalls): Promise<string | undefined>
   /** Resolves when the memory is free. Required with level 1 or 2. */
   sleep? (calls: EngineCalls, level: 1 | 2, mode: SleepMode): Promise<void>
-  /** The calls that wake it from a level, in their order. Default: `wake`. */
+  /** The calls that wake it from a level, in order. Default: `wake`. */
   wakeSteps? (level: 1 | 2): readonly WakeStep[]
-  /** Takes the memory back: all of it, or what the tag names. Required with level 1 or 2. */
+  /** Allocates the memory again: all of it, or what the tag names. Required with level 1 or 2. */
   wake? (calls: EngineCalls, tag: 'weights' | 'kv_cache' | undefined): Promise<void>
-  /** Reads the weights again. Required if `wakeSteps` has it. */
+  /** Loads the weights again. Required if `wakeSteps` contains it. */
   reload? (calls: EngineCalls): Promise<void>
-  /** Best effort: a failure is a warning. Required if `wakeSteps` has it. */
+  /** Best effort: a failure is a warning. Required if `wakeSteps` contains it. */
   resetPrefixCache? (calls: EngineCalls): Promise<void>
-  /** Whether and since when it goes on after a sleep with the requests that it had. Default: it cannot. */
+  /** Whether its requests continue after a sleep, and since which version. Default: they do not. */
   readonly freeze?: {
-    /** The first version that does, for people. */
+    /** The first version that does, for messages. */
     since (level: 1 | 2): string
     keeps (version: string | undefined, level: 1 | 2): boolean
-    /** Whether the arguments allow it. Default: they do. */
+    /** Whether the arguments allow it. Default: yes. */
     allowedBy? (args: readonly string[]): boolean
   }
 
-  /** How far its start has come. Default: nothing is known. */
+  /** The progress of a start, from a line of output. Default: unknown. */
   readSign? (text: string): StageSign | undefined
   /** The bytes of weights that a line says have been loaded. Default: nothing is known. */
   readWeights? (line: string): number | undefined
   /** What a line says of a sleep or a wake. Default: nothing is known. */
   readSleepReport? (line: string): SleepReport | undefined
-  /** What kept it from starting, from all that it wrote. Default: the last lines are told. */
+  /** Why a start failed, from its whole output. Default: the last lines are reported. */
   startCause? (lines: string[]): RecognisedCause | undefined
 }

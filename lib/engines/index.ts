@@ -6,21 +6,21 @@ import { vllm } from './vllm.ts'
 
 export type * from './adapter.ts'
 
-/** The engines by the names that the option `engine` has for them. */
+/** The engines by their names in the option `engine`. */
 export const engines = Object.freeze({ vllm, 'llama.cpp': llamaCpp, sglang, openai }) satisfies Record<string, EngineAdapter>
 
 export type EngineName = keyof typeof engines
 
 export const engineNames = Object.keys(engines) as EngineName[]
 
-/** The adapter of a name, or the user's own. */
+/** The adapter for a name, or the adapter itself. */
 export function engineOf (engine: EngineName | EngineAdapter): EngineAdapter {
   return typeof engine === 'string' ? engines[engine] : engine
 }
 
-/** What is wrong with a user's own adapter: where, and what is demanded. Undefined if nothing is. */
+/** What is wrong with an adapter of your own: where, and what is required. Undefined if it is right. */
 export function adapterFault (adapter: EngineAdapter): [key: string, demand: string] | undefined {
-  if (typeof adapter.name !== 'string' || adapter.name === '') return ['name', 'must be a string that is not empty']
+  if (typeof adapter.name !== 'string' || adapter.name === '') return ['name', 'must be a non-empty string']
   if (typeof adapter.argv !== 'function') return ['argv', 'must be a function']
   const { levels } = adapter
   if (!Array.isArray(levels) || levels.length === 0 || levels.some(level => ![1, 2, 3].includes(level))) return ['levels', 'must be a list of 1, 2 and 3, the default first']

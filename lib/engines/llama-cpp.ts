@@ -9,7 +9,7 @@ const stageSigns: ReadonlyArray<readonly [StartStage, RegExp]> = [
   ['listening', /server is listening on|HTTP server is listening|main: model loaded/]
 ]
 
-/** Words of llama.cpp's for what keeps it from starting. */
+/** llama.cpp's messages about failed starts. */
 const causeSigns: CauseSigns = [
   ['port_taken', /couldn't bind (?:HTTP )?server socket|address already in use/i],
   ['gpu_memory', /cudaMalloc failed: out of memory|CUDA error: out of memory|ErrorOutOfDeviceMemory|unable to allocate CUDA\d* buffer/i],
@@ -20,12 +20,12 @@ const causeSigns: CauseSigns = [
   ['bad_argument', /error: invalid argument|error while handling argument/i]
 ]
 
-/** A path is a file; what looks like a name on the hub is fetched from there. */
+/** A path is a file; a name is downloaded from the hub. */
 const source = (path: string): string[] => /^(?:\/|\.\.?\/)|\.gguf$/i.test(path) ? ['--model', path] : ['--hf-repo', path]
 
 /**
- * `llama-server` of https://github.com/ggml-org/llama.cpp, after `tools/server/README.md`. It has no sleep: a start takes
- * seconds. Its own router, several models behind one of its servers, is not used.
+ * `llama-server` of https://github.com/ggml-org/llama.cpp, according to `tools/server/README.md`. It cannot sleep: a start
+ * takes seconds. Its own router (several models behind one server) is not used.
  */
 export const llamaCpp: EngineAdapter = Object.freeze<EngineAdapter>({
   name: 'llama.cpp',
@@ -55,7 +55,7 @@ export const llamaCpp: EngineAdapter = Object.freeze<EngineAdapter>({
     ...args
   ],
 
-  /** `/slots` is answered by the loop that computes; with `--no-slots` it says 501, at once. */
+  /** The loop that computes answers `/slots`; with `--no-slots` it answers 501, at once. */
   async responds (calls) {
     const status = await calls.status('/slots')
     return status < 500 || status === 501

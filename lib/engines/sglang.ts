@@ -18,14 +18,14 @@ const stageSigns: ReadonlyArray<readonly [StartStage, RegExp]> = [
 const parallelSize = (args: readonly string[]) => productOf(args, ['--tensor-parallel-size', '--tp-size', '--tp'], ['--pipeline-parallel-size', '--pp-size', '--pp'], ['--data-parallel-size', '--dp-size', '--dp'])
 
 /**
- * https://docs.sglang.ai, from its source and its documentation: no GPU has seen this adapter. Level 1 keeps the weights in
- * host memory, level 2 reads them again.
+ * https://docs.sglang.ai, from its source and documentation: this adapter has not run on a GPU. Level 1 keeps the weights in
+ * host memory, level 2 loads them again.
  */
 export const sglang: EngineAdapter = Object.freeze<EngineAdapter>({
   name: 'SGLang',
   levels: [1, 2, 3],
   command: 'python3 -m sglang.launch_server',
-  /** Without the second, `/health` generates a token, which an engine that sleeps cannot. */
+  /** Without the second variable `/health` generates a token, which a sleeping engine cannot. */
   env: { NO_COLOR: '1', SGLANG_ENABLE_HEALTH_ENDPOINT_GENERATION: 'false' },
   memoryFlag: '--mem-fraction-static',
   ownFlags: new Map([
@@ -36,7 +36,7 @@ export const sglang: EngineAdapter = Object.freeze<EngineAdapter>({
     ['--served-model-name', 'use the key in models'],
     ['--enable-memory-saver', 'use the option sleepMode'],
     ['--enable-weights-cpu-backup', 'use the option sleepLevel'],
-    ['--api-key', 'everybody on this machine could read it in the command line']
+    ['--api-key', 'everyone on this machine could read it in the command line']
   ]),
   routes: ['/v1/chat/completions', '/v1/completions', '/v1/responses', '/v1/messages', '/v1/messages/count_tokens', '/v1/embeddings', '/v1/score', '/v1/rerank', '/tokenize', '/detokenize', '/v1/audio/transcriptions'],
 

@@ -4,8 +4,8 @@ import type { RecognisedCause } from './adapter.ts'
 export type CauseSigns = ReadonlyArray<readonly [StartCause, RegExp]>
 
 /**
- * The words of vLLM, PyTorch, Hugging Face and Python for what keeps an engine from starting. Those that are particular come
- * first: a validation error of vLLM's, say, may be about a missing model. What is not recognised is told by the last lines.
+ * Messages of vLLM, PyTorch, Hugging Face and Python about failed starts. Specific ones come first: a validation error of
+ * vLLM may be about a missing model. If none matches, the last lines are reported.
  */
 export const pythonSigns: CauseSigns = [
   ['model_gated', /GatedRepoError|gated repo|Access to model .* is restricted/i],
@@ -18,16 +18,16 @@ export const pythonSigns: CauseSigns = [
   ['bad_argument', /(?:^|\s)error: (?:argument |unrecognized arguments|ambiguous option|the following arguments)|validation errors? for \w+(?:Config|Args)/]
 ]
 
-/** Before the text of a line: the process, the level, time and place. */
+/** The prefix of a line: process, level, time and place. */
 const prefix = /^(?:\([\w ]+ pid=\d+\)\s*)?(?:[A-Z]+ \d\d-\d\d \d\d:\d\d:\d\d (?:\[[^\]]*\] ?)?)?/
 
-/** Warnings tell of what an engine gets along with. */
+/** Warnings are about things that an engine can cope with. */
 const harmless = /^(?:\([\w ]+ pid=\d+\)\s*)?(?:INFO|DEBUG|WARNING)\b|Warning:/
 
-/** A line of a traceback may have a whole configuration in it. Characters. */
+/** A traceback line may contain a whole configuration. Characters. */
 const longestLine = 400
 
-/** What kept an engine from starting, from all that it wrote; undefined if nothing is recognised. */
+/** Why an engine failed to start, from its whole output; undefined if nothing is recognised. */
 export function recognise (lines: string[], signs: CauseSigns = pythonSigns): RecognisedCause | undefined {
   const grave = lines.filter(line => !harmless.test(line))
   for (const [cause, pattern] of signs) {

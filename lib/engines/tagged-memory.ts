@@ -1,6 +1,9 @@
 import type { EngineCalls, WakeStep } from './adapter.ts'
 
-/** Engines that give memory back by tags: after level 2 there are no weights, and without the reload they would generate garbage, and not say so. */
+/**
+ * Engines that free memory by tags. After level 2 there are no weights: without the reload they would generate garbage
+ * without an error.
+ */
 export const wakeSteps = (level: 1 | 2): readonly WakeStep[] => level === 1 ? ['wake'] : ['wake weights', 'reload', 'wake kv_cache', 'resetPrefixCache']
 
 /** The version in the answer of such a route; undefined without one. */

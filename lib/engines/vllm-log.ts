@@ -2,8 +2,8 @@ import type { StartStage } from '../events.ts'
 import type { SleepReport, StageSign } from './adapter.ts'
 
 /**
- * vLLM's words for where it is, as of 0.17 to 0.32. They drift from version to version, and a few are known by half a
- * sentence only: what is not recognised costs the progress and nothing else. `(\d+)/(\d+)` are counted.
+ * vLLM's messages about its progress, as of 0.17 to 0.32. They change between versions: an unknown message costs only the
+ * progress. `(\d+)/(\d+)` are counted.
  */
 const signs: ReadonlyArray<readonly [StartStage, RegExp]> = [
   ['loading', /Loading .*shards:.*?(\d+)\/(\d+)/],
@@ -16,7 +16,7 @@ const signs: ReadonlyArray<readonly [StartStage, RegExp]> = [
   ['listening', /Starting vLLM (API )?server|Started server process/]
 ]
 
-/** What a line tells of a start, by such signs; undefined if nothing. */
+/** What a line says about a start, by these patterns; undefined if nothing. */
 export function readBySigns (text: string, signs: ReadonlyArray<readonly [StartStage, RegExp]>): StageSign | undefined {
   for (const [stage, pattern] of signs) {
     const match = pattern.exec(text)
@@ -29,7 +29,7 @@ export function readBySigns (text: string, signs: ReadonlyArray<readonly [StartS
 
 export const readSign = (text: string): StageSign | undefined => readBySigns(text, signs)
 
-/** vLLM's banner, and the lines of its log that have no text, as those around it. Progress bars have other blocks. */
+/** vLLM's banner, and its log lines without text. Progress bars use other blocks. */
 export const banner = /[▀▄]|^[^[]*\[[\w./]+:\d+\]$/
 
 const gibibyte = 1024 ** 3

@@ -5,9 +5,9 @@ import { versionAt, wakeSteps } from './tagged-memory.ts'
 import { banner, parseSleepReport, parseWeights, readSign } from './vllm-log.ts'
 
 /**
- * The first minor version of 0.x that goes on after a sleep at this level. `mode=keep` came with vLLM 0.17, in
- * vllm-project/vllm#34528. From level 2 that one lets requests go on when the weights are allocated, before they are loaded:
- * garbage. 0.26 and 0.32 wait for the last tag; where between them and 0.17 that changed is not known.
+ * The first minor version of 0.x whose requests continue after a sleep at this level. `mode=keep` came with vLLM 0.17, in
+ * vllm-project/vllm#34528. From level 2, 0.17 lets requests continue when the weights are allocated, before they are loaded:
+ * garbage. 0.26 and 0.32 wait for the last tag; the versions between were not tested.
  */
 const firstKeeping = { 1: 17, 2: 26 } as const
 
@@ -19,7 +19,7 @@ export const vllm: EngineAdapter = Object.freeze<EngineAdapter>({
   name: 'vLLM',
   levels: [1, 2, 3],
   command: 'vllm',
-  /** The control endpoints, and no colours. */
+  /** Enables the control endpoints, without colours. */
   env: { VLLM_SERVER_DEV_MODE: '1', NO_COLOR: '1' },
   keyVariable: 'VLLM_API_KEY',
   noise: banner,
@@ -32,7 +32,7 @@ export const vllm: EngineAdapter = Object.freeze<EngineAdapter>({
     ['--served-model-name', 'use the key in models and the option aliases'],
     ['--enable-sleep-mode', 'use the option sleepMode'],
     ['--no-enable-sleep-mode', 'use the option sleepMode'],
-    // In the command line everybody on the machine could read it, and our own calls would be refused.
+    // On the command line everyone on the machine could read it, and the gateway's own calls would be refused.
     ['--api-key', 'use env.VLLM_API_KEY']
   ]),
 
@@ -48,11 +48,11 @@ export const vllm: EngineAdapter = Object.freeze<EngineAdapter>({
   ],
   parallelSize,
 
-  /** `/is_sleeping` has to ask the core, and a core that is stopped has no answer, one that is dead an error. */
+  /** `/is_sleeping` asks the core: a stopped core does not answer, a dead one causes an error. */
   responds: async calls => await calls.status('/is_sleeping') < 500,
   version: async calls => await versionAt(calls, '/version'),
 
-  /** `wait` where nothing should be running any more: what is, is not cut as if it were complete. */
+  /** `wait` if nothing should be running any more: a request that still runs is not cut as if it were complete. */
   sleep: async (calls, level, mode) => await calls.order(`/sleep?level=${level}&mode=${mode}`),
   wakeSteps,
   wake: async (calls, tag) => await calls.order(tag === undefined ? '/wake_up' : `/wake_up?tags=${tag}`),
@@ -64,7 +64,7 @@ export const vllm: EngineAdapter = Object.freeze<EngineAdapter>({
       const [, major = 0, minor = 0] = (/^v?(\d+)\.(\d+)/.exec(version ?? '') ?? []).map(Number)
       return major > 0 || minor >= firstKeeping[level]
     },
-    // With several engines behind one API process a pause has been seen to hang: not unless asked for.
+    // With several engines behind one API process a pause has been seen to hang, so it is off by default.
     allowedBy: args => (numberOf(args, '--data-parallel-size', '-dp') ?? 1) <= 1
   },
 

@@ -47,7 +47,7 @@ export interface FleetOptions {
   choose?: ChooseNode
   /** Header by which requests of one conversation are known. Without it the hash of the first messages tells. Default `'x-llmux-conversation'`. */
   conversationHeader?: string
-  /** What nodes are told of who asks, as headers. Default: nothing; `forwarded`, `x-forwarded-…` and `x-real-ip` are not passed on either. */
+  /** Headers that say who asks. Default: none; `forwarded`, `x-forwarded-…` and `x-real-ip` are not passed on either. */
   identity?: (request: FastifyRequest) => Record<string, string>
   /** As llmux's option: of requests that come to this edge. Default `false`. */
   priority?: boolean | ((request: FastifyRequest) => number)

@@ -34,9 +34,10 @@ export interface FleetSimulationResult extends WaitStatistics {
 }
 
 /**
- * Sends requests to several machines by the choice, through the switcher and the policy, as they run in production; clock and engines are
- * simulated. What a third machine would bring can be asked so. The same input has the same result. Throws `LLMUX_ERR_SIMULATION`
- * if the choice or the policy fails, or somebody is left waiting for ever.
+ * Sends requests to several machines by the choice, through the switcher and the policy of production; clock and engines are
+ * simulated. It shows what another machine would bring. The same input has the same result.
+ *
+ * @throws {SimulationError} if the choice or the policy fails, or a request is left waiting forever.
  */
 export function simulateFleet ({ arrivals, nodes: count, policy, costs, choose = chooseNode, maxConcurrency }: FleetSimulationOptions): FleetSimulationResult {
   const clock = new SimulatedClock(0)

@@ -172,7 +172,7 @@ export class RequestRecord implements PassageRecord, LiveRequest {
 }
 
 /**
- * Whether the client has received all of it. With `app.inject()` there is no connection that could finish it: there it is
+ * Whether the client has received all of it. `app.inject()` has no connection that could finish it: there it is
  * complete once it has ended.
  */
 function isWhole ({ raw }: FastifyReply): boolean {

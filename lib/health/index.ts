@@ -3,8 +3,8 @@ import fp from 'fastify-plugin'
 import { readinessOf } from '../host/registered.ts'
 
 /**
- * For those who look after the server, Kubernetes's probes above all. `GET live`: the process answers; it says nothing of
- * engines, which are restarted here. `GET ready`: some model can be served; while not, requests are better sent elsewhere.
+ * For Kubernetes's probes and the like. `GET live`: the process answers; engines do not matter, since the gateway restarts
+ * them. `GET ready`: a model can be served; otherwise send requests elsewhere.
  */
 async function health (scope: FastifyInstance): Promise<void> {
   const readiness = readinessOf(scope)

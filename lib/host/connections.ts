@@ -3,7 +3,7 @@ import { Server as SecureServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 
-/** The connections of a server that have requests, and those that have had none yet. */
+/** The connections of a server that have requests, and connections that have had none yet. */
 class Connections {
   readonly #silent = new Set<Socket>()
   /** The number of requests on each connection; pipelining allows several. */

@@ -148,7 +148,7 @@ export interface LlmuxStatus {
   draining: boolean
   /** The models whose requests are refused. */
   disabled: string[]
-  /** The models, in the order of the option, and those that are leaving. */
+  /** The models, in the order of the option, including leaving ones. */
   models: ModelStatus[]
   /** Switches in progress; at most one for each GPU. */
   transitions: TransitionStatus[]

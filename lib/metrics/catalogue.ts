@@ -1,4 +1,4 @@
-/** One metric: what it is called, what it says, and by what it is told apart. */
+/** One metric: its type, its help and its labels. */
 export interface MetricSpec {
   readonly type: 'counter' | 'gauge' | 'histogram'
   readonly help: string
@@ -6,8 +6,8 @@ export interface MetricSpec {
 }
 
 /**
- * All metrics, in Prometheus's habit of names and units; where OpenTelemetry's GenAI conventions have one, theirs. Values
- * of labels come from the options, never from a client: `model` is empty for requests that are for no model of ours.
+ * All metrics, named by Prometheus's conventions, or by OpenTelemetry's GenAI conventions where they have one. Label values
+ * come from the options, never from a client: `model` is empty for requests that are for none of your models.
  */
 export const catalogue = {
   llmux_requests_total: { type: 'counter', help: 'Finished requests, by outcome', labels: ['model', 'route', 'outcome'] },
@@ -51,5 +51,5 @@ export type CounterName = OfType<'counter'>
 export type GaugeName = OfType<'gauge'>
 export type HistogramName = OfType<'histogram'>
 
-/** Seconds: from what an awake model needs to what a queue may hold a request for by default. */
+/** Seconds: from an awake model's answer to the default queue limit. */
 export const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120, 180, 300, 600]

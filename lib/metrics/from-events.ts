@@ -4,9 +4,9 @@ import { errorType, operationOf } from '../gen-ai.ts'
 import type { Instruments } from './instruments.ts'
 import { evicted } from './known-labels.ts'
 
-/** What happens is counted as it happens. Returns how to stop. */
+/** Counts events as they happen. Returns a function that stops. */
 export function countEvents (events: LlmuxEvents, instruments: Instruments): () => void {
-  /** The models whose engine has failed since its last start. */
+  /** Models whose engine has failed since its last start. */
   const failed = new Set<string>()
   return events.onEvery(named => {
     switch (named.name) {
@@ -26,7 +26,7 @@ function countResponse (end: ResponseEnd, instruments: Instruments): void {
   instruments.observe('gen_ai_server_request_duration_seconds', {
     gen_ai_request_model: model, gen_ai_operation_name: operationOf.get(route) ?? '', error_type: errorType(end)
   }, duration / 1000)
-  // For others there is no queue.
+  // Other requests have no queue.
   if (model !== '') instruments.observe('llmux_request_queue_seconds', { model }, queued / 1000)
   if (firstByte !== undefined) instruments.observe('llmux_request_time_to_first_byte_seconds', { model }, firstByte / 1000)
   instruments.count('llmux_request_bytes_total', { model }, received)
@@ -44,14 +44,14 @@ function countFreezes ({ model, from, to, duration }: RequestChange, instruments
 
 function countTransition ({ to: phase, wake, evict, outcome, phases, steps = {}, error }: TransitionChange, instruments: Instruments): void {
   if (phase !== 'idle') return
-  // Refused before there was a process: of all others their engine tells.
+  // Refused before there was a process; the engine's events report all others.
   const { code, startCause } = (error ?? {}) as Partial<LlmuxError>
   if (code === 'LLMUX_ERR_NOT_STARTABLE' && startCause !== undefined && wake !== undefined) instruments.count('llmux_engine_start_failures_total', { model: wake, cause: startCause })
   const ends = { from: evicted(evict), to: wake ?? '' }
   instruments.count('llmux_switches_total', { ...ends, outcome: outcome! })
   const { checking, draining, evicting, waking } = phases
   const { warmUp, ...rest } = steps
-  // What no step accounts for: ending what could not be woken.
+  // What no step accounts for: stopping an engine that could not wake.
   const other = waking === undefined ? 0 : Math.max(0, waking - Object.values(steps).reduce((sum, step) => sum + step, 0))
   for (const [name, ms] of Object.entries({ check: checking, drain: draining, sleep: evicting, ...rest, warm_up: warmUp, other })) {
     if (ms !== undefined) instruments.count('llmux_switch_phase_seconds_total', { ...ends, phase: name }, ms / 1000)
@@ -60,12 +60,12 @@ function countTransition ({ to: phase, wake, evict, outcome, phases, steps = {},
   instruments.observe('llmux_switch_duration_seconds', { to: wake }, Object.values(phases).reduce((sum, ms) => sum + ms, 0) / 1000)
 }
 
-/** What an engine dies of without having been asked to, whatever it was doing. */
+/** Whether an engine died unexpectedly, whatever the state it was in. */
 const deaths = new Set(['LLMUX_ERR_PROCESS_DIED', 'LLMUX_ERR_WEDGED'])
 
 function countEngine ({ model, from, to, error, startCause }: EngineChange, instruments: Instruments, failed: Set<string>): void {
   if (from === 'starting' && to === 'awake') instruments.count('llmux_engine_starts_total', { model })
-  // One that failed is stopped for a moment before it is tried again.
+  // A failed engine is stopped for a moment before it is tried again.
   if (to === 'starting' && (failed.delete(model) || from === 'stopping')) instruments.count('llmux_engine_restarts_total', { model })
   if (to === 'failed') failed.add(model)
   if (startCause !== undefined) instruments.count('llmux_engine_start_failures_total', { model, cause: startCause })

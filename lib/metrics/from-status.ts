@@ -2,7 +2,7 @@ import type { EngineState } from '../events.ts'
 import type { LlmuxStatus } from '../host/status.ts'
 import type { Instruments } from './instruments.ts'
 
-// An object, so that a state that is missing does not compile.
+// An object, so that a missing state does not compile.
 const states: Record<EngineState, true> = { stopped: true, starting: true, awake: true, sleeping: true, asleep: true, waking: true, stopping: true, failed: true }
 
 /** What is so at this moment, when somebody looks. */

@@ -6,11 +6,11 @@ export interface ActivityContext {
   events: LlmuxEvents
   /** The GPUs of each model, by index. */
   gpusOf: ReadonlyMap<string, readonly number[]>
-  /** The GPUs that a transition holds at this moment. */
+  /** The GPUs that a transition holds now. */
   switching: () => ReadonlySet<number>
   /** Milliseconds since the epoch, as events have it. */
   now: () => number
-  /** So many milliseconds of one GPU's time have gone by. */
+  /** Milliseconds of one GPU's time that have passed. */
   onTime: (gpu: number, activity: Activity, milliseconds: number) => void
 }
 
@@ -24,7 +24,7 @@ interface Gpu {
 export class GpuActivity {
   readonly #context: ActivityContext
   readonly #gpus: ReadonlyMap<number, Gpu>
-  /** To be called when nobody asks any more. */
+  /** Call it when nothing reads the metrics any more. */
   readonly close: () => void
 
   constructor (context: ActivityContext) {

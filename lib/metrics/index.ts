@@ -13,7 +13,7 @@ import { Instruments } from './instruments.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The registry that llmux's metrics are in: `await fastify.llmuxMetrics.metrics()` is the text for Prometheus. */
+    /** The registry of llmux's metrics: `await fastify.llmuxMetrics.metrics()` is the text for Prometheus. */
     llmuxMetrics: Registry
   }
 }
@@ -25,7 +25,7 @@ export interface MetricsOptions {
 
 const { version } = createRequire(import.meta.url)('fastify-llmux/package.json') as { version: string }
 
-/** Readers of events and of the status, in that registry. Returns how to take them out again. */
+/** Connects events and status to that registry. Returns a function that removes the metrics. */
 function registerMetrics (llmux: Llmux, registry: Registry): () => void {
   const { events } = llmux
   const { models } = llmux.status()
@@ -43,7 +43,7 @@ function registerMetrics (llmux: Llmux, registry: Registry): () => void {
   })
   const begin = () => instruments.begin(llmux.status().models)
   begin()
-  // Others by `fastify.llmux.update()`.
+  // Changed by `fastify.llmux.update()`.
   events.on('models', begin)
   instruments.set('llmux_build_info', { version, node_version: process.version }, 1)
   const stop = countEvents(events, instruments)
@@ -60,14 +60,14 @@ function switchingGpus (llmux: Llmux, gpusOf: ReadonlyMap<string, readonly numbe
   return new Set(underWay.flatMap(({ wake, evict }) => [...evict, ...wake === undefined ? [] : [wake]]).flatMap(model => gpusOf.get(model) ?? []))
 }
 
-/** Metrics for Prometheus. It adds no route: which one shows them, and to whom, is the host's to say. */
+/** Metrics for Prometheus. It adds no route: your server decides which route shows them, and to whom. */
 async function llmuxMetrics (fastify: FastifyInstance, { registry = register }: MetricsOptions): Promise<void> {
   const remove = registerMetrics(llmuxOf(fastify), registry)
   fastify.decorate('llmuxMetrics', registry)
   fastify.addHook('onClose', async () => remove())
 }
 
-/** Metrics for Prometheus, in a registry of yours. It adds no route: which one shows them, and to whom, is yours to say. Register it after llmux. */
+/** Metrics for Prometheus, in your registry. It adds no route: add one yourself. Register it after llmux. */
 const plugin = fp(llmuxMetrics, { fastify: '5.x', name: 'fastify-llmux-metrics' })
 
 export default plugin

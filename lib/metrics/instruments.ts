@@ -11,14 +11,14 @@ export type Labels = Record<string, string>
 export class Instruments {
   readonly #registry: Registry
   readonly #metrics = new Map<string, Metric>()
-  /** Histograms that have been set to 0: a second time would lose what they have counted. */
+  /** Histograms that have been set to 0: doing so again would lose what they have counted. */
   readonly #begun = new Set<string>()
 
   /** `onScrape` is called before the values are read. */
   constructor (registry: Registry, onScrape: () => void) {
     this.#registry = registry
     for (const [name, { type, help, labels }] of Object.entries<MetricSpec>(catalogue)) {
-      // All are read in one go, in the order of their registration: the first sees to the others as well.
+      // prom-client reads them in the order of their registration: the first one updates all.
       const collect = this.#metrics.size === 0 && { collect: onScrape }
       const common = { name, help, labelNames: [...labels], registers: [registry], ...collect }
       if (type === 'histogram') this.#metrics.set(name, new Histogram({ ...common, buckets }))
@@ -27,7 +27,10 @@ export class Instruments {
     }
   }
 
-  /** Lets every series whose labels are known begin at 0: to Prometheus the first step of one that begins at 1 is none. What has been counted stays. */
+  /**
+   * Starts every series with known labels at 0: Prometheus does not see the first step of a series that begins at 1. Keeps
+   * what has been counted.
+   */
   begin (models: Parameters<typeof knownSeries>[0]): void {
     const byModel = Object.entries<MetricSpec>(catalogue).filter(([, { type, labels }]) => type === 'counter' && labels.join() === 'model')
     for (const { name: model } of models) byModel.forEach(([name]) => this.count(name as CounterName, { model }, 0))
@@ -47,7 +50,7 @@ export class Instruments {
     this.#get<Gauge>(name).set(labels, value)
   }
 
-  /** Takes them out of the registry. */
+  /** Removes them from the registry. */
   remove (): void {
     for (const name of this.#metrics.keys()) this.#registry.removeSingleMetric(name)
   }

@@ -7,30 +7,30 @@ import type { CounterName, HistogramName } from './catalogue.ts'
 import type { Activity } from './gpu-activity.ts'
 import type { Labels } from './instruments.ts'
 
-// Objects, so that a value that is missing does not compile.
+// Objects, so that a missing value does not compile.
 const responseOutcomes: Record<ResponseOutcome, true> = { ok: true, client_error: true, overloaded: true, server_error: true, cut: true, left: true }
 const switchOutcomes: Record<TransitionOutcome, true> = { done: true, failed: true, undone: true }
 const activities: Record<Activity, true> = { switching: true, serving: true, idle: true }
 
-/** The parts of a switch as `llmux_switch_phase_seconds_total` has them. */
+/** The parts of a switch in `llmux_switch_phase_seconds_total`. */
 export const phases = ['check', 'drain', 'sleep', 'memory', 'start', 'wake', 'reload', 'warm_up', 'other'] as const
 
 const withPrefix = (names: string[]): string[] => names.map(name => `LLMUX_ERR_${name}`)
 
-/** What an answer that has begun is broken off for. */
+/** Codes of answers that were broken off. */
 export const cutCodes = withPrefix([
   'ENGINE_DIED', 'WEDGED', 'UPSTREAM', 'DRAIN_TIMEOUT', 'GRACE_TIMEOUT', 'REQUEST_CUT', 'STALLED',
-  // On an event stream that had begun with comments.
+  // On an event stream that began with comments.
   'ENGINE_ANSWER', 'QUEUE_TIMEOUT', 'PASSIVE_TIMEOUT', 'CLOSING', 'MODEL_DISABLED', ...wakeFailures
 ])
 
-/** What a model's engine is warned of. */
+/** Codes of warnings about a model's engine. */
 export const modelWarnings = withPrefix([
   'SLEEP_FAILED', 'SLEEP_TIMEOUT', 'WAKE_FAILED', 'WAKE_TIMEOUT', 'RELOAD_TIMEOUT', 'RESET_PREFIX_CACHE_TIMEOUT', 'HEALTH_TIMEOUT', 'PROCESS_DIED',
   'FREEZE_UNSUPPORTED', 'STOP_TIMEOUT', 'STOP_FAILED', 'NOT_STARTABLE', 'GPU_CLAIMED', 'GPU_MEMORY', 'HOST_MEMORY', 'SHARED_MEMORY', 'MEMORY_TIMEOUT', 'MEMORY_COMMAND'
 ])
 
-/** What concerns no model in particular. */
+/** Codes of warnings about no model in particular. */
 export const otherWarnings = withPrefix(['MEMORY_COMMAND', 'WATCHER', 'LEDGER', 'ORPHANS', 'LONG_WAIT', 'LEARNED_FILE', 'RECORD', 'POLICY', 'CLOSE_DELAY'])
 
 type Models = Pick<ModelStatus, 'name' | 'gpus' | 'gpuShare'>[]

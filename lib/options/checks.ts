@@ -4,7 +4,7 @@ import { optionPath } from './path.ts'
 import { suggestion } from './suggestion.ts'
 import type { ResolvedModel } from './types.ts'
 
-// What a schema cannot say: what one option demands of another.
+// What a schema cannot express: conditions between options.
 
 /** Without sleep mode vLLM answers 200 to `/sleep` and frees nothing. */
 function checkSleep ({ id, sleepMode, sleepLevel }: ResolvedModel): void {
@@ -90,11 +90,11 @@ export function checkDefaultModel (defaultModel: string | undefined, names: Read
   throw new OptionsError('defaultModel', `must be a name, an alias or an adapter of a model: ${suggestion(defaultModel, [...names.keys()])}`)
 }
 
-/** The origin in its normal form. */
+/** The origin, normalised. */
 export function upstreamOrigin (upstream: string | undefined): string | undefined {
   if (upstream === undefined) return undefined
   const url = URL.canParse(upstream) ? new URL(upstream) : undefined
-  // Whatever is more than scheme, host and port would be dropped in silence.
+  // Anything beyond scheme, host and port would be dropped silently.
   const isOrigin = url !== undefined && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`
   if (isOrigin) return url.origin
   throw new OptionsError('fallbackUpstream', 'must be an origin: http://host:port or https://host:port, without path or credentials')

@@ -21,7 +21,7 @@ export const defaultTimeouts: Readonly<Required<Timeouts>> = Object.freeze({
   stop: 10_000
 })
 
-// Made anew for each call: what is handed out is frozen later, and must not be shared.
+// Created anew for each call: the result is frozen later, and must not be shared.
 
 export const modelDefaults = (name: string): Omit<ResolvedModel, 'id' | 'engine' | 'container' | 'gpuNames' | 'gpuEnv' | 'command' | 'freeze' | 'sleepLevel' | 'sleepAuto' | 'timeouts'> & { engine: EngineName } => ({
   engine: 'vllm',

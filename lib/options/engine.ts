@@ -6,7 +6,7 @@ import type { Command, ModelOptions, ResolvedModel } from './types.ts'
 
 type Checked = Pick<ResolvedModel, 'id' | 'engine' | 'args' | 'gpuShare' | 'sleepLevel' | 'port' | 'command'>
 
-/** @throws {OptionsError} for an adapter of the user's own that is none. */
+/** @throws {OptionsError} for an adapter that is not one. */
 export function resolveEngine (id: string, engine: NonNullable<ModelOptions['engine']>): EngineAdapter {
   const adapter = engineOf(engine)
   const [key, demand] = adapterFault(adapter) ?? []
@@ -14,14 +14,14 @@ export function resolveEngine (id: string, engine: NonNullable<ModelOptions['eng
   return adapter
 }
 
-/** The top-level command is that of the default engine. @throws {OptionsError} if there is none. */
+/** The top-level command is for the default engine. @throws {OptionsError} if there is none. */
 export function resolveCommand (id: string, engine: NonNullable<ModelOptions['engine']>, inherited: Command): Command {
   const own = engine === 'vllm' ? inherited : engineOf(engine).command
   if (own === undefined) throw new OptionsError(optionPath('models', id, 'command'), 'must be given: this engine has none of its own')
   return own
 }
 
-/** What an engine demands of a model's options. */
+/** What an engine requires of a model's options. */
 export function checkEngine (model: Checked): void {
   checkLevel(model)
   checkArgs(model)
@@ -42,7 +42,7 @@ function checkArgs ({ id, engine: { ownFlags }, args }: Checked): void {
   }
 }
 
-/** Two models that fit together by their options must also fit by what their engines take. */
+/** Models that fit together by their options must also fit by their engines' arguments. */
 function checkGpuShare ({ id, engine, args, gpuShare }: Checked): void {
   const taken = memoryShare(engine, args)
   if (taken !== undefined && taken > gpuShare) {

@@ -6,12 +6,12 @@ import { suggestion } from './suggestion.ts'
 type Explanation = [path: string, allowed: string]
 type Properties = Record<string, Schema>
 
-/** What there was instead: a value only where it is short and cannot be a secret. */
+/** What the option was instead: a value only if it is short and cannot be a secret. */
 function instead (value: unknown, schema: Schema): string {
   if (value === undefined) return ', but is missing'
   if (value === null || typeof value === 'number' || typeof value === 'boolean') return `, not ${value}`
   const type = Array.isArray(value) ? 'array' : typeof value
-  // Of the right type, but not as it must be: the description says how.
+  // The right type, but a wrong value: the description says what is allowed.
   if (type === schema['type'] && type !== 'string') return ''
   if (typeof value !== 'string') return `, not ${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type}`
   if (schema['writeOnly'] !== true && value.length <= 80) return `, not ${JSON.stringify(value)}`
@@ -23,7 +23,7 @@ function allowed (schema: Schema, value: unknown): string {
   return `${schema['description']}${instead(value, schema)}`
 }
 
-/** The key belongs on the other level: said so, since no similar name would help. */
+/** The key belongs to the other level: say so, since no similar name would help. */
 function elsewhere (keys: Array<string | number>, unknown: string): string | undefined {
   const [first, , ...inModel] = keys
   if (first === 'models' && inModel.length === 0 && Object.hasOwn(optionsSchema.properties, unknown)) return `is for all models: set ${unknown} beside models`
@@ -36,7 +36,7 @@ function unknownKey (keys: Array<string | number>, unknown: string, schema: Sche
   return [optionPath(...keys, unknown), elsewhere(keys, unknown) ?? `is unknown: ${suggestion(unknown, known)}`]
 }
 
-/** The path and the words of what Ajv found. */
+/** The path and text of Ajv's error. */
 export function explain (error: ErrorObject, options: unknown): Explanation {
   const keys = pointerKeys(error.instancePath, options)
   const schema = error.parentSchema as Schema

@@ -13,19 +13,19 @@ export interface Gpu {
 
 /** What is known of this machine's GPUs. */
 export interface Machine {
-  /** Undefined if there is no way to ask. MIG devices come last, with indices of their own. */
+  /** Undefined if there is no way to list them. MIG devices come last, with indices of their own. */
   gpus: readonly Gpu[] | undefined
-  /** What tells an engine which GPUs it may use. */
+  /** How engines learn which GPUs they may use. */
   variable: 'CUDA_VISIBLE_DEVICES' | 'HIP_VISIBLE_DEVICES'
-  /** The GPUs that our own environment names there; undefined if it names none. */
+  /** The GPUs in the gateway's own environment; undefined if it names none. */
   visible: readonly string[] | undefined
 }
 
-/** Where a model lives. */
+/** The place of a model. */
 export interface Place {
   /** Its GPUs by the machine's index. */
   gpus: number[]
-  /** The same as the environment variable names them; undefined: the engine is told nothing. */
+  /** The same as the environment variable names them; undefined: the engine gets no variable. */
   devices: string[] | undefined
 }
 
@@ -82,14 +82,14 @@ function everyGpu (machine: Machine | undefined): Found[] {
 /** Names that nobody can look up get numbers from here on. */
 const firstUnknown = 1_000
 
-/** @throws {OptionsError} for a GPU that is not there, for `env` or `args` that contradict `gpus`. */
+/** @throws {OptionsError} for a GPU that does not exist, or if `env` or `args` contradict `gpus`. */
 export function placeModel (model: Pick<ResolvedModel, 'id' | 'engine' | 'args' | 'env'>, entries: ReadonlyArray<number | string>, machine: Machine | undefined): Place {
   const own = (option: string, ...more: string[]) => optionPath('models', model.id, option, ...more)
   const found = entries.map((entry, index) => machine === undefined ? withoutMachine(entry, index) : find(entry, machine, own('gpus')))
   const gpus = found.map(({ index }) => index)
   if (new Set(gpus).size < gpus.length) throw new OptionsError(own('gpus'), 'must name no GPU twice')
   checkParallelSize(model, gpus.length)
-  // Our own environment names none: engines on the CPU.
+  // The gateway's environment hides all GPUs: engines use the CPU.
   const devices = machine === undefined || machine.visible?.length === 0 ? undefined : found.map(({ device }) => device)
   if (machine !== undefined && devices !== undefined) checkEnv(model, gpus, machine)
   return { gpus, devices }
@@ -123,7 +123,7 @@ function isMig (entry: number | string): boolean {
   return typeof entry === 'string' && entry.startsWith('MIG-')
 }
 
-/** The machine's index of what CUDA takes for a name: an index, a UUID, or its beginning if that is unique. */
+/** The machine's index for a name that CUDA accepts: an index, a UUID, or its beginning if that is unique. */
 function indexOf (name: string, gpus: readonly Gpu[] | undefined): number | undefined {
   if (/^\d+$/.test(name)) {
     const index = Number(name)
@@ -143,7 +143,7 @@ function describe (gpus: readonly Gpu[] | undefined): string {
   return gpus.length === 0 ? 'there is none' : `there are ${gpus.map(({ index, name, uuid }) => isMig(uuid) ? uuid : `${index} (${name}, ${uuid})`).join(', ')}`
 }
 
-/** What a user has set wins, as long as it means the same GPUs: the switcher goes by `gpus`. */
+/** The user's own setting wins, as long as it means the same GPUs: the switcher relies on `gpus`. */
 function checkEnv ({ id, env }: Pick<ResolvedModel, 'id' | 'env'>, gpus: readonly number[], machine: Machine): void {
   for (const variable of ['CUDA_VISIBLE_DEVICES', 'HIP_VISIBLE_DEVICES']) {
     const given = env[variable]
@@ -159,7 +159,7 @@ function sameMembers (a: ReadonlyArray<number | undefined>, b: readonly number[]
   return a.length === b.length && b.every(item => a.includes(item))
 }
 
-/** An engine uses as many GPUs as its parallel sizes say, whatever it may see. */
+/** An engine uses as many GPUs as its parallel sizes say, even if it can see more. */
 function checkParallelSize ({ id, engine, args }: Pick<ResolvedModel, 'id' | 'engine' | 'args'>, count: number): void {
   const size = engine.parallelSize?.(args)
   if (size === undefined || size === count) return

@@ -8,7 +8,7 @@ interface Claim {
   path: string
 }
 
-/** The keys first, so that a clash is reported where the alias is, not where the model is. */
+/** Keys first, so that a clash is reported at the alias, not at the model. */
 function * claims (models: readonly ResolvedModel[]): Generator<Claim> {
   for (const { id } of models) yield { name: id, id, path: optionPath('models', id) }
   for (const { id, aliases, adapters } of models) {
@@ -17,7 +17,7 @@ function * claims (models: readonly ResolvedModel[]): Generator<Claim> {
   }
 }
 
-/** Every name, alias and adapter, and the id of the engine that serves it. A Map, since a name may be `__proto__`. */
+/** Every name, alias and adapter, with the id of the engine that serves it. A Map, since a name may be `__proto__`. */
 export function mapNames (models: readonly ResolvedModel[]): Map<string, string> {
   const taken = new Map<string, Claim>()
   for (const claim of claims(models)) {

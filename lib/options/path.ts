@@ -1,16 +1,16 @@
 const identifier = /^[A-Za-z_$][\w$]*$/
 
-/** Their keys are data, not options: always shown in brackets. */
+/** Their keys are data, not options: always written in brackets. */
 const dictionaries = new Set(['models', 'env'])
 
-/** One step into an option, as one would write it in JavaScript. */
+/** One step into an option, as written in JavaScript. */
 function step (parent: string | undefined, key: string | number): string {
   if (typeof key === 'number') return `[${key}]`
   const isOption = identifier.test(key) && !dictionaries.has(parent ?? '')
   return isOption ? `.${key}` : `[${JSON.stringify(key)}]`
 }
 
-/** The path of an option as one would write it in JavaScript: `models["qwen-14b"].timeouts.start`. */
+/** The path of an option, as written in JavaScript: `models["qwen-14b"].timeouts.start`. */
 export function optionPath (...keys: Array<string | number>): string {
   const path = keys.map((key, index) => step(String(keys[index - 1]), key)).join('')
   return path === '' ? 'object' : path.replace(/^\./, '')

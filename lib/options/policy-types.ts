@@ -1,55 +1,58 @@
-/** One who waits, as a policy sees it. */
+/** A waiting request, as a policy sees it. */
 export interface WaiterView {
-  /** When it came, in milliseconds since the epoch. */
+  /** When it arrived, in milliseconds since the epoch. */
   readonly since: number
-  /** From -5 to 5; 0 for all unless priorities are switched on. */
+  /** From -5 to 5; 0 for all requests unless priorities are enabled. */
   readonly priority: number
 }
 
-/** One model as a policy sees it. Waiters are those who may cause a switch, unless it says otherwise. */
+/** One model, as a policy sees it. Waiters are requests that may cause a switch, unless a comment says otherwise. */
 export interface ModelView {
   id: string
-  /** Milliseconds since the epoch since when it is awake; undefined while it is not. */
+  /** Since when it is awake, in milliseconds since the epoch; undefined while it is not. */
   awakeSince: number | undefined
-  /** Requests it is working on. */
+  /** Requests in flight. */
   inFlight: number
-  /** Requests it can work on at once: K. */
+  /** Requests that may be in flight at once: K. */
   maxConcurrency: number
-  /** Requests that wait for it: those in its queue, and those that are frozen. */
+  /** Waiting requests: in its queue, or frozen. */
   waiting: number
-  /** Those of them that are frozen: its engine was put to sleep in the midst of them. */
+  /** Frozen requests among them: its engine went to sleep while they were in flight. */
   frozen: number
-  /** Since when, in milliseconds since the epoch; undefined if none is. */
+  /** Since when, in milliseconds since the epoch; undefined if none is frozen. */
   frozenSince: number | undefined
-  /** Requests that wait for it as well, but may not cause a switch. */
+  /** Waiting requests that may not cause a switch. */
   passive: number
-  /** When the first of them came, as its priority counts, or was frozen, in milliseconds since the epoch; undefined if none waits. */
+  /**
+   * When the first waiter arrived, as its priority counts, or was frozen, in milliseconds since the epoch; undefined if none
+   * waits.
+   */
   oldest: number | undefined
-  /** When the first limit of those in its queue ends (`timeouts.queue`), in milliseconds since the epoch; undefined if nobody is in it. */
+  /** When the first queue limit ends (`timeouts.queue`), in milliseconds since the epoch; undefined if the queue is empty. */
   deadline: number | undefined
-  /** How long they have waited until now, all together, in milliseconds, as their priorities count. */
+  /** Total waiting time until now, in milliseconds, as priorities count. */
   age: number
   /**
-   * Those in its queue, in no particular order. To be gone through during the call only: it is the queue itself, which goes
-   * on changing. In a snapshot that was written as JSON it is an array.
+   * The requests in its queue, in no particular order. Iterate during the call only: it is the queue itself, which changes.
+   * In a snapshot written as JSON it is an array.
    */
   queue: Iterable<WaiterView>
-  /** How many have waited for it on average over the last 300 s. */
+  /** Average number of waiting requests over the last 300 s. */
   averageWaiting: number
-  /** Milliseconds a request stays in its engine on average; 4 000 until one has been served. */
+  /** Average milliseconds of a request in its engine; 4 000 before the first. */
   serviceTime: number
   /**
-   * Milliseconds that it is still to work on those of its requests that have lasted long, before they are frozen again: until
-   * each of them has been worked on for twice as long as it has been frozen. 0 if there is none.
+   * Milliseconds for which it still owes work to long requests before they may be frozen again: until the engine has worked
+   * on each of them for twice as long as it was frozen. 0 if there is none.
    */
   owed: number
-  /** The highest priority of those that wait for it, are frozen or in flight; undefined if there is none. */
+  /** The highest priority of its waiting, frozen and running requests; undefined if there are none. */
   priority: number | undefined
-  /** How many of those that it works on are expected to be done per millisecond. */
+  /** Requests in flight that are expected to finish per millisecond. */
   departureRate: number
-  /** Milliseconds it takes to drain on average; 4 000 until it has been drained. */
+  /** Average milliseconds of a drain; 4 000 before the first. */
   drainTime: number
-  /** Milliseconds for each request that it was frozen with, from its wake until it goes on, on average; 30 until one has been seen. */
+  /** Average milliseconds from the wake until the requests continue, for each frozen request; 30 before the first. */
   thawTime: number
   /**
    * Milliseconds that putting it to sleep takes beside what switches from it have cost: the first sleep of its processes, in
@@ -58,60 +61,60 @@ export interface ModelView {
   firstSleep: number
   /** Requests for it per millisecond, over the last minute. */
   arrivalRate: number
-  /** Whether a decision may have it put to sleep with requests in flight, which go on when it is woken. */
+  /** Whether a decision may put it to sleep with requests in flight, which continue after the wake. */
   freezes: boolean
-  /** Whether its next time awake begins with a start of its engine: it does not run, or is stopped rather than put to sleep. */
+  /** Whether it needs a start to become awake: it does not run, or is stopped rather than put to sleep. */
   cold: boolean
-  /** Whether it is to go, and gets no new requests until those it has are done. */
+  /** Whether it is about to make room, and admits no new requests until its present ones are done. */
   draining: boolean
   /** The limits that waiting and draining have, in milliseconds. */
   limits: Readonly<{ queue: number, drain: number }>
   /** The GPUs it needs while awake. */
   gpus: readonly number[]
-  /** The share of each of them: above 0, at most 1. */
+  /** Its share of each of them: above 0, at most 1. */
   gpuShare: number
-  /** It takes its share now: awake, on its way up or down, or with processes that cannot be ended. */
+  /** Whether it takes its share now: awake, on its way up or down, or with processes that cannot be stopped. */
   onGpu: boolean
-  /** It cannot be moved now: a transition holds one of its GPUs, or its processes cannot be ended. */
+  /** Whether it cannot be moved now: a transition holds one of its GPUs, or its processes cannot be stopped. */
   held: boolean
 }
 
-/** Milliseconds in which nobody is served while the GPU goes from one model to another. */
+/** Milliseconds without service while the GPU changes from one model to another. */
 export interface KnownCosts {
-  /** What a cost is taken for until it has been measured. */
+  /** The value before the first measurement. */
   readonly initial: number
-  /** Where the new one slept: by the model that goes, then by the one that comes. */
+  /** Costs of wakes: by the model that makes room, then by the one that becomes awake. */
   readonly wakes: Readonly<Record<string, Readonly<Record<string, number>>>>
-  /** Where the new one had to be started, whoever went for it. */
+  /** Costs of starts, whichever model made room. */
   readonly starts: Readonly<Record<string, number>>
 }
 
 /**
- * All that a policy may go by. Written with `JSON.stringify` and read with `JSON.parse` it leads to the same decision:
- * what is undefined is left out, and reads as undefined again.
+ * Everything that a policy may use. After `JSON.stringify` and `JSON.parse` it leads to the same decision: undefined values
+ * are left out, and read as undefined.
  */
 export interface Snapshot {
   /** Milliseconds since the epoch. */
   now: number
   models: readonly ModelView[]
-  /** What switches have cost; see `switchCost`. */
+  /** Measured costs of switches; see `switchCost`. */
   costs: KnownCosts
 }
 
 /** What to do next. */
 export interface Decision {
-  /** Whom to wake: a model that is not awake and has waiters. Undefined: stay as it is. */
+  /** The model to wake: one that is not awake and has waiters. Undefined: no change. */
   wake: string | undefined
-  /** Who must go for it: enough of the awake models for the new one to fit. */
+  /** The models that make room: enough of the awake ones for the new one to fit. */
   evict: readonly string[]
   /**
-   * From when on, in milliseconds since the epoch, requests of those who go are frozen rather than waited for, where they can
-   * be. Default: not before `timeouts.drain` is over.
+   * When to freeze the requests of the models that make room, in milliseconds since the epoch, if they can be frozen.
+   * Default: at the end of `timeouts.drain`.
    */
   freezeAt?: number | undefined
   /** When to ask again even if nothing happens, in milliseconds since the epoch. */
   lookAgainAt: number | undefined
 }
 
-/** Decides when to switch and to whom. Pure: the answer depends on the snapshot alone, and no state is kept. */
+/** Decides when to switch, and to which model. Pure: the answer depends on the snapshot only, and a policy keeps no state. */
 export type Policy = (snapshot: Snapshot) => Decision

@@ -10,11 +10,11 @@ import { resolvePolicy } from './policy-defaults.ts'
 import type { LlmuxOptions, ModelOptions, ResolvedModel, ResolvedOptions, Timeouts } from './types.ts'
 import { validateOptions } from './validate.ts'
 
-/** Copies as it freezes, so that neither the caller's objects are frozen nor their later changes seen. */
+/** Freezes copies, so that neither the caller's objects are frozen nor their later changes are seen. */
 function frozen<T> (value: T): T {
   if (Array.isArray(value)) return Object.freeze(value.map(frozen)) as T
   if (typeof value !== 'object' || value === null) return value
-  // An adapter may be of a class of its own: it is not ours to copy.
+  // An adapter may be an instance of a class, and must not be copied.
   return Object.freeze(Object.fromEntries(Object.entries(value).map(([key, item]) => [key, key === 'engine' ? item : frozen(item)]))) as T
 }
 
@@ -41,7 +41,7 @@ function resolveModel (name: string, model: ModelOptions, { command, freeze, tim
     gpuEnv: gpuEnv(devices, machine),
     ...(place && { place }),
     timeouts: { ...inherited, ...given({ timeouts: {}, ...model }.timeouts) },
-    // The key is unique, stable from run to run, and what people see in logs.
+    // The key is unique, the same in every run, and what people see in logs.
     id: name
   }
 }
@@ -65,7 +65,7 @@ function gpuNames (gpus: number[], machine: Machine | undefined): string[] {
   return gpus.flatMap(index => machine?.gpus?.find(gpu => gpu.index === index)?.uuid ?? [])
 }
 
-/** `nvidia-smi` counts by the bus, CUDA by speed unless it is told otherwise. */
+/** `nvidia-smi` orders by bus, CUDA by speed unless this variable says otherwise. */
 function gpuEnv (devices: string[] | undefined, machine: Machine | undefined): Record<string, string> {
   if (machine === undefined || devices === undefined) return {}
   return { ...(machine.variable === 'CUDA_VISIBLE_DEVICES' && { CUDA_DEVICE_ORDER: 'PCI_BUS_ID' }), [machine.variable]: devices.join(',') }
@@ -74,9 +74,9 @@ function gpuEnv (devices: string[] | undefined, machine: Machine | undefined): R
 /**
  * Checks the options of the plugin and fills in every default. The result is a frozen copy.
  *
- * `machine`: whether the GPUs are there can only be said of a machine that one knows.
+ * `machine`: whether GPUs exist can only be checked on a known machine.
  *
- * @throws {OptionsError} names the option's path as one would write it in JavaScript, and what is allowed.
+ * @throws {OptionsError} names the option's path as written in JavaScript, and what is allowed.
  */
 export function resolveOptions (options: LlmuxOptions, machine?: Machine): ResolvedOptions {
   validateOptions(options)

@@ -48,7 +48,7 @@ const name: Schema = {
   description: 'must be a name: not empty, without control characters, white space at its ends or a dash at its start'
 }
 const argument: Schema = { type: 'string', pattern: '^[^\\0]*$', writeOnly: true, description: 'must be a string without NUL characters' }
-const word: Schema = { type: 'string', pattern: '^[^\\0]+$', writeOnly: true, description: 'must be a string that is not empty' }
+const word: Schema = { type: 'string', pattern: '^[^\\0]+$', writeOnly: true, description: 'must be a non-empty string' }
 
 const argv: Schema = listOf(word, 'must be a list of at least one word, the program first', { minItems: 1 })
 

@@ -5,9 +5,9 @@ import { optionsSchema } from './schema.ts'
 import type { LlmuxOptions } from './types.ts'
 
 /**
- * Fastify's own Ajv coerces types and drops unknown keys; this one only looks. It looks at own properties, so that
- * a polluted prototype is not taken for an option, and stops at the first error, so that the last of a failed
- * `if` is the one inside it.
+ * Fastify's own Ajv coerces types and drops unknown keys; this one only checks. It reads own properties only, so that a
+ * polluted prototype is not an option, and stops at the first error, so that the last error of a failed `if` is the one
+ * inside it.
  */
 const ajv = new Ajv({
   strict: true,
@@ -16,13 +16,13 @@ const ajv = new Ajv({
   coerceTypes: false,
   useDefaults: false,
   removeAdditional: false,
-  // Every start pays for these, and the options are looked at once. That the schema is one is tested.
+  // These checks cost time at every start, and a test covers the schema.
   meta: false,
   validateSchema: false,
   code: { optimize: false }
 })
 
-// JSON Schema knows no functions.
+// JSON Schema has no functions.
 ajv.addKeyword({ keyword: 'isFunction', schemaType: 'boolean', validate: (wanted: boolean, value: unknown) => (typeof value === 'function') === wanted })
 
 const validate = ajv.compile(optionsSchema)

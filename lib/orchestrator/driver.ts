@@ -10,36 +10,36 @@ export interface Endpoint {
   origin: string
   /** Connections to this engine only, as many as there are requests, none kept idle for longer than engines keep them. */
   dispatcher: Dispatcher
-  /** The key that the engine asks for. */
+  /** The key that the engine requires. */
   apiKey: string | undefined
 }
 
-/** How the leader of a process group ended. Exit code 0 is no better than any other: a dead engine has been seen to say 0. */
+/** How the leader of a process group ended. Exit code 0 is no better than others: a dead engine has been seen to return 0. */
 export interface ProcessExit {
   code: number | null
   signal: NodeJS.Signals | null
 }
 
-/** One process group, from its spawn until nobody of it is left. */
+/** One process group, from its spawn until all of its processes have ended. */
 export interface EngineProcess {
   /** The leader's number, which is the group's. */
   readonly pid: number
   /** The last lines of its output, oldest first. */
   lastLines (count: number): string[]
-  /** Sends a signal to the whole group; nobody left to get it is no error. */
+  /** Sends a signal to the whole group; an empty group is not an error. */
   signal (signal: NodeJS.Signals): void
-  /** Resolves with true as soon as nobody of the group is left, with false after `limit` milliseconds. */
+  /** Resolves with true as soon as the group is empty, with false after `limit` milliseconds. */
   gone (limit: number): Promise<boolean>
-  /** Resolves when everything that the group wrote has been read, or after a moment if a stranger holds its pipes open. */
+  /** Resolves when all output of the group has been read, or after a moment if another process keeps its pipes open. */
   flushed (): Promise<void>
 }
 
 /**
- * How engines are started, probed, put to sleep, woken, stopped and addressed. Limits of time are the caller's: it aborts
- * the signal, and whoever is called gives up at once. A rejection says in words what went wrong.
+ * Starts, probes, puts to sleep, wakes, stops and addresses engines. Time limits are the caller's: it aborts the signal, and
+ * the call ends at once. A rejection says in words what went wrong.
  */
 export interface Driver {
-  /** Checks what can be known when nothing is to be started yet, and leaves no trace. Rejects with NotStartableError. */
+  /** Checks what can be known before anything is started, and leaves no trace. Rejects with NotStartableError. */
   check (model: ResolvedModel): Promise<void>
   /** Checks what can be known before a start. Rejects with NotStartableError. */
   prepare (model: ResolvedModel): Promise<void>
@@ -59,12 +59,12 @@ export interface Driver {
   /** The version that the engine says it is, `0.32.0`; undefined if it does not say. Never rejects. */
   version (model: ResolvedModel, signal: AbortSignal): Promise<string | undefined>
   sleep (model: ResolvedModel, level: 1 | 2, mode: SleepMode, signal: AbortSignal): Promise<void>
-  /** Takes the memory back: all of it, or what the tag names. */
+  /** Allocates the memory again: all of it, or what the tag names. */
   wake (model: ResolvedModel, tag: 'weights' | 'kv_cache' | undefined, signal: AbortSignal): Promise<void>
   reload (model: ResolvedModel, signal: AbortSignal): Promise<void>
   resetPrefixCache (model: ResolvedModel, signal: AbortSignal): Promise<void>
   /** Generates one token; resolves with false if the model is not one that generates. */
   warmUp (model: ResolvedModel, signal: AbortSignal): Promise<boolean>
-  /** Removes what it made for itself. Called when no engine is left. */
+  /** Removes its own files. Called when no engine is left. */
   close (): Promise<void>
 }

@@ -10,7 +10,7 @@ import type { MemoryWatch, Settlement } from './memory/memory-watch.ts'
 export interface EngineMemoryContext {
   model: ResolvedModel
   status: EngineStatus
-  /** Undefined where nobody can look: then the end of processes is all there is to go by. */
+  /** Undefined if GPU memory cannot be read: then only the end of processes counts. */
   memory: MemoryWatch | undefined
   host: HostBudget
   sleepers: Sleepers
@@ -104,7 +104,7 @@ export class EngineMemory {
     memory?.release(model.gpus)
   }
 
-  /** In the background: nobody waits for it. `stays`: whether the engine is still the one that has just started. */
+  /** In the background. `stays`: whether the engine is still the one that has just started. */
   measure (stays: () => boolean): void {
     const { model, status, memory } = this.#context
     const { since } = status

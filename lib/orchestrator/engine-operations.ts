@@ -27,11 +27,11 @@ export interface OperationsContext {
   status: EngineStatus
   backoff: StartBackoff
   progress: StartProgress
-  /** Undefined where nobody can look at GPU memory. */
+  /** Undefined if GPU memory cannot be read. */
   memory: MemoryWatch | undefined
   host: HostBudget
   sleepers: Sleepers
-  /** It held requests that were frozen, and holds them no more. */
+  /** It held frozen requests, and has lost them. */
   onLost: (id: string, error: Error) => void
   /** The leader of the group ended. */
   onExit: (life: Life) => void
@@ -43,8 +43,8 @@ export interface OperationsContext {
 const exitPause = 50
 
 /**
- * What can be done with one engine, one thing at a time. `epoch` aborts when what is done is not wanted any more. However
- * an operation fails, it leaves either a whole engine or no process, or else says StopError.
+ * The operations on one engine, one at a time. `epoch` aborts when an operation is no longer wanted. However an operation
+ * fails, it leaves a working engine or no process, or throws StopError.
  */
 export class EngineOperations {
   /** There is one exactly while there are processes. */
@@ -73,7 +73,7 @@ export class EngineOperations {
     return this.#lines(count)
   }
 
-  /** Wakes it or starts it; one that cannot be woken is started afresh. `force`: also in the pause after starts that failed. */
+  /** Wakes or starts it; an engine that cannot wake is started anew. `force`: also during the pause after failed starts. */
   async wake (epoch: AbortSignal, force: boolean): Promise<void> {
     const { status, backoff } = this.#context
     epoch.throwIfAborted()
@@ -204,9 +204,9 @@ export class EngineOperations {
     if (this.#context.model.warmup) await this.#timer.time('warmUp', () => this.#steps(epoch).warmUp())
   }
 
-  /** A start came to nothing. */
+  /** A start failed. */
   async #giveUp (error: Error, epoch: AbortSignal): Promise<Error> {
-    if (error instanceof StopError) return error // told of, and looked after
+    if (error instanceof StopError) return error // Reported, and cleaned up.
     const { status, backoff } = this.#context
     if (error instanceof GpuMemoryError && this.life !== undefined) {
       backoff.failed(error)

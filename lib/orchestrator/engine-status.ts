@@ -20,9 +20,9 @@ export interface Details {
   error?: Error | undefined
 }
 
-/** What an engine is doing, since when and why, told to everybody who listens. */
+/** The state of an engine, since when and why, reported to all listeners. */
 export class EngineStatus {
-  /** The id of the host's request that what it does now is for. */
+  /** The id of the request (`request.id`) that the present operation is for. */
   request: string | undefined
   readonly #context: StatusContext
   #state: EngineState = 'stopped'

@@ -13,7 +13,7 @@ export interface StepContext {
   driver: Driver
   clock: Clock
   timer: StepTimer
-  /** What makes going on pointless: the process is dead, or not wanted any more. */
+  /** What makes it pointless to continue: the process is dead, or no longer wanted. */
   signals: AbortSignal[]
   /** What it wrote last. */
   lastWords: () => string[]
@@ -22,7 +22,7 @@ export interface StepContext {
   warn: (error: Error) => void
 }
 
-/** A probe is cheap, and an engine must be seen within 50 ms of being healthy; one that starts quickly, sooner. Milliseconds. */
+/** A probe is cheap, and the gateway must notice a healthy engine within 50 ms; one that starts quickly, sooner. Milliseconds. */
 const probePause = (elapsed: number) => Math.min(Math.max(5, elapsed / 50), 45)
 
 /** The calls that bring an engine up or put it to sleep, each under a time limit of its own. */
@@ -51,7 +51,7 @@ export class EngineSteps {
       return await this.#limited('health', timeout, signal => driver.version(model, signal))
     } catch {
       for (const signal of signals) signal.throwIfAborted()
-      return undefined // too late: it has not said
+      return undefined // Too late: it has reported nothing.
     }
   }
 
@@ -61,7 +61,7 @@ export class EngineSteps {
     for (const step of engine.wakeSteps?.(level) ?? ['wake'] as const) await this.#take(step)
   }
 
-  /** One token, so that the first user does not pay for what the first request brings, and as proof that it answers. */
+  /** One token, so that the first user does not pay for what the first request initialises, and as proof that the engine answers. */
   async warmUp (): Promise<void> {
     const { model, model: { id, timeouts }, driver, warn } = this.#context
     const generates = await this.#controlled('wake', () => new WakeTimeoutError(id, timeouts.wake), signal => driver.warmUp(model, signal))
@@ -125,7 +125,7 @@ export class EngineSteps {
     return keepVigil({
       clock,
       isHealthy: signal => this.#probe(signal),
-      onDead: () => onDead(new ProcessDiedError(id, 'it is not healthy any more, in the midst of a control call'))
+      onDead: () => onDead(new ProcessDiedError(id, 'it stopped being healthy during a control call'))
     }, () => this.#limited(name, timeout, call))
   }
 

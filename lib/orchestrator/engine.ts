@@ -27,7 +27,7 @@ export interface EngineContext {
   sleepers: Sleepers
   /** For the pauses after starts that failed. */
   random: () => number
-  /** Called at once when a running engine is known to be dead without anybody having asked for it. */
+  /** Called at once when a running engine is known to have died unexpectedly. */
   onLost: (id: string, error: Error) => void
 }
 
@@ -43,7 +43,7 @@ export interface SleepOptions extends Pick<WakeOptions, 'request'> {
   frozen?: number | undefined
 }
 
-/** How long to wait before looking again at a group that cannot be ended. Milliseconds. */
+/** How long to wait before checking again a group that cannot be stopped. Milliseconds. */
 const stuckPause = 1_000
 
 const runningStates: readonly EngineState[] = ['starting', 'awake', 'sleeping', 'asleep', 'waking']
@@ -51,7 +51,7 @@ const runningStates: readonly EngineState[] = ['starting', 'awake', 'sleeping', 
 /** In these it may hold requests, and answers `/health`. */
 const servingStates: readonly EngineState[] = ['awake', 'sleeping', 'asleep', 'waking']
 
-/** One engine and its life. What is asked of it is done in turn; only a stop interrupts what is under way. */
+/** One engine and its life. Orders are carried out in turn; only a stop interrupts the present one. */
 export class Engine {
   readonly model: ResolvedModel
   readonly #driver: Driver
@@ -62,7 +62,7 @@ export class Engine {
   readonly #operations: EngineOperations
   readonly #health = new SharedQuestion<boolean>()
   readonly #queue = new OperationQueue()
-  /** Aborts everything that was asked for before a stop. */
+  /** Aborts all orders that were given before a stop. */
   #epoch = new AbortController()
   #sharedWake: Promise<void> | undefined
   #cleanUp: Promise<void> | undefined
@@ -112,7 +112,7 @@ export class Engine {
     return this.#operations.life?.pid
   }
 
-  /** Since when it sleeps with nobody's requests in it, in milliseconds since the epoch; undefined otherwise. */
+  /** Since when it sleeps without frozen requests, in milliseconds since the epoch; undefined otherwise. */
   get asleepSince (): number | undefined {
     return this.state === 'asleep' && !this.#operations.kept.any && this.#sharedWake === undefined ? this.#status.since : undefined
   }
@@ -168,7 +168,7 @@ export class Engine {
     if (this.stuck) throw new NotStartableError(this.model.id, 'its former processes cannot be ended')
     if (!force) this.#backoff.check()
     await this.#driver.prepare(this.model)
-    // What it failed of is over: from here on it waits for its turn.
+    // The reason for the failure is gone: from here on it waits for its turn.
     if (this.state === 'failed') this.#status.change('stopped', 'it is tried again')
   }
 
@@ -186,7 +186,7 @@ export class Engine {
   sleep (level: SleepLevel = this.model.sleepLevel, { frozen, request }: SleepOptions = {}): Promise<void> {
     this.#sharedWake = undefined
     const { signal } = this.#epoch
-    // An engine that cannot sleep may play along, and free nothing.
+    // An engine that cannot sleep may answer 200, and free nothing.
     const { engine, sleepMode } = this.model
     const real = sleepMode === false || !engine.levels.includes(level) ? 3 : level
     return this.#for(request, () => this.#operations.sleep(real, signal, frozen))
@@ -204,13 +204,13 @@ export class Engine {
     await this.stop('closing', new ClosingError())
   }
 
-  /** Treats a running engine as dead, for those who found out by other means than its exit. */
+  /** Treats a running engine as dead, when something other than its exit shows it. */
   fail (error: Error): void {
     const { life } = this.#operations
     if (life !== undefined) this.#die(life, error)
   }
 
-  /** Whether an engine that seems dead lives. If it does not, it is treated as dead, which it may be long before its process ends. */
+  /** Whether an engine that seems dead is alive. If not, it is treated as dead, possibly long before its process ends. */
   async examine (reason: string): Promise<boolean> {
     const { life } = this.#operations
     if (!servingStates.includes(this.state) || life === undefined) return false
@@ -219,13 +219,16 @@ export class Engine {
     return healthy && !life.dead.aborted
   }
 
-  /** Whether the core of an awake engine answers within one probe's time. One that sleeps is not asked: it leaves its requests without an answer because it is to. */
+  /**
+   * Whether the core of an awake engine answers within one probe's time. A sleeping one is not asked: it is meant to leave
+   * its requests without an answer.
+   */
   async responds (): Promise<boolean> {
     if (this.state === 'awake') return await this.#operations.says('responds')
     return servingStates.includes(this.state)
   }
 
-  /** In its turn, and told of as that request's. */
+  /** In its turn, with events that name this request. */
   #for (request: string | undefined, operation: () => Promise<void>): Promise<void> {
     return this.#queue.run(async () => {
       this.#status.request = request
@@ -241,23 +244,23 @@ export class Engine {
     return runningStates.includes(this.state)
   }
 
-  /** What is under way sees it by the signal; otherwise those who count on the engine are told before its remains are removed. */
+  /** The present operation learns of it by the signal; otherwise the engine's users learn of it before its remains are removed. */
   #die (life: Life, error: Error): void {
     if (life.dead.aborted) return
     life.die(error)
-    // The end of a former life may be told late.
+    // The exit of a former life may be reported late.
     if (life !== this.#operations.life) return
     if (this.state !== 'awake' && this.state !== 'asleep') return
     const tell = this.#status.enter('failed', error.message, { pid: life.pid, error })
     this.#cleanUp = this.#queue.run(async () => {
-      // Whoever was under way may have ended it already, and started another.
+      // The interrupted operation may have ended it already, and started another.
       if (this.#operations.life === life) await this.#operations.end(life)
     }).catch(error => this.#status.warn(error))
     this.#onLost(this.model.id, error)
     tell()
   }
 
-  /** Looks at a group that cannot be ended until it is gone all the same: only then is its GPU free. */
+  /** Watches a group that cannot be stopped until it has ended: only then is its GPU free. */
   async #watch (life: Life): Promise<void> {
     while (!await life.gone(stuckPause)) {
       if (this.#closed) return

@@ -3,7 +3,7 @@ import type { LlmuxError } from '../errors.ts'
 import type { EngineAdapter } from '../engines/index.ts'
 import { startCauses } from '../start-causes.ts'
 
-/** How many lines are told of a death. */
+/** How many lines of output an error carries. */
 const told = 20
 
 /** The last lines that may say something. */

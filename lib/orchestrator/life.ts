@@ -79,7 +79,7 @@ export class Life {
     return starting ? this.explain(whole as LlmuxError) : whole
   }
 
-  /** Why a start came to nothing. */
+  /** Why a start failed. */
   explain (error: LlmuxError): LlmuxError {
     return explained(error, this.lines(keptLines), this.#engine)
   }

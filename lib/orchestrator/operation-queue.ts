@@ -2,7 +2,7 @@
 export class OperationQueue {
   #tail: Promise<unknown> = Promise.resolve()
 
-  /** The next one runs whatever became of this one: how it ended is told to its own caller. */
+  /** The next one runs even if this one failed: its own caller learns how it ended. */
   run<T> (operation: () => Promise<T>): Promise<T> {
     const result = this.#tail.then(operation)
     this.#tail = result.catch(() => {})

@@ -32,14 +32,14 @@ export interface OrchestratorOptions {
   claims?: GpuClaims
   /** From 0 up to 1. Default Math.random. */
   random?: () => number
-  /** Called at once when a running engine, awake or asleep, is known to be dead without anybody having asked for it. */
+  /** Called at once when a running engine, awake or asleep, is known to have died unexpectedly. */
   onLost: (id: string, error: Error) => void
 }
 
-/** What is to be told of one engine. */
+/** The view of one engine. */
 export type EngineSnapshot = ReturnType<Engine['snapshot']>
 
-/** Owns every engine: starts, wakes, puts to sleep, stops, recovers. Knows nothing of requests, nor of who should be awake. */
+/** Owns every engine: starts, wakes, puts to sleep, stops, recovers. Knows nothing of requests, nor of which model should be awake. */
 export class Orchestrator {
   readonly #options: OrchestratorOptions
   readonly #driver: Driver

@@ -1,6 +1,6 @@
 /**
- * A question that costs something, asked by many at the same time. Whoever asks gets an answer that was begun after it
- * asked, since one begun before may be out of date; all who ask meanwhile share the next one.
+ * An expensive question that many ask at the same time. Each gets an answer that was begun after it asked, since an earlier
+ * one may be out of date; all that ask meanwhile share the next one.
  */
 export class SharedQuestion<Answer> {
   #running: Promise<unknown> = Promise.resolve()
@@ -15,7 +15,7 @@ export class SharedQuestion<Answer> {
     await running
     const answer = question()
     this.#next = undefined
-    // Whether it could be answered is for those who asked; the next one only waits for its end.
+    // The callers learn whether it succeeded; the next one only waits for its end.
     this.#running = answer.catch(() => undefined)
     return await answer
   }

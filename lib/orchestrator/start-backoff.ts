@@ -8,9 +8,9 @@ export interface BackoffContext {
 }
 
 /**
- * Milliseconds. The first pause lets through what is over in a moment: a port not yet free, memory on its way back. The
- * longest is what one who has mended the cause would wait without thinking of `switchTo`; a failing vLLM costs a minute
- * of GPU and processor at each try.
+ * Milliseconds. The first pause is for short obstacles: a port not yet free, memory that is still being released. The
+ * longest is the wait after a fix, unless the operator uses `switchTo`; each try of a failing vLLM costs a minute of GPU and
+ * processor.
  */
 const firstPause = 1_000
 const growth = 2

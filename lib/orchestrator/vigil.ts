@@ -15,8 +15,8 @@ const vigilPause = 500
 const leastMisses = 2
 
 /**
- * Keeps an eye on an engine while a control call is under way. One whose core dies meanwhile never answers the call, and
- * its API process waits for it for ever, deaf to everybody else (seen on vLLM 0.32.0): nothing but `/health` tells.
+ * Watches an engine during a control call. If its core dies meanwhile, its API process never answers the call and ignores
+ * everything else (seen on vLLM 0.32.0): only `/health` shows it.
  */
 export async function keepVigil<T> (context: VigilContext, call: () => Promise<T>): Promise<T> {
   const over = new AbortController()

@@ -3,7 +3,7 @@ import { SimulationError } from '../errors.ts'
 import type { SwitchedModel } from '../switcher/slot.ts'
 import type { Arrival } from './traffic/arrival.ts'
 
-/** A policy that has let everybody wait for this long after the last arrival will let them wait for ever. Milliseconds. */
+/** A policy that keeps requests waiting for this long after the last arrival keeps them waiting forever. Milliseconds. */
 export const patience = 30 * 24 * 3_600_000
 
 /** Nobody is turned away: what is compared is how long people wait. */

@@ -45,9 +45,10 @@ export interface SimulationResult extends WaitStatistics {
 }
 
 /**
- * Sends recorded or made-up requests through the switcher and the policy as they run in production, on a clock and on
- * engines that are only simulated. The same input has the same result. Throws `LLMUX_ERR_SIMULATION` if the policy fails, or
- * leaves somebody waiting for ever.
+ * Sends recorded or generated requests through the switcher and the policy of production, on a simulated clock and simulated
+ * engines. The same input has the same result.
+ *
+ * @throws {SimulationError} if the policy fails, or leaves a request waiting forever.
  */
 export function simulate (options: SimulationOptions): SimulationResult {
   return new Simulation(options).run()
@@ -138,7 +139,7 @@ class Simulation {
     lease.whenFrozen(frozen => {
       const now = this.#clock.now()
       this.#clock.clearTimeout(timer)
-      // Not below nought, as sums of fractions may be.
+      // Not below zero, which sums of fractions may be.
       if (frozen) left = Math.max(0, left - (now - since))
       else {
         const all = thaw === 0 ? 0 : thaw * this.#frozen(model)
@@ -155,7 +156,7 @@ class Simulation {
     return this.#switcher.status().models.find(({ id }) => id === model)!.inFlight
   }
 
-  /** Noted only: the switcher goes on whatever those it calls throw. */
+  /** Noted only: the switcher continues even if a callback throws. */
   #fail (error: Error): void {
     this.#failure ??= new SimulationError(error.message, { cause: error })
   }

@@ -32,7 +32,7 @@ export class Timeline {
   waiting (model: string, time: number, change: number): void {
     const { lengths } = this.lanes[model]!
     const last = lengths.at(-1)
-    // Whoever is let in at once has not waited.
+    // A request that is admitted at once has not waited.
     if (last?.time === time) last.waiting += change
     else lengths.push({ time, waiting: (last?.waiting ?? 0) + change })
     this.end = Math.max(this.end, time)

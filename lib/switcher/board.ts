@@ -102,7 +102,7 @@ export class Board {
 
   /**
    * The models as a policy sees them. The GPUs of `reserved` are kept free for those models. With `reconsidered`, as if that
-   * transition were not in progress, and no others can be moved than those that could take its place.
+   * transition were not in progress, and only models that could take its place can be moved.
    */
   views (reserved: readonly Slot[] = [], reconsidered?: Transition): ModelView[] {
     const transitions = [...this.transitions].filter(transition => transition !== reconsidered)

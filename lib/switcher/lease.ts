@@ -159,7 +159,7 @@ export class Lease {
     this.#whenCut = this.#whenFrozen = this.#whenOutput = undefined
     // Requests that wait for their engine to wake must not wait for one that has died.
     if (how === 'lost' && this.#frozen && whenFrozen !== undefined) call(whenFrozen, false)
-    // First the holder lets go of the engine; then whoever waited for that may put it to sleep.
+    // First the holder lets go of the engine; only then may it go to sleep.
     if (how === 'cut') {
       if (whenCut !== undefined) call(whenCut, error!)
       this.#controller?.abort(error)

@@ -21,7 +21,7 @@ export type OrderAnswer = Pick<Order, 'done' | 'failed' | 'request'>
 export class Orders {
   readonly #orders = new Set<Order>()
 
-  /** The models that they are about, except those that a transition is about to wake. */
+  /** The models that they are about, except models that a transition is about to wake. */
   besides (transition?: Transition): Slot[] {
     const others = [...this.#orders].filter(({ kind, slot }) => kind === 'sleep' || slot !== transition?.plan.wake)
     return others.map(({ slot }) => slot)

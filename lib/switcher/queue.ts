@@ -26,7 +26,7 @@ export const priorityStep = 5_000
 /** Priorities are whole numbers from -5 to 5. */
 export const highestPriority = 5
 
-/** The time at which a request counts as having arrived: requests that arrive much later never overtake, whatever their priority. */
+/** The time at which a request counts as having arrived: requests that arrive much later never overtake, even with a higher priority. */
 export const turn = ({ since, priority }: WaiterView): number => since - priority * priorityStep
 
 /** A request in a model's queue, not yet holding a lease. */
@@ -53,8 +53,8 @@ export interface Waiter extends Answer {
 }
 
 /**
- * The waiters of one model in the order of their turns: returned ones before all others, those that may not cause a switch
- * last. Removing from the middle costs no more than from the front.
+ * The waiters of one model in the order of their turns: returned ones first, waiters that may not cause a switch last.
+ * Removing from the middle costs no more than from the front.
  */
 export class Queue implements Iterable<Waiter> {
   readonly #back = new Set<Waiter>()

@@ -15,7 +15,7 @@ export interface Freezable {
 /** Characters of both answers that are shown from where they part. */
 const shown = 40
 
-/** Freezes an answer in its midst, and compares it with one that was left alone. Never throws: what fails is what is found. */
+/** Freezes an answer while it is generated, and compares it with an undisturbed one. Never throws: a failure is a result. */
 export async function tryFreeze (subject: Freezable, level: SleepLevel): Promise<FreezeReport> {
   const reason = await impossible(subject, level)
   if (reason !== undefined) return { verdict: 'not tried', why: reason }
@@ -43,14 +43,14 @@ async function compare (subject: Freezable, level: SleepLevel, undisturbed: stri
   const begun = new Promise<void>(resolve => { begin = resolve })
   const frozen = subject.write(begin).finally(() => { over = true })
   await Promise.race([begun, frozen])
-  // What becomes of it is asked for below.
+  // Its outcome is checked below.
   frozen.catch(() => {})
   await subject.sleep(level, 1)
   if (over) return { verdict: 'not tried', why: 'its answer was over before it could be frozen' }
   await subject.wake()
   const answer = await frozen
-  if (answer === undisturbed) return { verdict: 'equal', why: 'an answer that is frozen in its midst goes on with the same text' }
-  return { verdict: 'differs', why: `an answer that is frozen in its midst ${parting(undisturbed, answer ?? '')}` }
+  if (answer === undisturbed) return { verdict: 'equal', why: 'an answer that is frozen while it is generated continues with the same text' }
+  return { verdict: 'differs', why: `an answer that is frozen while it is generated ${parting(undisturbed, answer ?? '')}` }
 }
 
 function parting (one: string, other: string): string {

@@ -7,7 +7,7 @@ const prompt = 'The four seasons of the year are'
 /** Enough to tell one text from another, and soon there. */
 const maxTokens = 24
 
-/** Long enough to be frozen in its midst: some seconds on a fast GPU. */
+/** Long enough to be frozen while it is generated: some seconds on a fast GPU. */
 const longTokens = 400
 
 /** Vectors differ in their last places from run to run. */

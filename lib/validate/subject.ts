@@ -48,7 +48,7 @@ export class Subject {
       onLost: (_, error) => { this.#lost = error },
       wrapDriver: driver => timedDriver(driver, clock, (phase, duration) => this.onTime(phase, duration))
     })
-    // Whoever waits for an engine hears of it by that.
+    // Waiters for an engine learn of it this way.
     signal.addEventListener('abort', () => { this.close().catch(error => this.#warnings.push(error)) })
   }
 

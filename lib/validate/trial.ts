@@ -87,7 +87,7 @@ class TrialRun {
     if (held !== undefined) host?.asleep.push(held)
   }
 
-  /** Whatever happened, nothing of it is left. */
+  /** Removes everything, even after a failure. */
   async #end (before: number | undefined): Promise<void> {
     const { subject, gpu } = this.#context
     try {

@@ -40,8 +40,8 @@ export interface Failure {
 }
 
 /**
- * `equal`: an answer that was frozen in its midst had the same text as one that was left alone; `differs`: it was whole, with
- * another text; `broken`: it was not, or the engine failed; `not tried`: `why` says what was in the way.
+ * `equal`: a frozen answer had the same text as an undisturbed one; `differs`: it was complete, with another text; `broken`:
+ * it was not, or the engine failed; `not tried`: `why` says what prevented it.
  */
 export type FreezeVerdict = 'equal' | 'differs' | 'broken' | 'not tried'
 
@@ -61,7 +61,7 @@ export interface Trial {
   /** Why GPU memory was not looked at. */
   gpuUnknown?: string
   host?: HostFigures
-  /** Whether an answer survives a sleep in its midst; missing where the level failed before. */
+  /** Whether an answer survives a freeze; missing if the level failed before. */
   freeze?: FreezeReport
   failure?: Failure
   /** What else the engine's keeper warned of. */
@@ -70,7 +70,7 @@ export interface Trial {
 
 export interface LevelReport extends Trial {
   verdict: Verdict
-  /** One sentence for whoever decides. */
+  /** One sentence of advice. */
   why: string
   /** What could not be checked, and why: never counted as passed. */
   notChecked: string[]
@@ -79,7 +79,7 @@ export interface LevelReport extends Trial {
 export interface ModelReport {
   model: string
   levels: LevelReport[]
-  /** The level to choose: of those that are safe the quickest to switch; undefined if none is. */
+  /** The level to choose: the fastest safe one; undefined if none is safe. */
   best: SleepLevel | undefined
 }
 

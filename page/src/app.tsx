@@ -30,7 +30,7 @@ export function App () {
   const hash = useHash()
   if (view === 'sign-in' && signsIn) return <SignIn />
   if (view === 'sign-in' || view === 'refused') {
-    return <main class='alone'><h1>llmux</h1><p>The gateway does not let you in here. Its operators say who may: the guard of this page is theirs, or the address you have used is not one of this machine.</p></main>
+    return <main class='alone'><h1>llmux</h1><p>The gateway refuses access. Its guard decides who may see this page; without a key, only an address of this machine works.</p></main>
   }
   if (overview === undefined) return <main class='alone' aria-busy='true'><h1>llmux</h1><p role='status'>Asking the gateway…</p></main>
   const model = /^#\/model\/(.+)$/.exec(hash)?.[1]

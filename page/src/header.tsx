@@ -23,7 +23,7 @@ export function Header ({ overview: { status }, hash, onLeave }: { overview: Ove
       </header>
       {paused !== undefined && (
         <div class='banner' role='status'>
-          <span>{paused === 'traffic' ? 'Traffic is paused: nobody is let in.' : 'Switching is paused: the models that are awake stay so.'}</span>
+          <span>{paused === 'traffic' ? 'Traffic is paused: no request is admitted.' : 'Switching is paused: awake models stay awake.'}</span>
           <button type='button' onClick={() => act({ kind: 'resume' }, status)}>Resume</button>
         </div>
       )}
@@ -56,5 +56,5 @@ function Lost () {
     return () => clearInterval(timer)
   }, [live])
   if (live || lostAt === undefined) return null
-  return <div class='banner bad' role='alert'><span>The connection to the gateway is lost. What you see is from {duration(Date.now() - lostAt)} ago. Trying again…</span></div>
+  return <div class='banner bad' role='alert'><span>No connection to the gateway. This page shows the state of {duration(Date.now() - lostAt)} ago. Trying again…</span></div>
 }

@@ -3,7 +3,7 @@ import { now, useStore } from './store.ts'
 import type { Overview } from './types.ts'
 import { headline, nextStep, total } from './words.ts'
 
-/** What one wants to know in the first ten seconds. */
+/** The figures for the first ten seconds. */
 export function Hero ({ overview }: { overview: Overview }) {
   const { responses, transitions } = useStore()
   const { status, waiting } = overview
@@ -24,7 +24,7 @@ export function Hero ({ overview }: { overview: Overview }) {
         <Figure label='in flight' value={String(flying)} note={frozen > 0 ? `and ${frozen} frozen` : undefined} />
         <Figure label='waiting' value={String(status.waiting)} note={longest > 0 ? `longest ${duration(longest)}` : undefined} warn={longest > 30_000} />
         <Figure label='p95 wait, 10 min' value={wait === undefined ? '–' : duration(wait)} />
-        <Figure label='a switch takes' value={cost === undefined ? '–' : duration(cost)} />
+        <Figure label='time per switch' value={cost === undefined ? '–' : duration(cost)} />
         <Figure label='failed, 10 min' value={String(bad)} note={recent.length > 0 ? `of ${recent.length}` : undefined} warn={bad > 0} />
       </dl>
     </section>

@@ -60,7 +60,7 @@ function split (segment: Segment, drains: readonly Span[]): Segment[] {
     const end = Math.min(segment.to, drain.to)
     if (end <= begin) continue
     if (begin > from) parts.push({ ...segment, from, to: begin })
-    parts.push({ ...segment, from: begin, to: end, state: 'draining', reason: 'it finishes what it has, and lets nobody in' })
+    parts.push({ ...segment, from: begin, to: end, state: 'draining', reason: 'it finishes its requests, and admits none' })
     from = end
   }
   if (segment.to > from) parts.push({ ...segment, from })

@@ -4,7 +4,7 @@ import type { StreamEvent } from './event-stream.ts'
 import { addEngine, addResponse, addTransition, changed, remember, see, state } from './store.ts'
 import type { History, Overview } from './types.ts'
 
-/** Requests come by the hundred and are counted by the gateway: what becomes of them is enough. */
+/** Requests come by the hundred and the gateway counts them: their outcomes are enough here. */
 const names = 'engine,transition,response,progress,control,models'
 
 /** The gateway gives a sign of life every 15 s; longer than this without one, and the connection is dead though nobody has said so. Milliseconds. */
@@ -18,7 +18,7 @@ let lastId: string | undefined
 let timer: ReturnType<typeof setTimeout> | undefined
 let lookedAt = 0
 let looking = false
-/** Ends the stream: what does not answer questions is not connected, whatever the stream seems to be. */
+/** Ends the stream: a gateway that does not answer is not connected, even if the stream seems open. */
 let breakOff = (_reason: Error) => {}
 
 /** Begins, and goes on for as long as the page is open. */

@@ -6,7 +6,7 @@ import { tell } from './store.ts'
 /** Lines in the page at most. */
 const most = 3_000
 
-/** What the engine writes, followed for as long as it is looked at. */
+/** The engine's output, followed while the panel is open. */
 export function Log ({ name }: { name: string }) {
   const { lines, lost, again } = useLines(name)
   const [filter, setFilter] = useState('')
@@ -29,8 +29,8 @@ export function Log ({ name }: { name: string }) {
         <label><input type='checkbox' checked={following} onChange={({ currentTarget }) => setFollowing(currentTarget.checked)} /> Follow</label>
         <button type='button' class='quiet' onClick={copy}>Copy</button>
       </header>
-      {lost && <p class='error'>The log is not followed any more. <button type='button' class='quiet' onClick={again}>Again</button></p>}
-      <pre ref={box} tabIndex={0} aria-label={`Log of ${name}`} onScroll={onScroll}>{shown.length === 0 ? (lines.length === 0 ? 'It has written nothing yet.' : 'No line has that in it.') : shown.join('\n')}</pre>
+      {lost && <p class='error'>The log has stopped. <button type='button' class='quiet' onClick={again}>Again</button></p>}
+      <pre ref={box} tabIndex={0} aria-label={`Log of ${name}`} onScroll={onScroll}>{shown.length === 0 ? (lines.length === 0 ? 'No output yet.' : 'No line contains that.') : shown.join('\n')}</pre>
     </section>
   )
 }

@@ -9,8 +9,8 @@ export function Memory ({ overview: { status, hostMemory, gpuHolders } }: { over
   return (
     <section class='card' aria-labelledby='memory-title'>
       <header><h2 id='memory-title'>Memory</h2></header>
-      {status.gpuMemory.length === 0 && <p class='muted'>GPU memory is seen where nvidia-smi or another command tells it.</p>}
-      {status.gpuMemory.map(({ gpu, used, total, time }) => <Bar key={gpu} label={`GPU ${gpu}`} total={total} note={`seen ${ticking(now() - time)} ago`} names={names} parts={gpuParts(gpu, used, status.models, gpuHolders)} />)}
+      {status.gpuMemory.length === 0 && <p class='muted'>GPU memory is unknown: it needs nvidia-smi, or the option gpuMemoryCommand.</p>}
+      {status.gpuMemory.map(({ gpu, used, total, time }) => <Bar key={gpu} label={`GPU ${gpu}`} total={total} note={`read ${ticking(now() - time)} ago`} names={names} parts={gpuParts(gpu, used, status.models, gpuHolders)} />)}
       {hostMemory !== undefined && <Bar label='Host' total={hostMemory.total} note='now' names={names} parts={hostParts(hostMemory)} />}
     </section>
   )
@@ -22,13 +22,13 @@ function gpuParts (gpu: number, used: number, models: Overview['status']['models
   if (here.length === 0) return used === 0 ? [] : [{ name: mayHold(models, gpu), bytes: used }]
   const known = here.map(({ model, program, pid, bytes }) => model === undefined ? { name: `${program?.split('/').at(-1) ?? 'a process'} (pid ${pid})`, bytes } : { name: model, model, bytes })
   const rest = used - known.reduce((sum, one) => sum + one.bytes, 0)
-  return [...known, ...rest > used / 100 ? [{ name: 'the driver, and who is not seen', bytes: rest }] : []]
+  return [...known, ...rest > used / 100 ? [{ name: 'the driver, and unknown processes', bytes: rest }] : []]
 }
 
 /** Where GPU memory is told as a whole. */
 function mayHold (models: Overview['status']['models'], gpu: number): string {
   const running = models.filter(({ gpus, pid }) => gpus.includes(gpu) && pid !== undefined).map(({ name }) => name)
-  return running.length === 0 ? 'used, by nobody of ours' : `used, by ${running.join(', ')} and whoever else is there`
+  return running.length === 0 ? 'used, by none of these models' : `used, by ${running.join(', ')} and possibly others`
 }
 
 function hostParts ({ total, available, models }: NonNullable<Overview['hostMemory']>): Part[] {

@@ -9,7 +9,7 @@ import { errorText, shownState } from './words.ts'
 export function ModelPanel ({ name, overview: { status } }: { name: string, overview: Overview }) {
   const { engines } = useStore()
   const model = status.models.find(one => one.name === name)
-  if (model === undefined) return <section class='card'><h1>{name}</h1><p>There is no such model, or not any more.</p><p><a href='#/'>Back</a></p></section>
+  if (model === undefined) return <section class='card'><h1>{name}</h1><p>There is no such model (any more).</p><p><a href='#/'>Back</a></p></section>
   const failed = engines.findLast(change => change.model === name && change.error !== undefined)
   const error = model.error ?? failed?.error
   const when = model.error === undefined ? failed?.time : model.since

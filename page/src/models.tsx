@@ -33,7 +33,7 @@ function Card ({ model, status }: { model: Model, status: Status }) {
         {model.leaving && <span class='tag'>leaving</span>}
         <span class='muted since'>{ticking(now() - since)}</span>
       </div>
-      <p class='model-now'>{busy || <span class='muted'>nobody asks for it</span>}</p>
+      <p class='model-now'>{busy || <span class='muted'>no requests</span>}</p>
       <StartProgress model={model} />
       {error !== undefined && model.state !== 'awake' && <p class='error'>{errorHead(error)}</p>}
       <Buttons model={model} status={status} />
@@ -83,15 +83,15 @@ export function Learned ({ model, status }: { model: Model, status: Status }) {
   const wakes = Object.values(status.costs.wakes).flatMap(row => row[model.name] ?? [])
   const start = status.costs.starts[model.name]
   const rows: Array<[string, string]> = [
-    ['a request takes', duration(learned.serviceTime)],
-    ['a thaw takes, for each request', duration(learned.thawTime)],
-    ['it drains in', duration(learned.drainTime)],
-    ['requests a minute', (learned.arrivalRate * 60_000).toFixed(1)],
+    ['time per request', duration(learned.serviceTime)],
+    ['thaw, per request', duration(learned.thawTime)],
+    ['drain', duration(learned.drainTime)],
+    ['requests per minute', (learned.arrivalRate * 60_000).toFixed(1)],
     ['waiting on average', learned.averageWaiting.toFixed(1)],
-    ['a start costs', start === undefined ? 'not seen yet' : duration(start)],
-    ['a wake costs', wakes.length === 0 ? 'not seen yet' : duration(wakes.reduce((sum, one) => sum + one, 0) / wakes.length)],
+    ['cost of a start', start === undefined ? 'not measured' : duration(start)],
+    ['cost of a wake', wakes.length === 0 ? 'not measured' : duration(wakes.reduce((sum, one) => sum + one, 0) / wakes.length)],
     ...failures > 0 ? [['failed in a row', plural(failures, 'start')] as [string, string]] : [],
-    ...retryAt !== undefined && retryAt > now() ? [['not tried again for', ticking(retryAt - now())] as [string, string]] : []
+    ...retryAt !== undefined && retryAt > now() ? [['next try in', ticking(retryAt - now())] as [string, string]] : []
   ]
   return <dl class='facts'>{rows.map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{value}</dd></div>)}</dl>
 }

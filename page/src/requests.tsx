@@ -82,7 +82,7 @@ export function Recent () {
     <section class='card' aria-labelledby='recent-title'>
       <header>
         <h2 id='recent-title'>Recent</h2>
-        <label><input type='checkbox' checked={bad} onChange={({ currentTarget }) => setBad(currentTarget.checked)} /> Only what went wrong</label>
+        <label><input type='checkbox' checked={bad} onChange={({ currentTarget }) => setBad(currentTarget.checked)} /> Failures only</label>
       </header>
       {shown.length === 0
         ? <p class='muted'>Nothing yet.</p>
@@ -94,7 +94,7 @@ export function Recent () {
                 {shown.map(one => (
                   <tr key={`${one.request}${one.time}`}>
                     <td class='time'>{clockTime(one.time)}</td>
-                    <td class='name'>{one.model ?? 'none of ours'}</td>
+                    <td class='name'>{one.model ?? 'no model here'}</td>
                     <td>{one.route}</td>
                     <td class='number'>{one.queued < 1 ? '–' : duration(one.queued)}</td>
                     <td class='number'>{one.firstByte === undefined ? '–' : duration(one.firstByte)}</td>

@@ -29,7 +29,7 @@ export function SignIn () {
         <input id='key' name='key' type='password' autocomplete='current-password' required autofocus aria-describedby='key-note' aria-invalid={error !== undefined} />
         {error !== undefined && <p class='error' role='alert'>{error}</p>}
         <button type='submit' class='primary' disabled={busy}>Sign in</button>
-        <p id='key-note' class='muted'>The key that the operators' routes ask for (LLMUX_ADMIN_KEY of serve). It is sent once; a cookie that no script can read stands for it for twelve hours.</p>
+        <p id='key-note' class='muted'>The operators' key (LLMUX_ADMIN_KEY of serve). The page sends it once; for twelve hours a cookie that no script can read replaces it.</p>
       </form>
     </main>
   )

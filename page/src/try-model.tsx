@@ -8,7 +8,7 @@ import type { Overview } from './types.ts'
 
 interface Message { role: 'user' | 'assistant', content: string, note?: string }
 
-/** A small chat, which never leaves the page but for the engine. */
+/** A small chat, whose text goes to the engine only. */
 export function TryModel ({ overview }: { overview: Overview }) {
   const { models, disabled } = overview.status
   const [model, setModel] = useState(() => (models.find(({ state }) => state === 'awake') ?? models[0])?.name ?? '')
@@ -49,7 +49,7 @@ export function TryModel ({ overview }: { overview: Overview }) {
       })
       if (answer.note === undefined && first !== undefined) show({ note: `first word after ${duration(first - begin)}, ${duration(performance.now() - begin)} in all` })
     } catch (error) {
-      show({ note: controller.current.signal.aborted ? 'You have ended it.' : (error as Error).message })
+      show({ note: controller.current.signal.aborted ? 'You stopped it.' : (error as Error).message })
     } finally {
       setBusy(false)
       setRequest(undefined)
@@ -76,7 +76,7 @@ export function TryModel ({ overview }: { overview: Overview }) {
         {messages.length > 0 && <button type='button' class='quiet' disabled={busy} onClick={() => setMessages([])}>Clear</button>}
       </header>
       <div class='messages' aria-live='polite' tabIndex={0} role='log' aria-label='Conversation'>
-        {messages.length === 0 && <p class='muted'>What you write goes to the engine and nowhere else, and is gone with this page. Asking a model that is not awake may switch to it, as any request does.</p>}
+        {messages.length === 0 && <p class='muted'>Your text goes to the engine only, and is gone when you close this page. A request for a sleeping model may cause a switch, as any request does.</p>}
         {messages.map(({ role, content, note }, index) => <div key={index} class={`message ${role}`}>{content !== '' && <p>{content}</p>}{note !== undefined && <small>{note}</small>}</div>)}
         {busy && <WaitTold request={request} overview={overview} model={model} begun={messages.at(-1)?.role === 'assistant'} />}
         <div ref={end} />
@@ -94,7 +94,7 @@ function WaitTold ({ request, overview: { waiting, inFlight, status }, model, be
   if (begun) return null
   const own = waiting.find(one => one.request === request && request !== undefined)
   if (own !== undefined) return <p class='wait'><span class='spinner' />Waits for {model}, place {own.position}, for {ticking(now() - own.since)}, still about {ticking(own.wait)}{own.position > 1 ? `: ${plural(own.position - 1, 'request')} before you` : ''}.</p>
-  if (inFlight.some(one => one.request === request)) return <p class='wait'><span class='spinner' />{model} has it, and has not said a word yet.</p>
+  if (inFlight.some(one => one.request === request)) return <p class='wait'><span class='spinner' />{model} has the request, and has not answered yet.</p>
   const state = status.models.find(({ name }) => name === model)?.state
   return <p class='wait'><span class='spinner' />Asking {model}{state === undefined || state === 'awake' ? '' : `, which is ${state}`}…</p>
 }

@@ -27,7 +27,7 @@ export interface Model {
   passive: number
   /** At which it makes way; missing if it never sleeps. */
   sleepLevel?: number
-  /** What becomes of requests in flight when it has to go. */
+  /** What happens to requests in flight when it has to make room. */
   freeze: boolean | 'late'
   /** Requests that are frozen in its engine while it sleeps. */
   frozen?: number

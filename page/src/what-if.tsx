@@ -11,7 +11,7 @@ interface Run { results: Result[], about?: string, error?: string, running: bool
 
 const words: Record<string, string> = { mean: 'mean wait', p50: 'p50', p95: 'p95', p99: 'p99', max: 'longest', switches: 'switches', switching: 'time switching', 'worst mean': 'worst model', Jain: 'fairness' }
 
-/** What each policy would have done with the traffic that there was. */
+/** What each policy would have done with the traffic so far. */
 export function WhatIf ({ overview: { status } }: { overview: Overview }) {
   const [file, setFile] = useState<File>()
   const { run, begin, cancel } = useWorker()
@@ -43,15 +43,15 @@ export function WhatIf ({ overview: { status } }: { overview: Overview }) {
     <div class='stack'>
       <section class={`card ${over ? 'over' : ''}`} aria-labelledby='what-title' onDragOver={event => { event.preventDefault(); setOver(true) }} onDragLeave={() => setOver(false)} onDrop={drop}>
         <header><h1 id='what-title'>What if</h1></header>
-        <p class='muted'>Replays the requests seen since the gateway began, or a file that you drop here, through the same switcher with every policy. It runs in this browser; the gateway has no part in it.</p>
+        <p class='muted'>Replays the requests since the gateway started, or a file that you drop here, through the same switcher with every policy. It runs in this browser, not in the gateway.</p>
         <form class='what-if' onSubmit={submit}>
           <label>Requests
-            <span class='file'>{file === undefined ? 'those seen so far' : file.name}{file !== undefined && <button type='button' class='quiet' onClick={() => setFile(undefined)}>Not this</button>}</span>
+            <span class='file'>{file === undefined ? 'since the start' : file.name}{file !== undefined && <button type='button' class='quiet' onClick={() => setFile(undefined)}>Not this</button>}</span>
           </label>
           <label>CSV <input type='file' accept='.csv,text/csv' onChange={({ currentTarget }) => setFile(currentTarget.files?.[0])} /></label>
           <label>A switch costs <span><input name='cost' type='number' min='0' step='0.1' required defaultValue={(mean(known) / 1_000).toFixed(1)} /> s</span></label>
           <label>A start costs <span><input name='start' type='number' min='0' step='0.1' required defaultValue={(mean(starts) / 1_000).toFixed(1)} /> s</span></label>
-          <label class='check'><input name='learned' type='checkbox' defaultChecked={known.length + starts.length > 0} /> What was learned of a pair or a start counts instead</label>
+          <label class='check'><input name='learned' type='checkbox' defaultChecked={known.length + starts.length > 0} /> Measured costs take precedence</label>
           <label class='check'><input name='freeze' type='checkbox' defaultChecked={status.models.some(({ freeze }) => freeze === true)} /> Requests in flight may be frozen</label>
           <label>Requests at once <span><input name='concurrency' type='number' min='1' step='1' required defaultValue='32' /></span></label>
           {run.running ? <button type='button' onClick={cancel}>Cancel</button> : <button type='submit' class='primary'>Compare</button>}

@@ -36,8 +36,8 @@ function underWay ({ phase, wake, evict }: RunningTransition): string {
 export function nextStep ({ status, next }: Overview, now: number): string {
   const { models, transitions, paused, pinned } = status
   const waited = models.filter(({ waiting, state }) => waiting > 0 && state !== 'awake')
-  if (paused === 'traffic') return 'Traffic is paused: nobody is let in until it is resumed.'
-  if (paused === 'switching') return 'Switching is paused: models that are not awake stay as they are.'
+  if (paused === 'traffic') return 'Traffic is paused: no request is admitted until it is resumed.'
+  if (paused === 'switching') return 'Switching is paused: sleeping models stay asleep.'
   const [first] = transitions
   if (first !== undefined) return during(first, models, now)
   if (waited.length === 0) return calm(models)
@@ -47,7 +47,7 @@ export function nextStep ({ status, next }: Overview, now: number): string {
   const because = `${plural(flying, 'request')} in flight, ${wait}`
   if (next?.wake !== undefined) return `Goes to ${next.wake} now: ${because}.`
   if (pinned.length > 0 && awake.some(({ name }) => pinned.includes(name))) return `Stays with ${list(pinned)}, which is pinned: ${because}.`
-  const stays = awake.length === 0 ? 'Nothing can be woken just now' : `Stays with ${list(awake.map(({ name }) => name))}`
+  const stays = awake.length === 0 ? 'No model can be woken now' : `Stays with ${list(awake.map(({ name }) => name))}`
   if (next?.lookAgainAt !== undefined) return `${stays} for at most ${ticking(next.lookAgainAt - now)} more: ${because}.`
   return `${stays}: ${because}.`
 }
@@ -55,8 +55,8 @@ export function nextStep ({ status, next }: Overview, now: number): string {
 function during ({ phase, wake, evict, since, reason }: RunningTransition, models: readonly Model[], now: number): string {
   const flying = models.filter(({ name }) => evict.includes(name)).reduce((sum, { inFlight }) => sum + inFlight, 0)
   const waiting = models.find(({ name }) => name === wake)?.waiting ?? 0
-  const begun = `begun ${ticking(now - since)} ago, since ${reason}`
-  if (phase === 'draining' && flying > 0) return `${plural(flying, 'request')} still to end${wake === undefined ? '' : `, ${waiting} ${waiting === 1 ? 'waits' : 'wait'} for ${wake}`}; ${begun}.`
+  const begun = `it began ${ticking(now - since)} ago, since ${reason}`
+  if (phase === 'draining' && flying > 0) return `${plural(flying, 'request')} still in flight${wake === undefined ? '' : `, ${waiting} ${waiting === 1 ? 'waits' : 'wait'} for ${wake}`}; ${begun}.`
   return `${waiting > 0 ? `${waiting} ${waiting === 1 ? 'waits' : 'wait'} for it; ` : ''}${begun}.`
 }
 

@@ -162,7 +162,7 @@ t.test('SIGTERM with a stream in flight: the engine goes, the server waits for t
   await engine.gone(linger)
 })
 
-t.test('EngineCore stopped: healthy for ever, deaf, silent; continued, it goes on', async (t) => {
+t.test('EngineCore stopped: healthy forever, deaf, silent; continued, it goes on', async (t) => {
   const engine = await startEngine(t)
   const stream = await streamInFlight(engine)
   engine.kill('SIGSTOP', engine.core)

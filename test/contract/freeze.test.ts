@@ -75,7 +75,7 @@ const levels = subject.isOld ? [1] as const : [1, 2] as const
 const askAll = () => Promise.all(questions.flatMap(question => [streamed(question), plain(question)]))
 
 for (const level of levels) {
-  t.test(`level ${level}: answers that are frozen twice in their midst are those of an engine left alone`, async t => {
+  t.test(`level ${level}: answers that are frozen twice equal undisturbed ones`, async t => {
     const expected = await askAll()
     const answers = askAll()
     for (let round = 0; round < 2; round++) {

@@ -205,7 +205,7 @@ t.test('the status is that of llmux', async t => {
   t.same(body, JSON.parse(JSON.stringify(app.llmux.status())))
 })
 
-t.test('events are told as they come, and again to those who come back', async t => {
+t.test('sends events as they happen, and repeats missed ones to readers that reconnect', async t => {
   const { call, app, close } = await start(t, { journal: 20 })
   const first = await call('GET', '/ops/events')
   t.match(first.headers.get('content-type'), 'text/event-stream')
@@ -235,7 +235,7 @@ t.test('events are told as they come, and again to those who come back', async t
   t.ok(reading.ended, 'the end is a clean one, and the server was not kept from closing')
 })
 
-t.test('whoever reads no events is dropped, and harms nobody', async t => {
+t.test('drops a reader that does not read, without harm to others', async t => {
   const { call, app, url } = await start(t)
   const alive = read(await call('GET', '/ops/events'))
   // Seen from the server: whoever does not read does not hear of the end either.
@@ -258,7 +258,7 @@ t.test('whoever reads no events is dropped, and harms nobody', async t => {
   await until('the other has all', () => alive.text.length > told * 100_000)
 })
 
-t.test('logs are the last lines of an engine, and those that come', async t => {
+t.test('logs are the last lines of an engine, and new lines', async t => {
   const { call, app } = await start(t)
   t.equal(await (await call('GET', `/ops/models/${slashed}/logs`)).text(), '')
   await app.llmux.switchTo('short')

@@ -81,7 +81,7 @@ for (const { title, ...kind } of kinds) {
   })
 }
 
-t.test('an adapter of one\'s own, as docs/engines.md has it', async t => {
+t.test('an adapter of your own, as in docs/engines.md', async t => {
   const engine = await documented()
   await takesTurns(t, { model: port => ({ engine, command: standIn('openai'), args: ['--name', 'mine'], port }), aside: { state: 'stopped' }, says: () => 'openai mine' })
 })

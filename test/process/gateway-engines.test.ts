@@ -187,7 +187,7 @@ for (const who of ['all', 'api', 'core'] as const) {
   })
 }
 
-t.test('an engine that dies again and again is not started for ever', async t => {
+t.test('an engine that dies again and again is not started forever', async t => {
   const gateway = await start(t, { mock: { memory: 1_000 } })
   gateway.gpu.setFaults('a', { request: 'api-die' })
   const answer = await gateway.chat('a', 'x')

@@ -145,7 +145,7 @@ t.test('200: in flight by chance in two deaths, it is sent a third time, with no
   t.equal(sent('poison').length, 3)
 })
 
-t.test('an engine that dies in the midst of a stream: said, and visibly broken', async t => {
+t.test('an engine that dies during a stream: the client learns why, and sees a broken stream', async t => {
   const gateway = await start(t, { mock: { 'token-ms': 1 } })
   await gateway.app.llmux.switchTo('a')
   for (const kind of ['die', 'api-die', 'cut']) {

@@ -74,7 +74,7 @@ for (const sleepLevel of [1, 2] as const) {
   })
 }
 
-t.test('a client is told of the pause between two events, if there is a heartbeat', async t => {
+t.test('with a heartbeat, a client learns of the pause between two events', async t => {
   const gateway = await start(t, { heartbeat: 100 })
   const reader = await streaming(gateway)
   await freeze(gateway, 1)
@@ -170,7 +170,7 @@ t.test('a lease of the host\'s is frozen, says so, and calls its engine when it 
   lease.release()
 })
 
-t.test('with `freezable: false` it is waited for', async t => {
+t.test('waits for a lease with `freezable: false`', async t => {
   const gateway = await start(t)
   const lease = await gateway.app.llmux.acquire('a', { freezable: false })
   const answer = gateway.chat('b', 'x', { max_tokens: 2 })
@@ -180,7 +180,7 @@ t.test('with `freezable: false` it is waited for', async t => {
   t.equal((await answer).status, 200)
 })
 
-t.test('an engine that is too old is told of, and its requests are waited for', async t => {
+t.test('reports an engine that is too old, and waits for its requests', async t => {
   const codes: string[] = []
   const gateway = await start(t, {
     mock: { 'token-ms': 5, version: '0.16.0' },

@@ -46,7 +46,7 @@ t.test('memory is looked at on the GPU that the engine lives on', async t => {
   t.notOk(gateway.gpu.records().some(({ event }) => event === 'start-failed'))
 })
 
-t.test('a GPU that is not there refuses the registration, and those that are there are listed', async t => {
+t.test('registration refuses an unknown GPU, and lists the known ones', async t => {
   await t.rejects(start(t, { a: { gpus: [7] } }, { devices: 2 }), {
     code: 'LLMUX_ERR_OPTIONS',
     message: /models\["a"\]\.gpus must name GPUs that are there, not 7: there are 0 \(Mock GPU, GPU-.*0\), 1 \(Mock GPU, GPU-.*1\)$/

@@ -297,7 +297,7 @@ t.test('a client that leaves during a hook of the server causes no switch', asyn
   t.notOk(states.some(state => state.startsWith('b')), 'it never stood in the queue')
 })
 
-t.test('`app.inject()` is told of as a request over a connection is', async t => {
+t.test('reports `app.inject()` like a request over a connection', async t => {
   const gateway = await start(t)
   const told: string[] = []
   gateway.app.llmux.events.on('response', ({ status, outcome }) => told.push(`${status} ${outcome}`))

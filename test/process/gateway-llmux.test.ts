@@ -148,7 +148,7 @@ t.test('sleep drains, and a waiter wakes the model again', async t => {
   t.equal(gateway.gpu.records().filter(({ event }) => event === 'slept').length, 2)
 })
 
-t.test('sleep at a level of one\'s own', async t => {
+t.test('sleeps at another level than the model’s own', async t => {
   const gateway = await start(t)
   const { llmux } = gateway.app
   await llmux.switchTo('a')
@@ -220,7 +220,7 @@ t.test('events tell every change of state, with what and why', async t => {
   t.same(seen.filter(line => line.startsWith('engine')), ['engine a awake → sleeping', 'engine a sleeping → asleep', 'engine b stopped → starting', 'engine b starting → awake'])
 })
 
-t.test('priorities come with requests, and those that may cause no switch wait for one', async t => {
+t.test('requests carry priorities, and passive ones wait for a switch', async t => {
   const gateway = await start(t, {
     models: { a: { maxConcurrency: 1 }, b: { maxConcurrency: 1 } },
     server: { requestIdHeader: 'x-request-id' },
@@ -252,7 +252,7 @@ t.test('priorities come with requests, and those that may cause no switch wait f
   t.same(granted, ['first', 'high', 'no number', 'low', 'ordinary', 'batch'])
 })
 
-t.test('whoever may cause no switch is refused when none has come in time, and nothing was started', async t => {
+t.test('refuses a passive request when no switch came in time, and starts nothing', async t => {
   const gateway = await start(t, { mayCauseSwitch: () => false, timeouts: { passive: 50 } })
   const answer = await gateway.chat('a', 'x')
   t.match([answer.status, await answer.json()], [504, { error: { code: 'LLMUX_ERR_PASSIVE_TIMEOUT' } }])

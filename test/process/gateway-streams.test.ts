@@ -55,7 +55,7 @@ t.test('a stream arrives while it is still being made, and whole', async t => {
   await nobodyServed(gateway)
 })
 
-t.test('a client that leaves in the midst of a stream ends the work of the engine', async t => {
+t.test('a client that leaves during a stream ends the engine’s work', async t => {
   const gateway = await start(t)
   const [first, second] = [await openStream(gateway, 'a'), await openStream(gateway, 'a')]
   t.equal(statusOf(gateway, 'a').inFlight, 2)
@@ -221,7 +221,7 @@ t.test('a client that ends its half of the connection counts as gone, as Node ha
   client.close()
 })
 
-t.test('a client that leaves in the midst of its body never was there', async t => {
+t.test('forgets a client that leaves while it sends its body', async t => {
   const gateway = await start(t)
   const client = await RawConnection.open(gateway.url)
   client.send(`POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{"model":"a"`)

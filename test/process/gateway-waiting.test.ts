@@ -169,7 +169,7 @@ t.test('an error is the last event, in the dialect of the route, and the connect
   await nobodyServed(gateway)
 })
 
-t.test('whatever it is: a start that fails, a mistake of the client’s, an answer that is no stream, a death in the midst, the end of the server', async t => {
+t.test('any outcome: a failed start, a client’s mistake, an answer without a stream, a death, a close', async t => {
   const fault = (spec: string) => ({ args: ['--mock-fault', spec] })
   const gateway = await start(t, { models: { a: {}, b: {}, 'not-startable': { command: 'no-such-program' }, dies: fault('stream=die@3'), 'starts-not': fault('start=exit@1/10') } })
   const cases: Array<[string, string, object, object]> = [

@@ -172,7 +172,7 @@ test('also those of which only the core and its workers are left', async (t, { r
   t.same(members(first), [])
 })
 
-test('a stranger with the number of an engine that is gone is left alone', async (t, { runtime, start }) => {
+test('leaves another process alone that has the number of a dead engine', async (t, { runtime, start }) => {
   const first = start()
   await first.chat('b')
   const file = await writtenDown(first, runtime)
@@ -201,7 +201,7 @@ test('the engines of a gateway that lives are left alone', async (t, { runtime, 
   t.equal((await other.chat('b')).status, 200)
 })
 
-test('a file that is broken is told of, removed, and in nobody\'s way', async (t, { runtime, start }) => {
+test('reports and removes a broken file, which hinders nothing', async (t, { runtime, start }) => {
   const first = start()
   await first.chat('b')
   const file = await writtenDown(first, runtime)

@@ -20,7 +20,7 @@ async function start (t: Test, options: Partial<TestGatewayOptions> = {}) {
   return { ...gateway, update, names, starts, models }
 }
 
-t.test('models come, go and change; those that do not are not touched', async t => {
+t.test('adds, removes and changes models, and leaves the others alone', async t => {
   const gateway = await start(t, { models: ['a', 'b', 'c'] })
   const { app, chat, update, names, starts } = gateway
   for (const model of ['a', 'b']) t.equal((await chat(model, 'x')).status, 200)

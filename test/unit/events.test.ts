@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { eventNames, LlmuxEvents } from '../../lib/events.ts'
 import type { NamedEvent, Warning } from '../../lib/events.ts'
 
-test('whoever listens to every event hears each with its name, until he stops', () => {
+test('a listener to every event hears each with its name, until it stops', () => {
   const events = new LlmuxEvents()
   const heard: NamedEvent[] = []
   const stop = events.onEvery(named => heard.push(named))

@@ -2,7 +2,7 @@
 
 /** @type {Array<[RegExp, string]>} */
 export const riddles = [
-  [/\b(?:who|what)ever\b(?! (?:else|you))/i, 'name the thing: a client, a request, an operator'],
+  [/\b(?:who|what)ever\b(?! (?:else|you|its|the|they|happens|value|you)\b)/i, 'name the thing: a client, a request, an operator'],
   [/\b(?:who|he|she) (?:who|that)\b/i, 'name the person or the thing'],
   [/\bthose (?:who|that)\b/i, 'name them: requests, models, clients'],
   [/\bof one's own\b|\bof (?:yours|ours|theirs) own\b/i, 'your own, our own'],
@@ -10,7 +10,7 @@ export const riddles = [
   [/\b(?:is|are|was|were) told of\b|\btold (?:so|of)\b/i, 'say who reports it and where'],
   [/\bc[oa]me(?:s)? to (?:nothing|nought|harm)\b|\bnought\b/i, 'failed, zero'],
   [/\bwhat becomes? of\b|\bbecomes? of\b|\bbecome of\b/i, 'what happens to'],
-  [/\bis no (?:error|request|key|GPU|port)\b/i, 'is not a'],
+  [/(?<!there )\bis no (?:error|request|key|GPU|port)\b/i, 'is not a'],
   [/\bgoes? before\b/i, 'takes precedence over'],
   [/\bfor ever\b/i, 'forever, never'],
   [/\bmend(?:ed|s)?\b/i, 'fix'],

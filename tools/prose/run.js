@@ -1,9 +1,11 @@
-// Checks the English of what people read: `npm run prose`. Lists each sentence that it objects to, with the reason.
+// Checks the English of what people read: documents, comments, messages, log lines and titles of tests. Lists each sentence
+// that it objects to, with the reason: `npm run prose`.
 //
 //     node tools/prose/run.js --count      only how many, by file
 import { readFileSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { install } from '../install.js'
+import { codeTexts } from './code.js'
 import { longest, riddles } from './rules.js'
 
 install(fileURLToPath(new URL('.', import.meta.url)))
@@ -11,7 +13,7 @@ const { default: writeGood } = await import('write-good')
 
 const root = new URL('../../', import.meta.url)
 const read = path => readFileSync(new URL(path, root), 'utf8')
-const inFolder = (folder, end) => readdirSync(new URL(folder, root), { recursive: true }).map(name => `${folder}/${name}`).filter(name => name.endsWith(end) && !name.includes('node_modules'))
+const inFolder = (folder, end) => readdirSync(new URL(folder, root), { recursive: true }).map(name => `${folder}/${name}`).filter(name => name.endsWith(end) && !name.includes('node_modules')).sort()
 
 /** Made by machines, or a list of quotations. */
 const exempt = new Set(['docs/scheduling.md', 'docs/failures.md', 'CHANGELOG.md'])
@@ -25,17 +27,6 @@ const blank = text => text.replace(/[^\n]/g, ' ')
 /** Prose alone, with each sentence on the line where it stands: no code, no links' targets, no tables' rules. */
 const proseOf = text => text
   .replace(/^```[^]*?^```/gm, blank).replace(/<!--[^]*?-->/g, blank).replace(/`[^`\n]*`/g, code).replace(/\]\([^)]*\)/g, ']').replace(/^\|[-|: ]+\|$/gm, blank)
-
-/** Messages of errors, and the comments that become the reference of options. */
-const messagesOf = text => text.split('\n').map(line => /make<.*>\('\w+', '((?:[^'\\]|\\.)*)'/.exec(line)?.[1] ?? '').join('\n\n')
-const commentsOf = text => text.replace(/\/\*\*([^]*?)\*\/|[^\n]/g, (match, comment) => comment === undefined ? '' : match.replace(/^ *\/?\*+\/?|\*\/$/gm, ' '))
-
-const sources = {
-  ...Object.fromEntries(['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CODE_OF_CONDUCT.md', 'example-app/README.md', 'llms.txt', ...inFolder('docs', '.md'), ...inFolder('examples', '.md')]
-    .filter(path => !exempt.has(path)).map(path => [path, proseOf(read(path))])),
-  'lib/errors.ts': messagesOf(read('lib/errors.ts')).replace(/`[^`\n]*`|%[sd]/g, code),
-  ...Object.fromEntries(['lib/options/types.ts', 'lib/options/policy-options.ts'].map(path => [path, commentsOf(read(path)).replace(/`[^`\n]*`/g, code)]))
-}
 
 /** Paragraphs, list items and cells, each with the line where it begins. */
 function * blocks (text) {
@@ -54,6 +45,12 @@ function * blocks (text) {
   }
 }
 
+const sources = {
+  ...Object.fromEntries(['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CODE_OF_CONDUCT.md', 'example-app/README.md', 'llms.txt', ...inFolder('docs', '.md'), ...inFolder('examples', '.md')]
+    .filter(path => !exempt.has(path)).map(path => [path, blocks(proseOf(read(path)))])),
+  ...Object.fromEntries([...inFolder('lib', '.ts'), ...inFolder('page', '.ts'), ...inFolder('page', '.tsx'), ...inFolder('test', '.test.ts')].map(path => [path, codeTexts(path, read(path), code)]))
+}
+
 function * objections (text) {
   for (const sentence of text.split(/(?<=[.!?:;])\s+/)) {
     const words = sentence.split(/\s+/).filter(word => /\w/.test(word)).length
@@ -68,9 +65,9 @@ function * objections (text) {
 }
 
 let count = 0
-for (const [path, text] of Object.entries(sources)) {
+for (const [path, texts] of Object.entries(sources)) {
   let own = 0
-  for (const block of blocks(text)) {
+  for (const block of texts) {
     for (const objection of objections(block.text)) {
       own++
       if (!process.argv.includes('--count')) console.log(`${path}:${block.line}: ${objection}`)

@@ -1,11 +1,11 @@
 import type { LlmuxOptions, LogLevel } from '../../options/types.ts'
 
-/** Whose field names a file has. */
+/** The tool whose field names a file uses. */
 export type Shape = 'llmux 0.3' | 'llmux 0.9' | 'llmux 2' | 'llama-swap' | 'fastify-llmux'
 
-/** What of a file does not count here, or counts otherwise than somebody may think. */
+/** A field that has no effect here, or another effect than its author may expect. */
 export interface Note {
-  /** As one would write it in JavaScript: `models["qwen"].dtype`. */
+  /** As written in JavaScript: `models["qwen"].dtype`. */
   field: string
   text: string
 }
@@ -14,13 +14,13 @@ export interface Note {
 export interface GatewayOptions {
   port: number
   host: string
-  /** Bearer keys; none: everybody may come in. */
+  /** Bearer keys; none: everyone may use the gateway. */
   keys: string[]
-  /** The operators' key; without it their routes are open to this machine, and closed to others. */
+  /** The operators' key; without it only this machine reaches their routes. */
   adminKey?: string
   /** A key that opens `/metrics` and nothing else. */
   metricsKey?: string
-  /** The origins whose pages may call the models' routes; `true`: any. */
+  /** Origins whose pages may call the models' routes; `true`: all. */
   cors: string[] | true
   logLevel: LogLevel
 }
@@ -32,5 +32,5 @@ export interface Config {
   notes: Note[]
 }
 
-/** Only this machine, until somebody says otherwise: there may be no keys. */
+/** Only this machine by default: there may be no keys. */
 export const gatewayDefaults: Readonly<GatewayOptions> = Object.freeze({ port: 3000, host: '127.0.0.1', keys: [], cors: [], logLevel: 'info' })

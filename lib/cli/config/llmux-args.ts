@@ -6,7 +6,7 @@ type Taken = Required<Pick<ModelOptions, 'args' | 'aliases' | 'env'>>
 
 const flagPattern = /^--[\w-]+/
 
-/** What becomes of flags that llmux left to its users, and that are options here: how many values each may have. */
+/** Flags that llmux left to its users, and that are options here: how many values each may have. */
 const ownFlags: Record<string, { values: 0 | 1 | 'many', text: string }> = {
   '--enable-sleep-mode': { values: 0, text: 'is not needed: engines are started with it' },
   '--host': { values: 1, text: 'is left out: engines listen on this machine only' },

@@ -37,7 +37,7 @@ export function readPolicy (policy: Fields | undefined, shape: keyof typeof docu
   const defaults = documented[shape]
   const note = (name: string, text: string) => { notes.push({ field: `policy.${name}`, text }) }
   const timeouts: LlmuxOptions['timeouts'] = { queue: seconds(policy?.number('request_timeout_secs') || defaults.requestTimeout) as number }
-  if (policy?.any('request_timeout_secs') === 0) note('request_timeout_secs', `0 would refuse whoever has to wait: the documented ${defaults.requestTimeout} s are taken`)
+  if (policy?.any('request_timeout_secs') === 0) note('request_timeout_secs', `0 would refuse every request that has to wait: the documented ${defaults.requestTimeout} s apply`)
   if (policy?.boolean('drain_before_switch') === false) {
     timeouts.drain = 1
     note('drain_before_switch', 'false: requests in flight are cut at a switch (timeouts.drain: 1). Leave it out to let them finish')

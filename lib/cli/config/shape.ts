@@ -2,7 +2,7 @@ import type { Shape } from './config.ts'
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
 
-/** Fields that only llmux has, and those that came with 0.9. */
+/** Fields that only llmux has, and fields that came with 0.9. */
 const llmuxTop = ['vllm_command', 'metrics_port', 'admin_port', 'checkpoint', 'startup_timeout_secs']
 const llmuxPolicy = ['policy_type', 'request_timeout_secs', 'drain_before_switch', 'sleep_level', 'min_active_secs']
 const newTop = ['admin_port', 'checkpoint', 'startup_timeout_secs', 'warmup']
@@ -10,15 +10,15 @@ const newPolicy = ['eviction', 'coalesce_window_ms', 'amortization_factor', 'max
 const newModel = ['eviction', 'checkpoint_path']
 const newTypes = ['cost_aware', 'time_slice']
 
-/** llama-swap's, in the top and in a model. */
+/** llama-swap's fields, at the top and in a model. */
 const swapTop = ['healthCheckTimeout', 'startPort', 'globalTTL', 'macros', 'matrix', 'groups', 'hooks', 'peers']
 
-/** A program for each step in the life of an engine is what llmux 2 has. */
+/** llmux 2 has a program for each step in the life of an engine. */
 const scripts = ['wake', 'sleep', 'alive']
 
 const has = (value: unknown, names: string[]): boolean => isObject(value) && names.some(name => Object.hasOwn(value, name))
 
-/** Whose file it is, by the fields that only one of them has. */
+/** The tool that a file is for, by the fields that only one of them has. */
 export function shapeOf (content: unknown): Shape {
   if (!isObject(content)) return 'fastify-llmux'
   const { policy } = content

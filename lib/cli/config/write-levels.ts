@@ -14,7 +14,7 @@ const evictions: Record<SleepLevel, object> = {
   3: { weights: 'retain', process: 'stop' }
 }
 
-/** In the words of whoever the file is for. */
+/** In the tool's own words. */
 function setting (shape: Shape, level: SleepLevel): Setting {
   if (shape === 'llmux 0.9') return ['eviction', evictions[level]]
   return [shape === 'llmux 0.3' ? 'sleep_level' : 'sleepLevel', level]
@@ -51,7 +51,7 @@ function inYaml (text: string, file: string, edits: Edit[]): string {
       throw new ConfigError(file, `models.${model} is an alias: ${field} cannot be written there. Put ${field}: ${JSON.stringify(value)} by hand`)
     }
   }
-  // Lists in brackets as they were written, as far as that can be told to the library.
+  // Lists in brackets as they were written, as far as the library allows.
   return document.toString({ lineWidth: 0, flowCollectionPadding: /[[{] /.test(text) })
 }
 
@@ -65,7 +65,7 @@ function inJson (text: string, edits: Edit[]): string {
 /** Writes beside the file and then over it, so that nobody reads half of it. */
 export async function writeLevels (file: string, levels: Levels, level2Safe?: ReadonlyMap<string, boolean>): Promise<void> {
   if (levels.size === 0) return
-  // The file itself, where what was given is a link to it.
+  // The file itself, if the given path is a link.
   const target = await realpath(file)
   const text = await readFile(target, 'utf8')
   const draft = `${target}.${process.pid}.tmp`

@@ -1,15 +1,15 @@
 import type { FastifyInstance } from 'fastify'
 
-/** Requests in flight and waiting that the demo makes at most: it is to be looked at, not to be heavy. */
+/** The most requests that the demo has in flight and waiting: it is a demonstration, not a load test. */
 const most = 40
 
-/** Mean milliseconds between the requests for each model, in the order of the models; the last is asked for now and then, and fails. */
+/** Mean milliseconds between the requests for each model, in the order of the models; the last is requested rarely, and fails. */
 const gaps = [2_500, 4_000, 15_000, 90_000]
 
-/** In a storm, which comes every few minutes, they come so many times as often. */
+/** In a storm, every few minutes, requests arrive this many times as often. */
 const storm = { every: 180_000, lasts: 30_000, factor: 8 }
 
-/** Asks the gateway for short and long answers until it is closed. */
+/** Sends requests for short and long answers until the gateway closes. */
 export function makeTraffic (app: FastifyInstance, models: readonly string[], key: string | undefined): void {
   const controller = new AbortController()
   const timers = new Set<NodeJS.Timeout>()
@@ -22,7 +22,7 @@ export function makeTraffic (app: FastifyInstance, models: readonly string[], ke
   })
   const ask = async (model: string) => {
     open++
-    // What becomes of it is what the page shows.
+    // The page shows the outcome.
     await request(url, model, key, controller.signal).catch(() => {})
     open--
   }

@@ -10,9 +10,9 @@ interface Candidate {
 }
 
 /**
- * Where a request costs everybody the least waiting: where its model is awake and has room, else where its wait and what its
- * wake takes from others are least together. Of equals the model's home is taken, so that models settle; a conversation goes on where it
- * was, while that is no dearer than another request or two would make it, and costs nobody a switch.
+ * Chooses the node where a request costs the least total waiting: where its model is awake and has room, else where its own
+ * wait and what its wake takes from others are smallest together. Among equals the model's home wins, so that models settle.
+ * A conversation continues on its node as long as that costs no more than another request or two, and causes no switch.
  */
 export function chooseNode ({ model: id, conversation, nodes }: FleetSnapshot): string | undefined {
   let best: Candidate | undefined

@@ -23,8 +23,9 @@ function delay (node: NodeView, model: NodeModelView): number {
 }
 
 /**
- * What waking it takes from those that are awake there: all that come for them meanwhile wait for half of the time on average,
- * and those they have are frozen or finished first. Nothing if it is to be woken anyway. Shared by all who will be served.
+ * What the wake takes from models that are awake there: requests that arrive for them meanwhile wait for half of the time on
+ * average, and those in flight are frozen or finished first. Zero if the model is about to wake anyway. Shared by all
+ * requests that it will serve.
  */
 function harm (node: NodeView, model: NodeModelView): number {
   if (model.awake || model.waking || model.waiting + model.sent > 0) return 0

@@ -2,7 +2,7 @@ import type { NodeModelState } from '../../host/node-state.ts'
 
 /** One model of a node, as it was heard of last. */
 export interface NodeModelView extends NodeModelState {
-  /** Requests that this edge has sent there and that the node has not told of yet. */
+  /** Requests that this edge has sent there and that the node has not reported yet. */
   sent: number
 }
 

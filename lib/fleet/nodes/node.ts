@@ -40,7 +40,7 @@ export class Node implements NodeView {
   reason = 'it has not been heard of yet'
   readonly #context: NodeContext
   readonly #dispatcher: Agent
-  /** Sends that the node cannot have told of yet: when, and for which model. */
+  /** Sent requests that the node cannot have reported yet: when, and for which model. */
   #recent: Array<{ time: number, model: string }> = []
   #connection = new AbortController()
   #lastId: string | undefined

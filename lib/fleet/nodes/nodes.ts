@@ -52,7 +52,7 @@ export class Nodes {
     try {
       this.#set(await originsOf(options.nodes))
     } catch (error) {
-      // Those that are known may well be there still.
+      // The known nodes may well still be there.
       this.#warn(error as Error)
     }
     if (!this.#closed && !Array.isArray(options.nodes)) this.#timer = clock.setTimeout(() => { this.look().catch(this.#warn) }, options.lookup)

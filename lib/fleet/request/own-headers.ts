@@ -7,7 +7,7 @@ import type { ResolvedFleetOptions } from '../options.ts'
 const ours = new Set([edgeHeader, priorityHeader, passiveHeader])
 const identities = new Set(['forwarded', 'x-real-ip', 'via'])
 
-/** What a node is told of a request by this edge, and by nobody else. */
+/** Headers of this edge, which no client can set. */
 export function ownHeaders (request: FastifyRequest, { edgeKey, priority, mayCauseSwitch, identity, conversationHeader }: ResolvedFleetOptions): OwnHeaders {
   const add: string[] = []
   if (edgeKey !== undefined) {

@@ -70,7 +70,7 @@ export class GpuClaims {
       this.#pollLater()
       return holder
     }
-    // Before anything is started there, whoever has found them free: a request or a look of ours.
+    // Called before anything starts on newly free GPUs, whether a request or the timer found them.
     if (this.#wanted.delete(gpus.join())) this.#options.onTakenOver()
     return undefined
   }

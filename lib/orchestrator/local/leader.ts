@@ -10,7 +10,7 @@ export interface Leader {
   pid: number
   stdout: Readable
   stderr: Readable
-  /** Calls back at the end of this one process. Not of its output: children of a dead leader may hold that open for ever. */
+  /** Calls back at the end of this one process, not of its output: children of a dead leader may keep that open forever. */
   onExit: (callback: (exit: ProcessExit) => void) => void
   /** To be called when the group is gone: until then it is killed if we end before it. */
   untrack: () => void
@@ -25,7 +25,7 @@ export async function spawnLeader (argv: string[], env: Record<string, string>):
     seat.leave()
     throw (await child as { cause: unknown }).cause
   }
-  // From this very moment on: nothing comes between the spawn and this.
+  // Immediately: nothing may come between the spawn and this.
   seat.take(pid)
   const untrackAtExit = trackGroup(pid)
   return {

@@ -24,7 +24,7 @@ export class LineSplitter {
   /** Back at the start of the line: what comes next overwrites it. */
   #returned = false
 
-  /** `onRewrite` is told of a line that is rewritten and not over: the state of a progress bar. */
+  /** `onRewrite` gets a line that is being rewritten: the state of a progress bar. */
   constructor (onLine: (line: string) => void, onRewrite: (text: string) => void = () => {}) {
     this.#onLine = onLine
     this.#onRewrite = onRewrite

@@ -102,7 +102,7 @@ export class LocalDriver implements Driver {
   disconnect ({ id }: ResolvedModel, gently: boolean): void {
     const connection = this.#connections.get(id)
     this.#connections.delete(id)
-    // Whoever has a request on it learns of its end there.
+    // Requests on it learn of its end there.
     connection?.close(gently).catch(() => {})
   }
 

@@ -35,7 +35,7 @@ export function localOrchestrator ({ options, clock, events, onLine, onLost, mis
     ...(missed && { missed }),
     readMemory: memoryCommand(options.gpuMemoryCommand),
     readProcesses: processCommand(options.gpuMemoryCommand),
-    // A little later, when those who listen to warnings do so.
+    // A little later, when listeners for warnings have registered.
     orphans: new Promise(resolve => setImmediate(resolve)).then(() => reclaimOrphans({ clock, warn }))
   })
   return orchestrator

@@ -11,7 +11,7 @@ export interface ProcessContext {
   kill?: Kill
 }
 
-/** How long to wait for the end of the output of a group that is gone: a stranger may hold its pipes. Milliseconds. */
+/** How long to wait for the end of the output of a group that has ended: another process may hold its pipes. Milliseconds. */
 const flushLimit = 100
 
 /** A process group on this machine, tracked until it is seen empty. */

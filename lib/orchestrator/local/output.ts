@@ -13,7 +13,7 @@ export class Output {
   readonly #streams: Readable[] = []
   #lines: string[] = []
 
-  /** `onRewrite` is told of the states of progress bars, which are no lines until they are over. */
+  /** `onRewrite` gets the states of progress bars, which become lines only at their end. */
   constructor (onLine: (stream: OutputStream, line: string) => void, onRewrite: (text: string) => void = () => {}) {
     this.#onLine = onLine
     this.#onRewrite = onRewrite

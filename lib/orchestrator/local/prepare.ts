@@ -26,7 +26,7 @@ async function isProgram (path: string): Promise<boolean> {
     await access(path, constants.X_OK)
     return (await stat(path)).isFile()
   } catch {
-    // Not there and not allowed are the same to whoever wants to run it.
+    // A missing file and a forbidden one have the same effect.
     return false
   }
 }

@@ -44,7 +44,7 @@ export class SocketDirectory {
   #path: string | undefined
   #forget = () => {}
 
-  /** `onChange`: told of the directory when it is made, and of its end. */
+  /** `onChange`: called when the directory is created, and when it is removed. */
   constructor (bases = [process.env.XDG_RUNTIME_DIR, tmpdir()], onChange: (path: string | undefined) => void = () => {}) {
     this.#onChange = onChange
     this.#bases = bases.filter(base => base !== undefined && base !== '') as string[]
@@ -57,7 +57,7 @@ export class SocketDirectory {
     return tooLong(this.#path === undefined ? join(base, 'llmux-123456') : this.#path)
   }
 
-  /** A path of its own for each engine, the same for all its lives, short whatever its name is. */
+  /** A path for each engine, the same for all its lives, and short however long its name is. */
   pathFor (id: string): string {
     this.#path ??= this.#make()
     // An empty directory may have been tidied away.

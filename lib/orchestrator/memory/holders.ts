@@ -7,7 +7,7 @@ const mebibyte = 1024 ** 2
 /** The process groups of our engines. */
 export type OwnGroups = () => number[]
 
-/** Those that are none of our engines' and hold memory of these GPUs, as the end of a sentence; empty if nothing is known of them. */
+/** Processes that are not engines and hold memory of these GPUs, as the end of a sentence; empty if none are known. */
 export async function describeStrangers (processes: readonly GpuProcess[] | undefined, gpus: readonly number[], own: OwnGroups, files: ProcFiles = procFiles): Promise<string> {
   const ours = new Set(own())
   const strangers: string[] = []

@@ -15,7 +15,7 @@ export interface Sleepers {
 export interface MemoryDemand extends MemoryWait {
   /** Whether less than `need` is certain not to do. */
   certain: boolean
-  /** Those that may be ended for it. */
+  /** Sleepers that may be stopped for it. */
   sleepers: Sleepers | undefined
   /** Bytes of one GPU that a sleeper keeps, if it has said so. */
   kept: (id: string) => number | undefined
@@ -25,8 +25,8 @@ export interface MemoryDemand extends MemoryWait {
 const quietAfterEnd = 3_000
 
 /**
- * Waits until there is enough, or until no more is to come. Where it is certain that less will not do, sleepers are ended
- * as long as that can help, and otherwise it waits for ever: a stranger may go.
+ * Waits until there is enough memory, or until no more is expected. If less certainly does not suffice, it stops sleepers as
+ * long as that can help, and otherwise waits without limit: another process may end.
  */
 export async function awaitMemory ({ certain, sleepers, kept, ...wait }: MemoryDemand, signal: AbortSignal): Promise<GpuMemories | undefined> {
   const memories = await waitForMemory(wait, signal)

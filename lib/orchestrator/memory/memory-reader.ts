@@ -14,7 +14,7 @@ export interface MemorySeen {
 const limit = 2_000
 const pauseAfterFailure = 60_000
 
-/** Reads GPU memory. A command that fails or hangs is told of once, and costs nobody time from then on until it works again. */
+/** Reads GPU memory. A command that fails or hangs is reported once, and delays nothing until it works again. */
 export class MemoryReader {
   readonly #clock: Clock
   readonly #command: ReadMemory
@@ -31,12 +31,12 @@ export class MemoryReader {
     return this.#seen
   }
 
-  /** For those who wait for it. Undefined from a look that fails on, until one succeeds that nobody waited for. */
+  /** For callers that wait. Undefined after a failed reading, until a background one succeeds. */
   async read (signal: AbortSignal): Promise<GpuMemories | undefined> {
     return this.#failure === undefined ? await this.retry(signal) : undefined
   }
 
-  /** For those who do not wait. */
+  /** For callers that do not wait. */
   async retry (signal: AbortSignal): Promise<GpuMemories | undefined> {
     if (this.#failure !== undefined && this.#clock.now() < this.#failure.until) return undefined
     try {

@@ -17,7 +17,7 @@ export interface MemoryWatchContext {
   read: ReadMemory
   /** Who holds it. */
   readProcesses?: ReadProcesses | undefined
-  /** Those are no strangers. */
+  /** These are the gateway's own. */
   ownGroups?: OwnGroups
 }
 
@@ -157,10 +157,10 @@ export class MemoryWatch {
   }
 
   /**
-   * Waits, for at most `timeouts.memory`, until there is the memory that an engine needs, or no more is to come. Resolves
-   * with the milliseconds it took, undefined if there is no way to look. Where it is certain what is needed, whoever does
-   * not get it is refused: a wake with too little memory breaks vLLM for good, and a start ends in vain. Otherwise a limit
-   * that is over is a warning, and the start itself says whether there is enough.
+   * Waits, for at most `timeouts.memory`, until an engine's memory is free, or no more is expected. Resolves with the
+   * milliseconds it took, undefined if memory cannot be read. If the need is certain, an engine that does not get it is
+   * refused: a wake with too little memory breaks vLLM for good, and a start would fail. Otherwise a limit that has passed
+   * is a warning, and the start shows whether there is enough.
    *
    * @throws {GpuMemoryError}
    */

@@ -17,7 +17,7 @@ export interface LedgerContent {
 export interface LedgerGroup {
   /** The group's number: that of its first process, which may be dead while others of the group live. */
   id: number
-  /** Those who were seen in it last. */
+  /** The processes that were last seen in it. */
   members: ProcessIdentity[]
 }
 

@@ -115,7 +115,7 @@ export class Ledger {
   }
 
   #save (): void {
-    // Without /proc nobody could tell our processes from a stranger's later on.
+    // Without /proc the gateway's processes could not be told from others later.
     if (this.#realm === undefined || this.#owner === undefined) return
     try {
       if (this.#groups.size > 0 || this.#outside.size > 0 || this.#directory !== undefined) this.#write(this.#realm, this.#owner)
@@ -132,7 +132,7 @@ export class Ledger {
     const content: LedgerContent = { version: 1, realm, owner, directory: this.#directory, groups, ...(this.#outside.size > 0 && { outside: [...this.#outside].map(({ end, list }) => ({ end, ...(list && { list }) })) }) }
     const draft = `${this.#file}.tmp`
     writeFileSync(draft, JSON.stringify(content), { mode: 0o600 })
-    // Renamed into place: whoever reads it reads all of it.
+    // Renamed into place, so that readers see a complete file.
     renameSync(draft, this.#file)
   }
 

@@ -57,13 +57,13 @@ async function reclaim (file: string, realm: PidRealm, { clock, warn }: Pick<Rec
   }
   const content = readLedger(file, warn)
   if (content === undefined || isNoneOfOurs(content, realm)) return false
-  // After another boot nothing of it can be alive, whatever its number.
+  // After another boot nothing of it can be alive, even under the same number.
   const sameBoot = content.realm.bootId === realm.bootId
   const groups = sameBoot ? await orphaned(content.groups) : []
   const left = (await Promise.all(groups.map(({ id }) => end(id, clock)))).flatMap(group => group ?? [])
   if (groups.length > 0) warn(new OrphansError(report(groups, left)))
   const outside = sameBoot ? await endAllOutside(content.outside ?? [], warn) : { found: false, left: false }
-  // Those that could not be ended are for the next one to try.
+  // The next gateway tries those that could not be stopped.
   if (left.length > 0 || outside.left) return true
   if (content.directory !== undefined) removeSockets(content.directory)
   rmSync(file, { force: true })
@@ -82,7 +82,7 @@ function readLedger (file: string, warn: (error: Error) => void): LedgerContent 
   }
 }
 
-/** Numbers of another container say nothing here; and whoever lives looks after its engines itself. */
+/** Process numbers of another container mean nothing here; and a living gateway stops its engines itself. */
 function isNoneOfOurs ({ realm: { bootId, namespace }, owner }: LedgerContent, realm: PidRealm): boolean {
   return bootId === realm.bootId && (namespace !== realm.namespace || lives(owner))
 }

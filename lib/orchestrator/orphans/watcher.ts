@@ -2,8 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { WatcherError } from '../../errors.ts'
 
 /**
- * It reads `+ GROUP` and `- GROUP`, and when there is no more to read, which is when we are gone, it kills what is left.
- * It is deaf to what ends us: the signals of a terminal, and of whoever stops a service.
+ * It reads `+ GROUP` and `- GROUP`. At the end of its input, which means that the gateway has ended, it kills the remaining
+ * groups. It ignores the signals that end the gateway: those of a terminal, and of a service manager.
  */
 const script = `
 trap '' HUP INT QUIT TERM

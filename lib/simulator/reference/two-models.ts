@@ -8,7 +8,7 @@ export interface TwoModels {
   costs: readonly [number, number]
   /** Requests that an engine works on at once. */
   maxConcurrency: number
-  /** Whether those in flight can be frozen; then they wait like those that wait. Default false. */
+  /** Whether requests in flight can be frozen; then they count as waiting. Default false. */
   freeze?: boolean
   /** Requests of one model that may wait; more are turned away. So many that it hardly ever happens. */
   queue: number

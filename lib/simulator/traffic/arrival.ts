@@ -17,7 +17,7 @@ export function stretch (arrivals: readonly Arrival[], factor: number): Arrival[
   return arrivals.map(arrival => ({ ...arrival, time: arrival.time * factor }))
 }
 
-/** Those that come from `begin` on and before `end`, with `begin` as the new beginning. Milliseconds. */
+/** Arrivals from `begin` on and before `end`, with `begin` as the new beginning. Milliseconds. */
 export function between (arrivals: readonly Arrival[], begin: number, end: number): Arrival[] {
   return arrivals.filter(({ time }) => time >= begin && time < end).map(arrival => ({ ...arrival, time: arrival.time - begin }))
 }

@@ -3,7 +3,7 @@ import { Arrivals } from '../../../lib/admin/arrivals.ts'
 import { LlmuxEvents } from '../../../lib/events.ts'
 import { readCsv } from '../../../lib/simulator/traffic/csv.ts'
 
-test('those that were served are kept as the simulator reads them, the last 20 000 at least', () => {
+test('keeps at least the last 20 000 served requests in the simulator’s format', () => {
   const events = new LlmuxEvents()
   const arrivals = new Arrivals(events)
   for (let id = 1; id <= 30_000; id++) {

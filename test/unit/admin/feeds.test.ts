@@ -52,7 +52,7 @@ test('what has no place for a sign of life has none', () => {
   expect(clock.pending).toBe(0)
 })
 
-test('whoever does not read is given up', async () => {
+test('drops a reader that does not read', async () => {
   const feed = open()
   const end = closed(feed.stream)
   feed.stream.pause()

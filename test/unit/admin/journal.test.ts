@@ -31,7 +31,7 @@ test('readers are told each event as it happens, with a number, and an error in 
   expect(idOf(texts[0]!)).not.toBe(idOf(texts[1]!))
 })
 
-test('whoever has stopped reading is told nothing more', () => {
+test('sends nothing to a reader that has stopped', () => {
   const kept = new Journal(events, 10)
   const stop = kept.read(text => texts.push(text))
   stop()
@@ -39,7 +39,7 @@ test('whoever has stopped reading is told nothing more', () => {
   expect(texts).toEqual([])
 })
 
-test('whoever comes back is told what has come since, in the same words', () => {
+test('repeats missed events to a reader that reconnects, in the same words', () => {
   const kept = journal(10)
   emit(1, 2, 3)
   expect(kept.since(idOf(texts[0]!))).toBe(texts.slice(1).join(''))
@@ -67,7 +67,7 @@ test('a journal of no length tells of a gap, and of nothing twice', () => {
   expect(told(kept.since(idOf(texts[1]!)))).toEqual([])
 })
 
-test('whoever has named some events is told only of them, also of those that he has missed', () => {
+test('sends only the named events, missed ones included', () => {
   const kept = new Journal(events, 10)
   const other: string[] = []
   kept.read(text => texts.push(text), new Set(['control']))

@@ -33,7 +33,7 @@ test('an operation runs, and is done', async () => {
   expect(operations.get('1')).toEqual({ id: '1', action: 'switch', model: 'a', state: 'done', since: 1_000, until: 1_500 })
 })
 
-test('or it fails: whoever waits is told, and whoever asks later', async () => {
+test('a failure reaches the caller that waits, and later callers', async () => {
   const { end, reject } = begin()
   const error = new ClosingError()
   reject(error)
@@ -41,7 +41,7 @@ test('or it fails: whoever waits is told, and whoever asks later', async () => {
   expect(operations.get('1')).toMatchObject({ state: 'failed', error: { code: 'LLMUX_ERR_CLOSING', message: error.message } })
 })
 
-test('the oldest that are over are forgotten, those that run are not', async () => {
+test('forgets the oldest finished operations, and no running ones', async () => {
   const first = begin()
   for (let i = 0; i < 101; i++) await operations.begin('stop', 'b', async () => {}).end
   expect(operations.get('1')).toMatchObject({ state: 'running' })

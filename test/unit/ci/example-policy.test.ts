@@ -37,7 +37,7 @@ test('it stays longer if nobody waits for another, which then is served at once'
   expect(other.answers).toEqual(['granted'])
 })
 
-test('whoever has waited longest is next', () => {
+test('the longest wait is next', () => {
   const first = rig.ask('c')
   rig.clock.advance(1)
   const second = rig.ask('b')

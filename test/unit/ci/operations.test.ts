@@ -82,7 +82,7 @@ describe('the dashboard', () => {
 
   test('uses metrics and labels that exist', () => expectKnown(panels.flatMap(({ targets }) => targets.map(({ expr }) => expr))))
 
-  test('says of each panel what it shows, and puts none upon another', () => {
+  test('describes each panel, and no panel covers another', () => {
     const places = panels.flatMap(({ gridPos: { x, y, w, h } }) => Array.from({ length: w * h }, (_, i) => `${x + i % w},${y + Math.floor(i / w)}`))
     expect(new Set(places).size).toBe(places.length)
     expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length)

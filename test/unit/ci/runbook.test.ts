@@ -35,7 +35,7 @@ describe('the runbook has', () => {
     const words: Record<string, RegExp> = {
       'lib/cli/operate.ts': /^no page and no operators' routes/,
       'lib/cli/serve.ts': /^no keys are set/,
-      'lib/cli/reload.ts': /is not taken over/,
+      'lib/cli/reload.ts': /not reloaded/,
       'lib/fleet/index.ts': /^node NAME is out/,
       'lib/host/preload.ts': /^preload of NAME failed/,
       'lib/host/log/overload.ts': /^overloaded: /,

@@ -34,13 +34,13 @@ test.for([
 })
 
 test.for([
-  ['srve', 'there is no command "srve": known are serve, validate, simulate'],
+  ['srve', 'unknown command "srve": use one of serve, validate, simulate'],
   ['toString', 'there is no command "toString"'],
   ['serve', '--config FILE is missing'],
   ['serve --demo -c f', '--demo has models of its own: leave --config out'],
   ['validate --demo', '--demo is not for validate'],
-  ['--config f', 'say what to do: serve, validate, simulate'],
-  ['serve f', '"f" is too much: a file is given with --config'],
+  ['--config f', 'no command: use one of serve, validate, simulate'],
+  ['serve f', 'unexpected argument "f": name a file with --config'],
   ['serve -c f --write', '--write is not for serve'],
   ['validate -c f --port 1', '--port is not for validate'],
   ['--print-options -c f --json x', '--json is not for --print-options'],

@@ -16,7 +16,7 @@ test('what is printed is JavaScript that says the same', () => {
 test('above it is what does not count, each on a line that is a comment', () => {
   const config = readConfigText(JSON.stringify({ models: { a: { model_path: 'x', port: 1, sleep_level: 1, dtype: 'y' } }, metrics_port: 1 }), 'llmux.json')
   const comments = optionsText(config, 'llmux.json').split('\n').filter(line => line.startsWith('// '))
-  expect(comments[0]).toBe('// llmux.json, in the words of llmux 0.3, as options of fastify-llmux.')
+  expect(comments[0]).toBe('// llmux.json, written for llmux 0.3, as options of fastify-llmux.')
   expect(comments.slice(1).map(line => line.split(' ')[1])).toEqual(['models["a"].dtype', 'metrics_port'])
 })
 

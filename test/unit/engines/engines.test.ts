@@ -73,7 +73,7 @@ describe('the option engine', () => {
     [{ engine: 'sglang' }, 'models["a"].port must be given: SGLang is not told to listen on a socket'],
     [{ engine: 'llama.cpp', sleepLevel: 1 }, 'models["a"].sleepLevel must be 3 for llama.cpp, not 1'],
     [{ engine: 'llama.cpp', args: ['--alias', 'x'] }, 'models["a"].args[1] must not be --alias: use the key in models'.replace('[1]', '[0]')],
-    [{ engine: { name: '' } }, 'models["a"].engine.name must be a string that is not empty'],
+    [{ engine: { name: '' } }, 'models["a"].engine.name must be a non-empty string'],
     [{ engine: { name: 'x', levels: [3] } }, 'models["a"].engine.argv must be a function'],
     [{ readyPath: 'health' }, 'models["a"].readyPath must be a path that starts with /, not "health"']
   ])('is checked: %o', (model, message) => expect(refusal(() => withModel(model))).toBe(message))

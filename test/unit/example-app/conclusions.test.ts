@@ -41,7 +41,7 @@ test('all is well if all went well', () => {
   expect(wrong({})).toEqual([])
 })
 
-test('a stream that is not whole is seen, whatever is missing of it', () => {
+test('notices an incomplete stream, whatever the missing part', () => {
   expect(wrong({ ann: { ...story.ann, tokens: 59 } })).toEqual([0])
   expect(wrong({ ann: { ...story.ann, finishReason: 'abort' } })).toEqual([0])
   expect(wrong({ ann: { ...story.ann, models: ['qwen-14b', 'gemma-12b'] } })).toEqual([0])

@@ -29,7 +29,7 @@ const anyNodes = fc.uniqueArray(fc.string({ minLength: 1, maxLength: 8 }), { max
   fc.tuple(...names.map(name => fc.tuple(anyModel('m'), anyModel('other'), fc.boolean()).map(([m, other, has]) => node(name, ...has ? [m, other] : [other])))))
 
 describe('any fleet', () => {
-  test('whoever is chosen has the model and takes requests; nobody is only if there is none such', () => {
+  test('chooses a node that has the model and takes requests, or none if there is none', () => {
     fc.assert(fc.property(anyNodes, nodes => {
       const able = nodes.filter(({ models }) => models.some(({ id, full }) => id === 'm' && !full)).map(({ name }) => name)
       const chosen = choose(nodes)

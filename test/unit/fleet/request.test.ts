@@ -5,7 +5,7 @@ import { resolveFleetOptions } from '../../../lib/fleet/options.ts'
 import { originsOf } from '../../../lib/fleet/nodes/lookup.ts'
 
 describe('the budget of retries', () => {
-  test('ten at once, then a share of those that come', () => {
+  test('ten at once, then a share of all requests', () => {
     const budget = new RetryBudget(0.2)
     expect(Array.from({ length: 12 }, () => budget.spend())).toEqual([...Array(10).fill(true), false, false])
     for (let index = 0; index < 5; index++) budget.earn()

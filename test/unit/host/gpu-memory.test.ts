@@ -18,7 +18,7 @@ describe('holders of GPU memory', () => {
     ])
   })
 
-  it('are strangers, each for itself', async () => {
+  it('are listed one by one', async () => {
     expect(await gpuHolders([held(99), held(500)], models, files)).toEqual([
       { gpu: 0, bytes: 5, model: undefined, pid: 99, program: 'python3' },
       { gpu: 0, bytes: 5, model: undefined, pid: 500, program: 'python3' }

@@ -17,7 +17,7 @@ test('each line goes to all who follow that engine, and to nobody else', () => {
   expect(seen).toEqual(['one 1', 'two 1', 'two 2', 'other 3'])
 })
 
-test('whoever stops twice does not take away somebody who came in between', () => {
+test('stopping twice does not remove a follower that came in between', () => {
   const feed = new LineFeed()
   const seen: string[] = []
   const stop = feed.follow('a', () => {})

@@ -61,7 +61,7 @@ test('the phases of a switch are counted in seconds, and what no step accounts f
   expect(await lines('llmux_switch_duration_seconds_sum')).toEqual([`{to="b"} ${2 * 6.301}`])
 })
 
-test('switches that came to nothing, and those that only put to sleep, have no duration until awake', async () => {
+test('failed switches, and switches that only put to sleep, have no duration until awake', async () => {
   const { events, lines } = setup()
   events.emit('transition', transition({ outcome: 'failed', evict: ['c', 'a'] }))
   events.emit('transition', transition({ outcome: 'undone', evict: [], phases: { draining: 0 }, steps: {} }))

@@ -19,7 +19,7 @@ const timeoutNames = ['start', 'sleep', 'wake', 'reload', 'resetPrefixCache', 'h
 const modelCases: Record<string, Case> = {
   path: {
     good: ['org/name', '/models/a b'],
-    bad: [['', '', 'must be a string that is not empty, not such a string'], [1, '', 'must be a string that is not empty, not 1'], ['a\0b', '', 'must be a string that is not empty']]
+    bad: [['', '', 'must be a non-empty string, not such a string'], [1, '', 'must be a non-empty string, not 1'], ['a\0b', '', 'must be a non-empty string']]
   },
   aliases: {
     good: [[], ['b'], ['org/b.c-1', 'ünï', '__proto__', 'constructor', 'two words']],
@@ -61,8 +61,8 @@ const modelCases: Record<string, Case> = {
       ['', '', 'must be the program with its leading words: not empty'],
       [' \t', '', 'must be the program with its leading words: not empty'],
       [[], '', 'must be a list of at least one word, the program first'],
-      [[''], '[0]', 'must be a string that is not empty'],
-      [['vllm', 1], '[1]', 'must be a string that is not empty, not 1'],
+      [[''], '[0]', 'must be a non-empty string'],
+      [['vllm', 1], '[1]', 'must be a non-empty string, not 1'],
       [{}, '', 'must be a string, a list of strings or a function, not an object'],
       [null, '', 'must be a string, a list of strings or a function, not null']
     ]
@@ -149,10 +149,10 @@ const topCases: Record<string, Case> = {
   priority: { good: [true, false, () => 0], bad: [[1, '', 'must be true, false or a function, not 1']] },
   mayCauseSwitch: { good: [() => true], bad: [[false, '', 'must be a function, not false']] },
   edgeKey: { good: ['key', '!'], bad: [['', '', 'must be a key without spaces, not such a string'], ['a b', '', 'must be a key without spaces, not such a string'], [1, '', 'must be a key without spaces, not 1']] },
-  learnedFile: { good: ['/var/lib/llmux/learned.json'], bad: [['', '', 'must be a string that is not empty'], [true, '', 'must be a string that is not empty, not true']] },
+  learnedFile: { good: ['/var/lib/llmux/learned.json'], bad: [['', '', 'must be a non-empty string'], [true, '', 'must be a non-empty string, not true']] },
   record: {
     good: [{}, { arrivals: 'a.csv' }, { decisions: 'b.jsonl' }],
-    bad: [['a.csv', '', 'must be an object of paths, not "a.csv"'], [{ arrivals: true }, '.arrivals', 'must be a string that is not empty, not true']]
+    bad: [['a.csv', '', 'must be an object of paths, not "a.csv"'], [{ arrivals: true }, '.arrivals', 'must be a non-empty string, not true']]
   },
   engineLogLevel: {
     good: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
@@ -194,7 +194,7 @@ const topCases: Record<string, Case> = {
       [true, '', 'must be a list of strings, the program first, or false, not true'],
       ['nvidia-smi', '', 'must be a list of strings, the program first, or false, not "nvidia-smi"'],
       [[], '', 'must be a list of at least one word, the program first'],
-      [['nvidia-smi', 1], '[1]', 'must be a string that is not empty, not 1']
+      [['nvidia-smi', 1], '[1]', 'must be a non-empty string, not 1']
     ]
   },
   bodyLimit: {

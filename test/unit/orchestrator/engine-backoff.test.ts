@@ -26,7 +26,7 @@ async function pauseOf ({ orchestrator, clock }: Awaited<ReturnType<typeof setUp
 }
 
 describe('after a start that failed', () => {
-  it('nothing is spawned for a while: whoever asks is told at once what went wrong, and when to come back', async () => {
+  it('nothing is spawned for a while: callers learn at once what went wrong, and when to come back', async () => {
     const { orchestrator, driver, clock, changes } = await setUpFailed(3)
     await pass(clock, 500)
     for (const ask of [() => orchestrator.wake('a'), () => orchestrator.prepare('a')]) {
@@ -39,7 +39,7 @@ describe('after a start that failed', () => {
     expect(orchestrator.state('a')).toBe('failed')
   })
 
-  it('who is told so is not told of the steps of the start that failed', async () => {
+  it('such callers do not get the steps of the failed start', async () => {
     const { orchestrator } = await setUpFailed()
     expect(orchestrator.steps('a')).toHaveProperty('start')
     await expect(orchestrator.wake('a')).rejects.toMatchObject({ code: 'LLMUX_ERR_SPAWN_FAILED' })
@@ -90,7 +90,7 @@ describe('after a start that failed', () => {
     expect(orchestrator.state('a')).toBe('awake')
   })
 
-  it('it can be tried at once by those who insist', async () => {
+  it('force tries at once', async () => {
     const { orchestrator, driver } = await setUpFailed(3)
     delete driver.does.spawn
     await orchestrator.prepare('a', { force: true })
@@ -111,7 +111,7 @@ describe('after a start that failed', () => {
     expect(orchestrator.snapshot('a').failures).toBe(1)
   })
 
-  it('others are started as ever', async () => {
+  it('others start as before', async () => {
     const { orchestrator, driver } = await setUpFailed(3)
     delete driver.does.spawn
     await orchestrator.wake('b')

@@ -36,7 +36,7 @@ describe('what bringing an engine up consists of', () => {
     expect(changes.at(-1)).toMatchObject({ to: 'awake', steps: { wake: 130, reload: 400 } })
   })
 
-  test('also what came to nothing, and nothing of the time before', async () => {
+  test('includes failed steps, and nothing from before', async () => {
     const setup = setUp()
     const { orchestrator, clock, driver } = setup
     await orchestrator.wake('a')

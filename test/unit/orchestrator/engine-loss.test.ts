@@ -88,7 +88,7 @@ describe.each(['awake', 'asleep'] as const)('an engine that dies while it is %s'
     expect(driver.processes[0]!.signals).toEqual(['SIGKILL'])
   })
 
-  it('can be woken by whoever hears of it, at once', async () => {
+  it('a listener can wake it at once', async () => {
     const { orchestrator, driver, events, path } = await setUpRunning(state)
     let wake
     events.once('engine', () => { wake = outcome(orchestrator.wake('a')) })

@@ -80,7 +80,7 @@ describe('before a wake that needs memory which is known', () => {
     expect(gpu.looks).toBe(2)
   })
 
-  it('a stranger is waited for, and the sleeper is not touched', async () => {
+  it('waits for another process, and leaves the sleeper alone', async () => {
     const { orchestrator, gpu, driver, clock } = await setUpSwitch()
     await orchestrator.sleep('a')
     gpu.used = 6_000
@@ -92,7 +92,7 @@ describe('before a wake that needs memory which is known', () => {
     expect(wake.value).toBe(true)
   })
 
-  it('a stranger that stays refuses it after timeouts.memory; the engine sleeps on, and wakes when there is room', async () => {
+  it('is refused after timeouts.memory if another process stays; the engine sleeps on, and wakes when there is room', async () => {
     const { orchestrator, gpu, driver, clock, warnings } = await setUpSwitch([makeModel('a'), makeModel('b', { timeouts: { memory: 20_000 } })])
     await orchestrator.sleep('a')
     gpu.used = 6_000
@@ -114,7 +114,7 @@ describe('before a wake that needs memory which is known', () => {
 describe('before a start that needs memory which is known', () => {
   const needy = () => makeModel('needy', { args: ['--gpu-memory-utilization', '0.9'], timeouts: { memory: 20_000 } })
 
-  it('a stranger that stays refuses it, and nothing is started', async () => {
+  it('is refused if another process stays, and nothing starts', async () => {
     const { orchestrator, gpu, driver, clock } = setUpWithGpu([needy()])
     gpu.used = 10_000
     const wake = outcome(orchestrator.wake('needy'))
@@ -199,7 +199,7 @@ describe('GPU memory', () => {
     expect(changes.at(-1)).not.toHaveProperty('memory')
   })
 
-  it('that does not come is not waited for for ever: when no more comes the start may say whether it is enough', async () => {
+  it('does not wait forever for memory: when no more comes, the start shows whether it is enough', async () => {
     const { orchestrator, clock, warnings } = await setUpAfterDeath()
     const wake = outcome(orchestrator.wake('a'))
     await pass(clock, 2_900)

@@ -128,7 +128,7 @@ class Trial {
   }
 }
 
-it('an engine keeps its promises whatever is asked of it and whatever goes wrong', { timeout: 600_000 }, async () => {
+it('an engine keeps its promises under any orders and failures', { timeout: 600_000 }, async () => {
   await fc.assert(fc.asyncProperty(fc.array(action, { minLength: 1, maxLength: 40 }), async actions => {
     const trial = new Trial()
     for (const action of actions) {

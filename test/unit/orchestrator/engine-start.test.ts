@@ -255,7 +255,7 @@ describe('starting an engine', () => {
     expect(driver.process.signals).toEqual(['SIGKILL'])
   })
 
-  it('does not tell of a loss: whoever asked for the start sees it fail', async () => {
+  it('reports no loss: the caller of the start sees it fail', async () => {
     const { orchestrator, driver, lost } = setUp()
     driver.does.probe = hangs
     outcome(orchestrator.wake('a'))
@@ -305,7 +305,7 @@ describe('the warm-up', () => {
     expect(driver.calls).toEqual(['a wake', 'a warmUp'])
   })
 
-  it('is done without by those who do not want it', async () => {
+  it('is optional', async () => {
     const { orchestrator, driver } = setUp()
     await orchestrator.wake('a')
     expect(driver.calls).not.toContain('a warmUp')

@@ -232,7 +232,7 @@ describe('an engine that cannot be ended', () => {
     expect(driver.calls).toEqual([])
   })
 
-  it('is killed once more, and without another SIGTERM, by whoever wants it awake, asleep or stopped', async () => {
+  it('is killed once more, without another SIGTERM, by the next wake, sleep or stop', async () => {
     const { orchestrator, driver, clock } = await setUpStuck()
     driver.process.signals.length = 0
     const asked = [orchestrator.wake('a'), orchestrator.sleep('a'), orchestrator.stop('a')].map(outcome)

@@ -23,7 +23,7 @@ function withResolvers<T> (): PromiseWithResolvers<T> {
   return { promise, resolve, reject }
 }
 
-test('those who ask at the same time share one answer', async () => {
+test('simultaneous callers share one answer', async () => {
   const { asked, ask } = rig()
   const answers = Promise.all([ask(), ask(), ask()])
   await settle()

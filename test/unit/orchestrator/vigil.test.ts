@@ -22,7 +22,7 @@ async function setUpDuring (what: 'sleep' | 'wake' | 'reload' | 'warmUp') {
   return { ...setup, health, asked }
 }
 
-describe('an engine whose core dies in the midst of a control call', () => {
+describe('an engine whose core dies during a control call', () => {
   it.each(['wake', 'reload', 'warmUp'] as const)('is seen to be dead within seconds, and started afresh: %s', async what => {
     const { driver, clock, asked, health, path, warnings } = await setUpDuring(what)
     await pass(clock, 5_000)

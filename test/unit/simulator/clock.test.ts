@@ -63,7 +63,7 @@ test('it refuses what is no time, and an instant without end', () => {
   expect(() => clock.advance(0)).toThrow('timers without end')
 })
 
-test('a timer for ever never comes, and can be cleared', () => {
+test('an infinite timer never fires, and can be cleared', () => {
   const clock = new SimulatedClock(0)
   const timer = clock.setTimeout(() => { throw new Error('it came') }, Infinity)
   expect(clock.pending).toBe(1)

@@ -16,7 +16,7 @@ test('what is kept for it: states and queues, from the beginning on', () => {
   })
 })
 
-test('it is well-formed, whatever models are called, and has a lane for each', () => {
+test('is well-formed, whatever the names of models, and has a lane for each', () => {
   const svg = picture(timeline!, { title: '</svg>' })
   expect(XMLValidator.validate(svg)).toBe(true)
   const { text, polygon } = parse(svg)

@@ -74,7 +74,7 @@ describe('a request', () => {
     expect(changes.at(-1)).toMatchObject({ from: 'arrived', to: 'queued', reason: 'the model is busy' })
   })
 
-  test('does not overtake those who wait, even when there is room', () => {
+  test('does not overtake waiting requests, even when there is room', () => {
     const first = ask()
     awaken()
     const second = ask()
@@ -179,7 +179,7 @@ describe('refuseAll', () => {
     expect(admission.room.size).toBe(0)
   })
 
-  test('does not refuse unheard whoever comes back at once', () => {
+  test('hears a refused request that comes back at once', () => {
     const again: ReturnType<typeof ask>[] = []
     admission.request(slot, 0, { granted: () => {}, refused: () => again.push(ask()) }, {})
     admission.refuseAll(slot, new Error('no'))
@@ -198,7 +198,7 @@ describe('a request that comes back because its engine died', () => {
     expect(admission.room.size).toBe(4)
   })
 
-  test('goes before those who came meanwhile', () => {
+  test('comes before requests that arrived meanwhile', () => {
     slot.model.maxConcurrency = 1
     const fresh = ask()
     const back = ask(comeback(false))
@@ -279,7 +279,7 @@ describe('a request that comes back because its engine died', () => {
       expect([other, fresh].map(({ lease }) => lease !== undefined), 'but no second suspect').toEqual([false, true])
     })
 
-    test('has its turn also with many others: nobody goes before it', () => {
+    test('gets its turn among many others: none overtakes it', () => {
       awaken()
       const busy = ask()
       const last = ask(alone())
@@ -314,7 +314,7 @@ describe('a request that comes back because its engine died', () => {
   })
 })
 
-test('whoever comes when nobody waits any more needs no decision', () => {
+test('a request that arrives when none waits needs no decision', () => {
   awaken()
   const released = ask()
   released.lease!.release()

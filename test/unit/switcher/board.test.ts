@@ -82,7 +82,7 @@ describe('the board', () => {
     expect(onGpu()).toEqual(['c'])
   })
 
-  test('GPUs are kept free for whoever is named', () => {
+  test('keeps GPUs free for the named models', () => {
     const { board, held } = setUp()
     expect(held(board.views([board.slot('d')]))).toEqual(['c', 'd'])
   })

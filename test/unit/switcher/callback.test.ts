@@ -9,7 +9,7 @@ test('a callback gets what it is given', () => {
   expect(callback).toHaveBeenCalledExactlyOnceWith(1, 'two')
 })
 
-test('the error of a callback reaches the process, but not whoever calls it', () => {
+test('the error of a callback reaches the process, but not the caller', () => {
   const later: (() => void)[] = []
   vi.spyOn(process, 'nextTick').mockImplementation(callback => { later.push(callback as () => void) })
   const error = new Error('oh')

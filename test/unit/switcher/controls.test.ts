@@ -164,7 +164,7 @@ test('each change is told once, with how things stand then', () => {
 })
 
 describe('a disabled model', () => {
-  test('refuses those who wait and those who come, and lets those in flight end', () => {
+  test('refuses waiting and new requests, and lets requests in flight finish', () => {
     const { rig, controls, changes } = start({ models: { a: { maxConcurrency: 1 }, b: {} } })
     rig.awaken('a')
     const running = rig.ask('a')

@@ -127,7 +127,7 @@ describe('a drain of a model that can be frozen', () => {
     expect([drain.over(slot), running.ended, due]).toEqual([true, false, 1])
   })
 
-  test('waits for those who must not be frozen, and cuts them alone', () => {
+  test('waits for requests that must not be frozen, and cuts only these', () => {
     const [running, other] = [lease(), lease(false)]
     drain.start(slot, clock.now())
     expect(drain.over(slot)).toBe(false)

@@ -36,7 +36,7 @@ describe('how long one has to wait', () => {
     expect(wait({ present: [crowd({ ages: [70_000] })] })).toBe(60_000 + 30_000)
   })
 
-  test('those who came first for others have their turn, with all who wait there', () => {
+  test('earlier requests for other models have their turn, with all that wait there', () => {
     const first = crowd({ arrival: 5_000, waiting: 5 })
     expect(wait({ ahead: [first] })).toBe(5_000 + 2_000 + 30_000)
     expect(wait({ ahead: [first, crowd({ arrival: 6_000, waiting: 1 })] })).toBe(5_000 + 2_000 + 6_000 + 1_000 + 30_000)

@@ -192,7 +192,7 @@ describe('it is decided again when the drain ends', () => {
     expect(running.lease!.ended).toBe(false)
   })
 
-  test('with another model that may stay: those who wait for it are let in at once', () => {
+  test('with another model that may stay: its waiters are admitted at once', () => {
     const will = obedient()
     let evict = ['d']
     const rig = new Rig({
@@ -287,7 +287,7 @@ test('a wake lets in the whole queue of the woken model', () => {
   expect(asked.every(({ answers }) => answers.join() === 'granted')).toBe(true)
 })
 
-test('a policy that fails is told of, and fifo takes its turn', () => {
+test('reports a failing policy, and fifo decides', () => {
   const rig = new Rig({ policy: () => { throw new Error('oh') } })
   const asked = rig.ask('a')
   expect(rig.warnings[0]).toMatchObject({ time: rig.clock.now(), model: undefined, error: { code: 'LLMUX_ERR_POLICY' } })

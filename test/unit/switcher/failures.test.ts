@@ -97,7 +97,7 @@ describe('R17: the client that caused a switch leaves', () => {
     expect(rig.awake).toEqual(['b'])
   })
 
-  test('while the old model is being put to sleep: nobody is woken for nothing, and whoever comes next is served', () => {
+  test('while the old model goes to sleep: no model wakes in vain, and the next request is served', () => {
     const rig = new Rig()
     rig.awaken('a')
     const asked = rig.ask('b')
@@ -198,7 +198,7 @@ describe('R22: the awake model dies', () => {
     expect(next.answers).toEqual(['granted'])
   })
 
-  test('and is started again for those who waited for it to be less busy', () => {
+  test('and is started again for requests that waited for a free place', () => {
     const rig = new Rig({ models: { a: { maxConcurrency: 1 } } })
     rig.awaken('a')
     rig.ask('a')
@@ -303,7 +303,7 @@ describe('R23: one stuck client does not block the switch', () => {
 })
 
 describe('R24: waiters that timed out or left cause nothing and count nowhere', () => {
-  test('a waiter that timed out is told so, and its switch does not take place', () => {
+  test('a waiter that timed out is refused, and its switch does not take place', () => {
     const rig = new Rig({ models: { a: {}, b: { queue: 1_000 } } })
     rig.awaken('a')
     rig.ask('a')
@@ -347,7 +347,7 @@ describe('R29: sleep and kill have both failed', () => {
     return { rig, asked }
   }
 
-  test('the next model is not started, and those who wait are told', () => {
+  test('the next model does not start, and waiting requests are refused', () => {
     const { rig, asked } = stuckRig()
     expect(rig.engines.history).toEqual(['wake a', 'prepare b', 'sleep a'])
     for (const { error } of asked) expect(error).toBeInstanceOf(GpuBlockedError)
@@ -399,7 +399,7 @@ describe('R29: sleep and kill have both failed', () => {
     expect(ordered.answers).toEqual(['done'])
   })
 
-  test('those who wait for a model that dies beside them are told at once', () => {
+  test('requests for a model that dies beside them are refused at once', () => {
     const rig = new Rig({ models: { a: { gpuShare: 0.5 }, b: { gpuShare: 0.5, maxConcurrency: 1 } } })
     rig.awaken('a')
     rig.awaken('b')
@@ -428,7 +428,7 @@ describe('R29: sleep and kill have both failed', () => {
   })
 })
 
-test('R31: whatever comes or goes in the midst of a decision is decided upon', () => {
+test('R31: changes during a decision are decided as well', () => {
   const rig = new Rig({ models: { a: { maxConcurrency: 1 }, b: {} } })
   const order: string[] = []
   rig.ask('a', {
@@ -467,7 +467,7 @@ describe('R34: the new model cannot be brought up', () => {
     expect(old.answers).toEqual(['granted'])
   })
 
-  test('whoever waits for a third model goes before the old one', () => {
+  test('requests for a third model come before the old one', () => {
     const rig = new Rig()
     rig.awaken('a')
     rig.engines.failNext('wake', 'b', new WakeError('b', 'no memory'))
@@ -503,7 +503,7 @@ describe('R34: the new model cannot be brought up', () => {
     expect(rig.awake).toEqual(['a'])
   })
 
-  test('and the old one neither: nothing is tried for ever', () => {
+  test('and the old one neither: nothing is tried forever', () => {
     const rig = new Rig()
     rig.awaken('a')
     rig.engines.failNext('wake', 'b', new WakeError('b', 'no memory'))

@@ -43,7 +43,7 @@ function setUpFrozen (options: SetupOptions = {}) {
 const history = (rig: Rig, id: number) => rig.requests.filter(change => change.id === id).map(({ from, to }) => `${from} → ${to}`)
 
 describe('a switch that freezes', () => {
-  test('waits for nobody: the engine is put to sleep in the midst of a request', () => {
+  test('waits for no request: the engine goes to sleep while one is in flight', () => {
     const { rig, running, waiting, lease } = setUp({ after: 0 })
     const frozen: boolean[] = []
     lease.whenFrozen(is => frozen.push(is))
@@ -70,7 +70,7 @@ describe('a switch that freezes', () => {
     expect(rig.switcher.learned.model('a').serviceTime.value, 'the time in which its engine slept is none in the engine').toBe(50)
   })
 
-  test('owes those that have lasted long work for twice as long as they were frozen', () => {
+  test('owes long requests twice as much work as they were frozen', () => {
     const { rig, waiting, lease } = setUpFrozen()
     rig.switcher.learned.model('a').serviceTime.add(30)
     rig.clock.advance(5_000)
@@ -112,7 +112,7 @@ describe('a switch that freezes', () => {
     expect(rig.switcher.learned.model('a').thawTime.learned).toBeUndefined()
   })
 
-  test('takes those who come meanwhile into the queue, and lets them in after the thaw', () => {
+  test('queues requests that arrive meanwhile, and admits them after the thaw', () => {
     const { rig, waiting, lease } = setUpFrozen({ maxConcurrency: 2 })
     const [second, third] = [rig.ask('a'), rig.ask('a')]
     expect(rig.view('a')).toMatchObject({ waiting: 3, frozen: 1 })
@@ -273,7 +273,7 @@ describe('frozen requests', () => {
 })
 
 describe('a client that does not read', () => {
-  test('is not in the way of those who want another model, and not cut', () => {
+  test('does not hinder requests for another model, and is not cut', () => {
     const { rig, lease } = setUp()
     expect(rig.switcher.stalled(lease)).toBe(false)
     expect(rig.engines.pending).toEqual(['sleep a'])
@@ -303,7 +303,7 @@ describe('a client that does not read', () => {
   })
 })
 
-test('a model that is disabled is not woken for those that are frozen: they are told so, and the list knew them', () => {
+test('a disabled model does not wake for frozen requests: they are refused, and the list knew them', () => {
   const { rig, lease } = setUpFrozen()
   expect(rig.switcher.requests.list(10).inFlight).toMatchObject([{ model: 'a', frozen: true }, { model: 'b', frozen: false }])
   rig.switcher.controls.disable('a')
@@ -311,7 +311,7 @@ test('a model that is disabled is not woken for those that are frozen: they are 
   expect(rig.view('a').frozen).toBe(0)
 })
 
-test('the highest priority of those that wait, are frozen or in flight is seen', () => {
+test('sees the highest priority of waiting, frozen and running requests', () => {
   const rig = new Rig({ models: { a: { freeze: true }, b: {} }, policy: freezing(0), keeping: true })
   rig.awaken('b')
   rig.clock.advance(10)

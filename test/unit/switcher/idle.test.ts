@@ -31,7 +31,7 @@ describe('idleTimeout', () => {
     expect(rig.engines.pending).toEqual(['sleep a'])
   })
 
-  test('whoever comes while it goes to sleep is served all the same', () => {
+  test('serves a request that arrives while it goes to sleep', () => {
     const rig = new Rig({ models: { a: { idleTimeout: second } } })
     rig.awaken('a')
     rig.clock.advance(second)
@@ -41,7 +41,7 @@ describe('idleTimeout', () => {
     expect(asked.lease).toBeDefined()
   })
 
-  test('whoever comes in the midst of the decision keeps it awake', () => {
+  test('a request that arrives during the decision keeps it awake', () => {
     const rig = new Rig({ models: { a: { idleTimeout: second } } })
     rig.awaken('a')
     let late: ReturnType<Rig['ask']> | undefined
@@ -149,7 +149,7 @@ describe('keepAwake', () => {
     expect([rig.awake, again.lease?.ended]).toEqual([['b'], false])
   })
 
-  test('whoever asks for the other one while it is looked at stops it', () => {
+  test('a request for the other model during the check stops it', () => {
     const rig = new Rig({ models })
     rig.awaken('a')
     rig.awaken('b')
@@ -175,7 +175,7 @@ describe('keepAwake', () => {
     expect([rig.awake, rig.transitions.at(-1)?.reason]).toEqual([['a', 'c'], 'it is kept awake'])
   })
 
-  test('whoever asks for a third one while the return is looked at stops it, and has its turn', () => {
+  test('a request for a third model during the check stops the return, and has its turn', () => {
     const rig = new Rig({ models: { a: { keepAwake: true }, b: {}, c: {}, d: { gpus: [1] } } })
     rig.awaken('a')
     rig.awaken('b')
@@ -188,7 +188,7 @@ describe('keepAwake', () => {
     expect(rig.engines.history.filter(call => call === 'wake a')).toHaveLength(1)
   })
 
-  test('whoever asks for a model on other GPUs does not stop the return', () => {
+  test('a request for a model on other GPUs does not stop the return', () => {
     const rig = new Rig({ models: { a: { keepAwake: true }, b: {}, d: { gpus: [1] } } })
     rig.awaken('a')
     rig.awaken('b')

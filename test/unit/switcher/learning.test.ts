@@ -83,7 +83,7 @@ describe('time in the engine', () => {
   })
 })
 
-test('arrivals and the average number of those who wait are seen as they happen', () => {
+test('tracks arrivals and the average number of waiting requests', () => {
   const rig = setUp()
   const waiting = [rig.ask('b'), rig.ask('b')]
   expect(rig.view('b').arrivalRate).toBeCloseTo(2 / 60_000)

@@ -5,7 +5,7 @@ import { commands } from './model/commands.ts'
 import { setups } from './model/setup.ts'
 import { World } from './model/world.ts'
 
-test('whatever happens in whatever order, the rules hold after every step, and nobody waits for ever', () => {
+test('in any order of events the rules hold after every step, and no request waits forever', () => {
   fc.assert(fc.property(setups, commands, (setup, steps) => {
     const world = new World(setup)
     fc.modelRun(() => ({ model: {}, real: world }), steps)

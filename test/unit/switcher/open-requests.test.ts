@@ -78,7 +78,7 @@ describe('one request is ended by its number', () => {
     expect(rig.switcher.requests.cut(id, new RequestCutError())).toBe(false)
   })
 
-  test('while it is in flight: its lease is taken away, and whoever waited for that goes on', () => {
+  test('while it is in flight: its lease is taken away, and requests that waited for that continue', () => {
     const rig = new Rig()
     rig.awaken('a')
     const stuck = rig.ask('a')

@@ -31,7 +31,7 @@ describe('the place of one who waits', () => {
     expect(places()).toEqual([undefined, 1, 1, 2, 2])
   })
 
-  test('one that comes back because its engine died goes before those who came later', () => {
+  test('a request that comes back because its engine died is before later ones', () => {
     const rig = new Rig()
     const { waiter } = queue(rig, 'a')
     const back: Waiter[] = []

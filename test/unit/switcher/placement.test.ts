@@ -45,7 +45,7 @@ describe('mustGo', () => {
     expect(mustGo(candidate, [candidate, view('a')])).toEqual([])
   })
 
-  test('whoever is on the GPU', () => {
+  test('the model on the GPU', () => {
     expect(mustGo(candidate, [candidate, view('a', { awakeSince: 1 })])).toEqual(['a'])
   })
 
@@ -53,7 +53,7 @@ describe('mustGo', () => {
     expect(mustGo(candidate, [candidate, view('a', { awakeSince: 1, gpus: [1] })])).toEqual([])
   })
 
-  test('the idle go before the busy, then whoever has been awake longest', () => {
+  test('idle models go first, then the one that has been awake longest', () => {
     const half = view('x', { gpuShare: 0.5 })
     const a = view('a', { awakeSince: 1, inFlight: 3, gpuShare: 0.5 })
     const b = view('b', { awakeSince: 5, gpuShare: 0.5 })
@@ -63,7 +63,7 @@ describe('mustGo', () => {
     expect(mustGo(half, [half, { ...a, awakeSince: 9, inFlight: 0 }, b])).toEqual(['b'])
   })
 
-  test('not whoever fits beside those that must go anyway', () => {
+  test('not a model that fits beside others that must go anyway', () => {
     const most = view('x', { gpuShare: 0.7 })
     const small = view('a', { awakeSince: 1, gpuShare: 0.3 })
     const large = view('b', { awakeSince: 2, gpuShare: 0.7 })
@@ -75,7 +75,7 @@ describe('mustGo', () => {
     expect(mustGo(candidate, [candidate, view('a', { onGpu: true, held: true })])).toBeUndefined()
   })
 
-  test('counts whoever cannot be moved, and lets the others go', () => {
+  test('counts a model that cannot be moved, and moves the others', () => {
     const half = view('x', { gpuShare: 0.5 })
     const held = view('a', { onGpu: true, held: true, gpuShare: 0.5 })
     expect(mustGo(half, [half, held, view('b', { awakeSince: 1, gpuShare: 0.5 })])).toEqual(['b'])
@@ -93,7 +93,7 @@ describe('mustGo', () => {
     return view(`${index}`, { ...rest, onGpu, awakeSince: index > 0 && awake ? index : undefined, held: index > 0 && (held || (stuck && !awake)) })
   }))
 
-  test('makes room, takes no more than it must, and never whoever is held, not awake or elsewhere', () => {
+  test('makes room, takes no more than needed, and never a model that is held, not awake or elsewhere', () => {
     fc.assert(fc.property(models, ([candidate, ...others]) => {
       const evicted = mustGo(candidate!, [candidate!, ...others])
       const onGpu = others.filter(model => model.onGpu)

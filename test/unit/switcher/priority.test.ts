@@ -46,7 +46,7 @@ describe('priorities', () => {
     expect(rig.view('a').age).toBe(level * 5_000)
   })
 
-  test('whatever comes and leaves, ages are those of all who wait and the oldest is the oldest', () => {
+  test('after any arrivals and departures, ages cover all waiting requests and the oldest is the oldest', () => {
     fc.assert(fc.property(fc.array(fc.record({ priority: fc.integer({ min: -5, max: 5 }), pause: fc.nat(9_000), leaves: fc.option(fc.nat(30), { nil: undefined }) }), { maxLength: 40 }), steps => {
       const { rig } = full()
       const asked = []

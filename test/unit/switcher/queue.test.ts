@@ -43,7 +43,7 @@ describe('a queue', () => {
   })
 })
 
-describe('those who come back because their engine died', () => {
+describe('requests that come back because their engine died', () => {
   test('go before all others, and count from when they first came', () => {
     const fresh = waiter(5)
     const back = waiter(7, { since: 1, suspect: false })
@@ -75,7 +75,7 @@ describe('those who come back because their engine died', () => {
     expect(queue.next(true)).toBe(suspect)
   })
 
-  test('knows the place of each: those who come back, then by turn, then those who may not cause a switch', () => {
+  test('knows each position: returned ones, then by turn, then passive ones', () => {
     const passive = { ...waiter(1), mayCauseSwitch: false }
     const plain = waiter(6_000)
     const later = waiter(9_000)

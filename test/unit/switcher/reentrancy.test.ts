@@ -25,7 +25,7 @@ function uncaught (): { errors: () => Promise<unknown[]> } {
   }
 }
 
-describe('whoever is granted a lease', () => {
+describe('a callback that gets a lease', () => {
   test('can give it back at once', () => {
     const rig = new Rig({ models: { a: { maxConcurrency: 1 }, b: {} } })
     const asked = Array.from({ length: 5 }, () => rig.ask('a', { onAnswer: ({ lease }) => lease!.release() }))
@@ -78,7 +78,7 @@ describe('whoever is granted a lease', () => {
   })
 })
 
-describe('whoever is refused', () => {
+describe('a callback that is refused', () => {
   test('can ask again at once, and is heard', () => {
     const rig = new Rig()
     rig.engines.failNext('wake', 'a', new WakeError('a', 'no memory'))
@@ -114,7 +114,7 @@ describe('whoever is refused', () => {
   })
 })
 
-describe('whoever gave an order', () => {
+describe('a callback of an order', () => {
   test('can give the next one when it is done', () => {
     const rig = new Rig()
     const done: string[] = []
@@ -174,7 +174,7 @@ describe('whoever gave an order', () => {
   })
 })
 
-describe('whoever listens to events', () => {
+describe('a listener to events', () => {
   test('can throw: nothing is torn in half, and the process is told', async () => {
     const { errors } = uncaught()
     const rig = new Rig()

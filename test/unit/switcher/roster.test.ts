@@ -114,7 +114,7 @@ describe('a model that is replaced', () => {
     expect(rig.ask('a').waiting).toBe(true)
   })
 
-  test('is drained when its patience is at an end: whoever comes then waits for the new one', () => {
+  test('drains when its patience ends: later requests wait for the new one', () => {
     const rig = new Rig({ models: { a: {} } })
     const running = rig.ask('a')
     rig.engines.completeAll()
@@ -140,7 +140,7 @@ describe('a model that is replaced', () => {
     expect([other.answers, rig.engines.history.includes('sleep a 3'), rig.awake]).toEqual([['granted'], true, ['b']])
   })
 
-  test('is not started before those who have come while it was stopped', () => {
+  test('does not start before requests that arrived while it stopped', () => {
     const rig = new Rig({ models: { a: {}, b: {} } })
     rig.awaken('a')
     renew(rig, 'a', model('a'))

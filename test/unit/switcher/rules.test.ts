@@ -57,7 +57,7 @@ describe('rule 1: at most one transition per GPU, and never more awake than fit'
     expect(rig.ask('a').waiting).toBe(true)
   })
 
-  test('an order that needs two GPUs is not starved by what goes on on each of them', () => {
+  test('traffic on single GPUs does not starve an order that needs two', () => {
     const rig = new Rig({ models: { a: { gpus: [0] }, b: { gpus: [0] }, c: { gpus: [1] }, d: { gpus: [1] }, both: { gpus: [0, 1] } } })
     rig.ask('a', { onAnswer: ({ lease }) => lease?.release() })
     rig.ask('c', { onAnswer: ({ lease }) => lease?.release() })
@@ -71,7 +71,7 @@ describe('rule 1: at most one transition per GPU, and never more awake than fit'
 })
 
 describe('rule 2: admission and activation happen in one synchronous step', () => {
-  test('those who wait hold their leases before anybody can decide to leave', () => {
+  test('waiting requests hold their leases before any decision to leave', () => {
     const rig = new Rig()
     const seen: number[] = []
     rig.ask('a', { onAnswer: () => seen.push(rig.switcher.status().transitions.length) })
@@ -100,7 +100,7 @@ describe('rule 2: admission and activation happen in one synchronous step', () =
     expect(awake).toEqual([[]])
   })
 
-  test('a request that comes in the midst of the activation is served in its turn', () => {
+  test('a request that arrives during the activation is served in its turn', () => {
     const rig = new Rig({ models: { a: { maxConcurrency: 1 }, b: {} } })
     const order: number[] = []
     const late: (() => void)[] = []
@@ -133,7 +133,7 @@ test('rule 3: counts return to zero after a storm in which leases end in every w
   expect(new Set(ends.map(({ id }) => id)).size).toBe(ends.length)
 })
 
-describe('rule 4: whoever has left is gone', () => {
+describe('rule 4: a request that has left is gone', () => {
   test('counts nowhere, and causes no switch', () => {
     const rig = new Rig({ minActive: 1_000 })
     rig.awaken('a')
@@ -145,7 +145,7 @@ describe('rule 4: whoever has left is gone', () => {
     expect(asked.answers).toEqual([])
   })
 
-  test('the switch goes on for those who are left', () => {
+  test('the switch continues for the remaining requests', () => {
     const rig = new Rig()
     rig.awaken('a')
     const [first, second] = [rig.ask('b'), rig.ask('b')]
@@ -184,7 +184,7 @@ test('rule 5: whatever the switcher grants, the engine is awake at that moment',
 })
 
 describe('rule 7: if the old engine cannot be ended, the next is not started', () => {
-  test('that is an error for those who wait, and to be seen', () => {
+  test('that is a visible error for waiting requests', () => {
     const rig = new Rig()
     rig.awaken('a')
     rig.engines.failNext('sleep', 'a', new StopError('a', 'still there'))

@@ -135,7 +135,7 @@ describe('sleep', () => {
     expect(rig.engines.history.at(-1)).toBe('sleep a')
   })
 
-  test('is undone by whoever waits: the model is woken again', () => {
+  test('is undone by a waiting request: the model wakes again', () => {
     const rig = new Rig()
     rig.awaken('a')
     const running = rig.ask('a')

@@ -113,7 +113,7 @@ describe('a transition', () => {
     expect(transition.evicted).toEqual([a, c])
   })
 
-  test('remembers those it has put to sleep, not those that had died before', () => {
+  test('remembers models that it put to sleep, not models that had died before', () => {
     c.awakeSince = clock.now()
     const transition = begin({ evict: [a, c] })
     engines.complete('prepare', 'b')
@@ -183,7 +183,7 @@ describe('a transition comes to an early end', () => {
     expect(onEnd).toHaveBeenCalledExactlyOnceWith(error, false)
   })
 
-  test('when somebody does not go: nobody is woken, and whoever has not gone yet stays', () => {
+  test('when a model does not go: none wakes, and models that have not gone yet stay', () => {
     c.awakeSince = clock.now()
     const transition = begin({ evict: [a, c] })
     engines.complete('prepare', 'b')
@@ -337,7 +337,7 @@ describe('an engine that dies while it is being woken', () => {
     expect(onEnd).toHaveBeenCalledExactlyOnceWith(error, false)
   })
 
-  test('is another matter than one of those that go', () => {
+  test('differs from one of an evicted model', () => {
     const transition = begin()
     engines.complete('prepare', 'b')
     transition.commit()
@@ -358,7 +358,7 @@ describe('an engine that dies while it is being woken', () => {
   })
 })
 
-test('whoever hears of the drain can undo it: the model is not left draining', () => {
+test('a listener can undo the drain: the model is not left draining', () => {
   const events = new LlmuxEvents()
   const transition: Transition = new Transition({ wake: b, evict: [a], reason: 'test', unconditional: true }, { engines, clock, events, obstacle, freezes, freeze, onDraining, onEnd })
   events.on('transition', ({ to }) => { if (to === 'draining') transition.undo('never mind') })

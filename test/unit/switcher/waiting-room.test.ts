@@ -73,7 +73,7 @@ describe('a waiting room', () => {
     expect(room.full(few, 0)).toBeUndefined()
   })
 
-  test('rule 9: tells whoever has waited for the model\'s limit, and not before', () => {
+  test('rule 9: refuses a request after the model’s limit, and not before', () => {
     const onTimeout = vi.fn()
     const waiter = enter(10, onTimeout)
     clock.advance(999)
@@ -98,7 +98,7 @@ describe('a waiting room', () => {
     expect(room.late(slot, clock.now() - 1_000, true)!.message).toBe('the request for model `a` waited longer than 1000 ms')
   })
 
-  test('keeps no timer for those who left', () => {
+  test('keeps no timer for requests that left', () => {
     const onTimeout = vi.fn()
     room.leave(slot, enter(10, onTimeout))
     expect(clock.pending).toBe(0)

@@ -32,7 +32,7 @@ function engine ({ undisturbed, frozen = undisturbed ?? '', version = '0.32.0', 
   return { subject, calls }
 }
 
-describe('an answer that is frozen in its midst', () => {
+describe('an answer that is frozen while it is generated', () => {
   it('is equal to one that was left alone', async () => {
     const { subject, calls } = engine({ undisturbed: 'spring, summer' })
     expect(await tryFreeze(subject, 2)).toMatchObject({ verdict: 'equal' })

@@ -37,7 +37,7 @@ describe('a body without a model gets one', () => {
   })
 })
 
-test('a name is written as JSON, whatever is in it', () => {
+test('writes a name as JSON, whatever its characters', () => {
   for (const name of ['a"b\\c', 'ä/中/😀', '\u2028', '__proto__', '$&$1', '']) {
     expect(JSON.parse(replace('{"model":"a","x":1}', name))).toEqual({ model: name, x: 1 })
     expect(JSON.parse(replace('{"x":1}', name))).toEqual({ model: name, x: 1 })

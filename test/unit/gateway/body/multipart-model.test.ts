@@ -123,7 +123,7 @@ describe('a body that is no multipart form is refused', () => {
 })
 
 describe('only the content of model is replaced', () => {
-  test('whatever stands around it', () => {
+  test('whatever the text around it', () => {
     expect(replace(bodyOf(file, field('model', 'a'), field('x', 'y')), 'B/ä')).toBe(bodyOf(file, field('model', 'B/ä'), field('x', 'y')))
     expect(replace(bodyOf(field('model', 'a'), field('model', 'b')), 'B')).toBe(bodyOf(field('model', 'a'), field('model', 'B')))
     expect(replace(bodyOf(field('model', '')), 'B')).toBe(bodyOf(field('model', 'B')))

@@ -43,7 +43,7 @@ describe('whole events', () => {
     }))
   })
 
-  test('something without any event end is not held back for ever', () => {
+  test('does not hold back text without the end of an event forever', () => {
     const scanner = new EventScanner()
     const chunk = Buffer.alloc(700 * 1024, 'x')
     expect(scanner.feed(chunk).whole.length).toBe(0)

@@ -214,7 +214,7 @@ describe('an engine that dies before the first byte', () => {
     expect(answers[0]).toMatchObject({ code: 'LLMUX_ERR_ENGINE_DIED', message: 'the request was lost: the process of model `m` died: signal SIGKILL' })
   })
 
-  test('refused connections do no harm: the request is no suspect, and may try more often, but not for ever', async () => {
+  test('refused connections are harmless: the request is not suspected, and has more tries, but not forever', async () => {
     const { sendings, renewals, answers, find } = rig()
     for (let i = 0; i < 4; i++) {
       sendings[i]!.fail('connect ECONNREFUSED')

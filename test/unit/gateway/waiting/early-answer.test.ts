@@ -121,7 +121,7 @@ describe('an answer that begins early', () => {
     ['an answer in one piece', { statusCode: 200, headers: { 'content-type': 'application/json' } }, '{"choices":[]}', { type: 'server_error', message: expect.stringContaining('{"choices":[]}') }],
     ['null', { statusCode: 200, headers: {} }, 'null', { type: 'server_error', message: expect.stringContaining('stream: null') }],
     ['a stream of events with the status of an error', { statusCode: 503, headers: events.headers }, 'data: {}\n\n', { type: 'server_error' }]
-  ])('whatever is no event stream is told by an event: %s', async (_, head, text, error) => {
+  ])('an event reports an answer that is not an event stream: %s', async (_, head, text, error) => {
     const { client, early, source } = begin()
     const body = early.begin(head, source)
     for (const half of [text.slice(0, 9), text.slice(9)]) expect(body.add(Buffer.from(half))).toBe(true)

@@ -61,7 +61,7 @@ test('an engine that dies by itself says what it was doing, and how long', () =>
   expect(lines[0]![2]).toBe('engine b failed, awake for 12.3 s: the process of model `b` died: exit code 1')
 })
 
-test('the steps in between are for debug, also those that carry an error', () => {
+test('steps in between are logged at debug, even with an error', () => {
   events.emit('engine', engine({}))
   events.emit('engine', engine({ to: 'stopping', error: died }))
   expect(lines.map(([level, , text]) => [level, text])).toEqual([['debug', 'engine b awake'], ['debug', 'engine b stopping']])
@@ -107,7 +107,7 @@ describe('requests', () => {
     expect(lines.slice(2)).toMatchObject([['warn', { refused: 3 }, 'overloaded: 3 requests for b answered 429 in the last 10.0 s: too many requests are waiting (10 for model `b`)']])
   })
 
-  test('those that were refused last are told of by whoever is served later', () => {
+  test('a later served request logs the number of the last refused ones', () => {
     events.emit('response', response({ time: 0, outcome: 'overloaded', status: 429 }))
     events.emit('response', response({ time: 1, outcome: 'overloaded', status: 429 }))
     events.emit('response', response({ time: 2 }))

@@ -60,7 +60,7 @@ test('who waits for a GPU has it soon after its gateway has closed', async () =>
   expect(files(), 'nothing is left').toEqual([])
 })
 
-test('whoever finds a GPU free first tells that it was taken over, and once', async () => {
+test('the first to find a GPU free reports the takeover, once', async () => {
   const [a, b] = [gateway(), gateway()]
   a.claims.take(['GPU-0'])
   b.claims.take(['GPU-0'])

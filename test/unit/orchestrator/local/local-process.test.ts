@@ -74,7 +74,7 @@ describe('a process group on this machine', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('is taken for flushed a moment later when a stranger holds its pipes, and is not read any more', async () => {
+  it('counts as flushed a moment later if another process holds its pipes, and is no longer read', async () => {
     const { child, leader, clock } = setUp()
     const flushed = [outcome(child.flushed()), outcome(child.flushed())]
     await pass(clock, 99)

@@ -62,7 +62,7 @@ describe('the output of an engine', () => {
     await output.ended()
   })
 
-  it('can be left alone, whoever holds the pipes open', async () => {
+  it('can stop reading while another process holds the pipes open', async () => {
     const { output, stdout, stderr } = setUp()
     output.close()
     await output.ended()

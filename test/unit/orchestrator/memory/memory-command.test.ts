@@ -56,7 +56,7 @@ describe('the memory command', () => {
     await expect(memoryCommand(command)(never)).rejects.toMatchObject({ code: 'LLMUX_ERR_MEMORY_COMMAND', message: expect.stringMatching(message) })
   })
 
-  it('is run by one at a time, whoever asks', async () => {
+  it('runs once at a time', async () => {
     const script = `mkdir ${directory}/busy || exit 7; sleep 0.05; rmdir ${directory}/busy; echo 1, 2`
     const read = memoryCommand(shell(script))
     const all = await Promise.all([read(never), read(never), read(never)])
@@ -75,7 +75,7 @@ describe('the memory command', () => {
     expect(() => process.kill(pid as number, 0)).toThrow('ESRCH')
   })
 
-  it('is not even begun for those who have given up meanwhile', async () => {
+  it('does not run for callers that have given up', async () => {
     const read = memoryCommand(shell(`echo x >> ${directory}/runs; echo 1, 2`))
     const controller = new AbortController()
     const first = read(never)

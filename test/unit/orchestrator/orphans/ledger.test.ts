@@ -62,7 +62,7 @@ describe.runIf(process.platform === 'linux')('the ledger', () => {
     expect(files()).toEqual([])
   })
 
-  it('knows those who come later, and not those who are dead', async () => {
+  it('lists later processes, and no dead ones', async () => {
     const { ledger, group, clock, read } = setUp()
     ledger.add(42)
     group.members = [member(50), member(42), member(43, 'Z')]

@@ -83,7 +83,7 @@ describe.runIf(process.platform === 'linux')('what a gateway that was killed has
     expect(alive(group)).toBe(0)
   })
 
-  it('is left alone if it is a stranger with a number given anew', async () => {
+  it('is left alone if it is another process with a reused number', async () => {
     const group = await startGroup()
     const wrong = (process: ProcessIdentity) => ({ ...process, startTime: process.startTime - 1 })
     write({ groups: [{ id: group.id, members: [wrong(group.leader), wrong(group.other)] }] })

@@ -85,7 +85,7 @@ describe.runIf(process.platform === 'linux')('the watcher', () => {
     await nobody()
   })
 
-  it('is told of, and started again with all the groups there are, when it is killed', async () => {
+  it('a killed watcher is reported, and started again with all groups', async () => {
     const errors: Error[] = []
     const watcher = new Watcher(error => errors.push(error))
     const seats = [watcher.reserve(), watcher.reserve()]

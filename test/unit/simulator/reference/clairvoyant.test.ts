@@ -9,7 +9,7 @@ import { property } from '../../../helpers/property.ts'
 const at = (model: string, time: number, service: number): Arrival => ({ model, time, service })
 const costs = { switch: 10_000 }
 
-test('by hand: it goes before b comes, since it knows that b will', () => {
+test('by hand: it leaves before b arrives, since it knows that b will', () => {
   // Free at 1 s, it is with b at 11 s.
   expect(clairvoyant({ arrivals: [at('a', 0, 1_000), at('b', 11_000, 1_000)], costs })).toBe(0)
   // It lets b wait for the two of a, rather than go there and back.

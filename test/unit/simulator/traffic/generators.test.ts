@@ -22,7 +22,7 @@ const all = {
   windows: windows([{ begin: 0, rate: 0.2, variation: 3 }, { begin: 25 * hour, rate: 1, variation: 3 }], options)
 }
 
-describe('the rates are those that were asked for', () => {
+describe('the rates are the given ones', () => {
   test.for<[string, number, number, number]>([
     ['poisson', 0.5, 0, options.duration],
     ['bursts', 10 / 60, 0, options.duration],

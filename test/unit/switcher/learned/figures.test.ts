@@ -49,7 +49,7 @@ describe('a moving average', () => {
 })
 
 describe('an arrival rate', () => {
-  test('is nought before anybody has come', () => {
+  test('is zero before the first arrival', () => {
     expect(new ArrivalRate().at(5)).toBe(0)
   })
 

@@ -14,7 +14,7 @@ describe('the longest wait', () => {
     expect(longestWait({ ...evenHanded, policy: { ...policyDefaults['even-handed'], maxWait: 200_000 } }, snapshot(0, three))).toBe(200_000 + 40_000 + 2 * 70_000)
   })
 
-  test('goes by the dearest switch, the longest stay and the longest drain', () => {
+  test('uses the most expensive switch, the longest stay and the longest drain', () => {
     const wakes = { a: { b: 1_000, c: 1_000 }, b: { a: 1_000, c: 20_000 }, c: { a: 1_000, b: 1_000 } }
     expect(longestWait(evenHanded, snapshot(0, three, { wakes }))).toBe(6 * 24_000 + 50_000 + 2 * 110_000)
     const cold = [three[0]!, three[1]!, { ...three[2]!, cold: true, limits: { ...limits, drain: 90_000 }, serviceTime: 8_000 }]

@@ -43,7 +43,7 @@ describe('worth it: what the others wait against what leaving inflicts', () => {
     expect(decide([busy, view('b', waiters(0)), view('c', waiters(0))]).wake).toBe('b')
   })
 
-  test('those who wait until there is room at the awake model would be away as well', () => {
+  test('requests that wait for room at the awake model would be away as well', () => {
     // With 256 in flight y = 4 s · H(256) + 24 s = 48.5 s, and half of that counts for each of them.
     const full = (waiting: number) => awake({ inFlight: 256, averageWaiting: -1e6, ...(waiting > 0 && waiters(...Array(waiting).fill(0))) })
     const others = view('b', waiters(20_000, 20_000))
@@ -52,7 +52,7 @@ describe('worth it: what the others wait against what leaving inflicts', () => {
     expect(decide([full(3), others]).wake).toBeUndefined()
   })
 
-  test('those who go are away until the queue of the other is served', () => {
+  test('the models that make room are away until the other’s queue is served', () => {
     // Four at once: y = 20 s + 4 s · H(4) = 28.3 s, and each will have waited for the 10 s of the switch.
     const enough = 40_000 / (0.25 * (20_000 + 4_000 * 25 / 12) ** 2)
     expect(decide([awake({ arrivalRate: enough * 0.999 }), view('b', waiters(0, 0, 0, 0))]).wake).toBe('b')
@@ -111,7 +111,7 @@ describe('the target', () => {
     expect(decide([awake(), view('b', waiters(9_000)), view('c', waiters(6_000, 6_000))]).wake).toBe('c')
   })
 
-  test('a cheap switch goes before a dear one', () => {
+  test('a cheap switch comes before an expensive one', () => {
     const models = [awake(), view('b', waiters(5_000)), view('c', waiters(5_000))]
     expect(decide(models, { wakes: { a: { b: 20_000, c: 3_000 } } }).wake).toBe('c')
     expect(decide(models, { wakes: { a: { b: 3_000, c: 20_000 } } }).wake).toBe('b')
@@ -137,7 +137,7 @@ describe('a request that is overdue', () => {
     expect(decide([busy({ ...young, inFlight: 0 }), view('b', waiters(90_000))]).wake).toBe('b')
   })
 
-  test('does not go before those who came first, and wait until there is room at the awake model', () => {
+  test('does not overtake earlier requests that wait for room at the awake model', () => {
     const full = (age: number, draining = false) => busy({ inFlight: 256, maxConcurrency: 256, draining, ...waiters(age) })
     const models = (age: number, draining = false) => [full(age, draining), view('b', waiters(90_000)), view('c', waiters(...Array(50).fill(80_000)))]
     expect(decide(models(89_999)).wake).toBe('b')
@@ -155,7 +155,7 @@ describe('a request that is overdue', () => {
 describe('with several models awake', () => {
   const small = { gpuShare: 0.5 }
 
-  test('whoever finds room is woken at once', () => {
+  test('a model with room is woken at once', () => {
     expect(decide([awake({ ...small, inFlight: 9, arrivalRate: 1 }), view('b', { ...waiters(0), ...small })])).toMatchObject({ wake: 'b', evict: [] })
   })
 
@@ -190,7 +190,7 @@ describe('the time to serve a number of requests', () => {
     expect(harmonic(n)).toBeCloseTo(sum, 12)
   })
 
-  test('is that of the longest of those that run at once', () => {
+  test('is that of the longest of several concurrent requests', () => {
     let sum = 0
     for (let n = 1; n <= 1_000; n++) {
       sum += 1 / n
@@ -224,7 +224,7 @@ describe('models that can be frozen', () => {
     expect(decideFreezing(busy({ departureRate: 1 / 25_000 }), view('b', waiters(20_000))).wake).toBe('b')
   })
 
-  test('not for those who are frozen themselves: two long answers do not take turns', () => {
+  test('not for requests that are frozen themselves: two long answers do not alternate', () => {
     expect(decideFreezing(busy(), view('b', { ...waiters(20_000), frozen: 1, frozenSince: now - 20_000 })).wake).toBeUndefined()
     expect(decideFreezing(busy(), view('b', { ...waiters(20_000, 5_000), frozen: 1, frozenSince: now - 20_000 })).wake).toBe('b')
     expect(decideFreezing(busy({ inFlight: 0 }), view('b', { ...waiters(20_000), frozen: 1, frozenSince: now - 20_000 })).wake).toBe('b')
@@ -248,10 +248,10 @@ describe('models that can be frozen', () => {
     expect(decideFreezing(busy({ owed: 700, inFlight: 0 }), view('b', waiters(20_000))).wake).toBe('b')
   })
 
-  describe('for somebody who goes before all of them', () => {
+  describe('for a model that comes before all of them', () => {
     const urgent = { ...waiters(0), priority: 1 }
 
-    test('are frozen at once, whatever that is worth', () => {
+    test('are frozen at once, whatever the benefit', () => {
       expect(decideFreezing(busy({ priority: 0, owed: 5_000 }), view('b', urgent))).toMatchObject({ wake: 'b', freezeAt: now })
       expect(decideFreezing(busy({ priority: 1 }), view('b', urgent)).wake).toBeUndefined()
       expect(decideFreezing(busy({ priority: 0, freezes: false }), view('b', urgent)).wake).toBeUndefined()

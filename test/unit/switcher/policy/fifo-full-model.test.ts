@@ -4,7 +4,7 @@ import { snapshot, view } from '../helper.ts'
 
 const policy = fifo({ type: 'fifo', minActive: 0 })
 
-test('whoever waits for the awake model because it is full goes before those who came later for another', () => {
+test('requests that wait because the awake model is full come before later ones for another', () => {
   const awake = view('a', { awakeSince: 0, inFlight: 1, waiting: 1, oldest: 10 })
   expect(policy(snapshot(100, [awake, view('b', { waiting: 1, oldest: 11 })]))).toEqual({ wake: undefined, evict: [], lookAgainAt: undefined })
   expect(policy(snapshot(100, [awake, view('b', { waiting: 1, oldest: 9 })]))).toMatchObject({ wake: 'b', evict: ['a'] })

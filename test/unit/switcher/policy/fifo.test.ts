@@ -15,7 +15,7 @@ describe('fifo', () => {
     expect(at(0, [view('a', { awakeSince: 1 }), view('b')])).toEqual(stay)
   })
 
-  test('leaves for whoever has waited longest, in whatever order the models are', () => {
+  test('leaves for the longest wait, in any order of models', () => {
     const a = view('a', { awakeSince: 1, inFlight: 5 })
     const b = view('b', { waiting: 1, oldest: 20 })
     const c = view('c', { waiting: 9, oldest: 10 })
@@ -23,7 +23,7 @@ describe('fifo', () => {
     expect(at(0, [c, b, a])).toEqual({ wake: 'c', evict: ['a'], lookAgainAt: undefined })
   })
 
-  test('does not leave for those who wait for the awake model', () => {
+  test('does not leave for requests of the awake model', () => {
     expect(at(0, [view('a', { awakeSince: 1, waiting: 1, oldest: 5 }), view('b')])).toEqual(stay)
   })
 
@@ -42,7 +42,7 @@ describe('fifo', () => {
     expect(at(300, models(700))).toEqual({ wake: 'b', evict: ['a'], lookAgainAt: undefined })
   })
 
-  test('with minActive every one of those who must go has its time', () => {
+  test('with minActive every model that makes room has its time', () => {
     const small = { gpuShare: 0.5 }
     const models = [view('a', { awakeSince: 100, ...small }), view('c', { awakeSince: 800, ...small }), view('b', { waiting: 1, oldest: 1 })]
     expect(at(300, models)).toEqual({ ...stay, lookAgainAt: 1_100 })
@@ -57,7 +57,7 @@ describe('fifo', () => {
     expect(at(300, models)).toEqual({ ...stay, lookAgainAt: 1_100 })
   })
 
-  test('whoever comes later goes first where nobody else waits', () => {
+  test('a later request comes first where no other waits', () => {
     const models = [view('a', { awakeSince: 900 }), view('b', { waiting: 1, oldest: 1 }), view('c', { waiting: 1, oldest: 2, gpus: [1] })]
     expect(at(300, models)).toMatchObject({ wake: 'c', evict: [] })
   })

@@ -20,7 +20,7 @@ const models = fc.array(fc.record({
 }), { minLength: 2, maxLength: 8 })
   .map(all => all.map((more, index) => view(`m${index}`, more)))
 
-test('those who must go for a model are found as if nobody had asked before', () => {
+test('finds the models that make room as if computed anew', () => {
   fc.assert(fc.property(models, all => {
     const leavings = new Leavings(all)
     for (const model of all.filter(({ onGpu }) => !onGpu)) {
@@ -30,7 +30,7 @@ test('those who must go for a model are found as if nobody had asked before', ()
   }), property(500))
 })
 
-test('what is told of them is that of all of them', () => {
+test('its figures are for all of them together', () => {
   const busy = { inFlight: 2, serviceTime: 5_000, oldest: now - 20 }
   const [a, b] = [view('a', { awakeSince: now - 500, gpus: [0], ...busy }), view('b', { awakeSince: now - 300, gpus: [1], inFlight: 1, serviceTime: 7_000, oldest: now - 10 })]
   const of = (...models: ModelView[]) => new Leavings(models).for(view('c', { gpus: [0, 1] }))

@@ -8,11 +8,11 @@ const queue = [
 ]
 const seen = [{ since: 1, priority: 0 }, { since: 3, priority: -1 }]
 
-test('a policy sees those who may cause a switch, and of them what it may decide by', () => {
+test('a policy sees requests that may cause a switch, with what it may decide by', () => {
   expect([...new Waiters(queue)]).toEqual(seen)
 })
 
-test('so does whoever reads it as JSON, as recorded snapshots are', () => {
+test('so does a reader of JSON, as recorded snapshots are', () => {
   expect(JSON.parse(JSON.stringify({ queue: new Waiters(queue) }))).toEqual({ queue: seen })
 })
 
