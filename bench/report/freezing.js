@@ -35,17 +35,10 @@ function ratios (pairs) {
   return Object.fromEntries(Object.entries(measures).map(([name, measure]) => [name, geometricMean(pairs.map(({ freezing, draining }) => measure(freezing) / measure(draining))).toFixed(2)]))
 }
 
-/** Ratios to `freeze: false`, by trace and over all of them, one table. */
+/** Ratios to `freeze: false`, over all traces. */
 export function freezing () {
   const traces = heldOut()
-  const rows = switches.flatMap(cost => {
-    const all = traces.map(({ name, arrivals }) => ({ name, pair: pair(arrivals, cost) }))
-    return [
-      ...all.map(({ name, pair }) => ({ trace: name, cost: `${cost / 1000} s`, ...ratios([pair]) })),
-      { trace: 'all', cost: `${cost / 1000} s`, ...ratios(all.map(({ pair }) => pair)) }
-    ]
-  })
-  return markdown(rows)
+  return markdown(switches.map(cost => ({ cost: `${cost / 1000} s`, ...ratios(traces.map(({ arrivals }) => pair(arrivals, cost))) })))
 }
 
 /** Whether estimates pay: the rule that has none, with freezing, over the one that has them, with freezing too. */

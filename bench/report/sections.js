@@ -16,27 +16,6 @@ const others = ({ results }) => Object.entries(results).filter(([policy]) => pol
 /** @param {Case} given */
 const own = ({ results }) => /** @type {Result} */ (results['even-handed'])
 
-/** Every case: even-handed beside the best and the worst of the others. @param {Case[]} cases */
-export function againstOthers (cases) {
-  return markdown(cases.map(each => {
-    const ranking = others(each)
-    const [best, bestResult] = /** @type {[string, Result]} */ (ranking[0])
-    const [worst, worstResult] = /** @type {[string, Result]} */ (ranking.at(-1))
-    const { mean, p99, max } = own(each)
-    return {
-      trace: each.name,
-      cost: each.cost,
-      mean: seconds(mean),
-      'best other': `${seconds(bestResult.mean)} (${best})`,
-      'worst other': `${seconds(worstResult.mean)} (${worst})`,
-      p99: seconds(p99),
-      'its p99': seconds(bestResult.p99),
-      max: seconds(max),
-      'its max': seconds(bestResult.max)
-    }
-  }))
-}
-
 /** Where another policy is better by more than 2 %, by its mean, and by p99 or the longest wait by more than 10 %. @param {Case[]} cases */
 export function lost (cases) {
   const rows = cases.flatMap(each => {
@@ -48,7 +27,7 @@ export function lost (cases) {
     })
   }).sort((a, b) => b.factor - a.factor)
   if (rows.length === 0) return 'None.'
-  return `${rows.length} of ${cases.length * 3}:\n\n${markdown(rows.map(({ trace, cost, measure, name, factor, value, other }) => ({
+  return `In ${rows.length} of ${cases.length * 3}; the ten largest:\n\n${markdown(rows.slice(0, 10).map(({ trace, cost, measure, name, factor, value, other }) => ({
     trace, cost, measure, 'even-handed': seconds(value), 'the best of the others': `${seconds(other)} (${name})`, factor: factor.toFixed(2)
   })))}`
 }
@@ -61,11 +40,11 @@ export function byFamily (cases) {
   }))
 }
 
-/** @param {Reference[]} references */
-export function beside (references) {
+/** @param {Reference[]} references @param {{ onlyMean?: boolean }} [options] */
+export function beside (references, { onlyMean = false } = {}) {
   const average = Object.fromEntries(Object.entries(distances(references)).map(([policy, distance]) => [policy, distance.toFixed(2)]))
   return markdown([
-    ...references.map(({ name, best, means }) => ({
+    ...(onlyMean ? [] : references).map(({ name, best, means }) => ({
       case: name, best: seconds(best), ...Object.fromEntries(Object.entries(means).map(([policy, mean]) => [policy, (mean / best).toFixed(2)]))
     })),
     { case: 'geometric mean', best: '', ...average }

@@ -12,7 +12,7 @@ import { allRows, blocks, codeWords, documents, pagesOfParts, readme, tableAfter
 
 const source = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')
 
-test.for(Object.keys(tables))('the generated tables are those that `npm run readme` makes: %s', document => {
+test.for(Object.keys(tables))('the generated tables are up to date with `npm run readme`: %s', document => {
   const text = source(document)
   expect(withTables(text, document)).toBe(text)
 })

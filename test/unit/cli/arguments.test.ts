@@ -35,9 +35,9 @@ test.for([
 
 test.for([
   ['srve', 'unknown command "srve": use one of serve, validate, simulate'],
-  ['toString', 'there is no command "toString"'],
+  ['toString', 'unknown command "toString"'],
   ['serve', '--config FILE is missing'],
-  ['serve --demo -c f', '--demo has models of its own: leave --config out'],
+  ['serve --demo -c f', '--demo has its own models: leave --config out'],
   ['validate --demo', '--demo is not for validate'],
   ['--config f', 'no command: use one of serve, validate, simulate'],
   ['serve f', 'unexpected argument "f": name a file with --config'],
