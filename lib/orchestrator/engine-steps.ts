@@ -125,7 +125,7 @@ export class EngineSteps {
     return keepVigil({
       clock,
       isHealthy: signal => this.#probe(signal),
-      onDead: () => onDead(new ProcessDiedError(id, 'it stopped being healthy during a control call'))
+      onDead: () => onDead(new ProcessDiedError(id, 'it is not healthy any more during a control call'))
     }, () => this.#limited(name, timeout, call))
   }
 
