@@ -3,7 +3,7 @@ import type { HostMemory as MachineMemory } from '../orchestrator/memory/host-me
 
 /** In bytes. */
 export interface HostMemory extends MachineMemory {
-  /** What the processes of each model hold, for those that have any and where /proc tells. */
+  /** Memory of each model's processes, if it has any and /proc is readable. */
   models: Record<string, number>
 }
 

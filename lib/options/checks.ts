@@ -33,7 +33,7 @@ function checkIdle ({ id, idleTimeout, idleStopTimeout, keepAwake, sleepLevel }:
   if (idleStopTimeout <= idleTimeout) throw new OptionsError(path('idleStopTimeout'), `must be more than idleTimeout, which is ${idleTimeout}, not ${idleStopTimeout}`)
 }
 
-/** Nobody moves a resident: what does not fit beside it would wait for ever. */
+/** Nothing moves a resident: a model that does not fit beside it would wait forever. */
 function checkResidents (models: readonly ResolvedModel[]): void {
   for (const model of models) {
     if (model.place === undefined) checkBesideResidents(model, models)
@@ -63,7 +63,7 @@ function checkAnywhere (model: ResolvedModel, models: readonly ResolvedModel[]):
   if (roomy.length < count) throw new OptionsError(path('gpuShare'), `must leave room for the resident models: beside them ${roomy.length} of the ${candidates.length} GPUs have a share of ${model.gpuShare}, and the model takes ${count}`)
 }
 
-/** Two that are both to be awake when nobody else is would take each other's place for ever. */
+/** Two models that both wake when no other model is needed would replace each other forever. */
 function checkKept (models: readonly ResolvedModel[]): void {
   const kept: ResolvedModel[] = []
   for (const model of models) {

@@ -33,7 +33,7 @@ export interface Place {
 export class AnyPlace {
   /** How many GPUs it takes. */
   readonly count: number
-  /** The machine's indices of those that it may take. */
+  /** The machine's indices of the GPUs that it may take. */
   readonly candidates: readonly number[]
   readonly #devices: ReadonlyMap<number, string>
   #gpus: number[]
@@ -72,7 +72,7 @@ export function placeAnywhere (model: Pick<ResolvedModel, 'id' | 'engine' | 'arg
   return new AnyPlace(count, found.length > 0 ? found : Array.from({ length: count }, (_, index) => ({ index, device: String(index) })))
 }
 
-/** Those that this process may use. */
+/** The GPUs that this process may use. */
 function everyGpu (machine: Machine | undefined): Found[] {
   const { gpus, visible } = machine ?? {}
   if (visible !== undefined) return visible.flatMap((device, position) => ({ index: indexOf(device, gpus) ?? position, device }))

@@ -95,6 +95,6 @@ export function resolveOptions (options: LlmuxOptions, machine?: Machine): Resol
     modelHeader: top.modelHeader && top.modelHeader.toLowerCase(),
     fallbackUpstream: upstreamOrigin(top.fallbackUpstream)
   }
-  // Models are frozen one by one: those that may live on any GPU are not copied once they follow it.
+  // Models are frozen one by one: models that may live on any GPU are not copied once they follow it.
   return Object.freeze({ ...frozen({ ...resolved, models: [] }), models: Object.freeze(models) as ResolvedModel[], names })
 }

@@ -51,7 +51,7 @@ export class EngineStatus {
     return this.#error
   }
 
-  /** Takes up a state; the function returned tells those who listen. */
+  /** Changes the state; the returned function notifies the listeners. */
   enter (to: EngineState, reason: string, { level, frozen, pid, memory, steps, freed, kept, sleepTime, error }: Details = {}): () => void {
     const { id, clock, events } = this.#context
     const time = clock.now()

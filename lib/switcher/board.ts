@@ -17,7 +17,7 @@ export interface BoardContext {
 /** All models and the transitions in progress, and what follows from them: which models can be moved now. */
 export class Board {
   readonly transitions = new Set<Transition>()
-  /** Those that the policy does not leave, from when they are awake. */
+  /** Models that the policy does not leave once they are awake. */
   readonly pinned = new Set<Slot>()
   slots: readonly Slot[]
   #byId: ReadonlyMap<string, Slot>

@@ -9,7 +9,7 @@ interface Situation {
   pinned: ReadonlySet<Slot>
 }
 
-/** Where a switch is under way, whoever comes waits for it. More than any queue there may be. */
+/** During a switch, new requests wait for it. More than any possible queue. */
 const busy = 1e6
 
 /** Of two GPUs that cost the same: the one where fewer engines keep memory, and rather where it is already. */

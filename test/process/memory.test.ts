@@ -90,7 +90,7 @@ t.test('a wake that would not find its memory is not tried: 503 says who has it,
   t.notOk(gateway.gpu.records().some(({ event }) => event === 'wake-failed'))
 })
 
-t.test('requests that are frozen stay so when the wake is refused, and go on when the stranger has gone', async t => {
+t.test('requests that are frozen stay so when the wake is refused, and go on when the other process has gone', async t => {
   const { gateway } = await setUpSwitch(t)
   await gateway.app.llmux.switchTo('b')
   const { pid } = statusOf(gateway, 'b')
@@ -112,7 +112,7 @@ t.test('requests that are frozen stay so when the wake is refused, and go on whe
   t.equal(body.usage.completion_tokens, 3_000)
 })
 
-t.test('a wake waits for a stranger that goes in time', async t => {
+t.test('a wake waits for another process that ends in time', async t => {
   const { gateway } = await setUpSwitch(t, { timeouts: { memory: 30_000 } })
   const release = gateway.gpu.hold(7_500)
   const slept = nextEvent(gateway.app.llmux.events, 'engine', change => change.model === 'a' && change.to === 'asleep')
@@ -152,7 +152,7 @@ t.test('more models than sleepers fit on a GPU are served: who has slept longest
   t.same(failedStarts(gateway), [])
 })
 
-t.test('five models share a budget of host memory for two sleepers: whoever is missed least is ended, and all are served', async t => {
+t.test('five models share a budget of host memory for two sleepers: the least needed is stopped, and all are served', async t => {
   const names = ['a', 'b', 'c', 'd', 'e']
   const mebibyte = 1024 ** 2
   const models = Object.fromEntries(names.map(name => [name, { args: ['--mock-memory', '500', '--mock-residue', '50', '--mock-host-memory', '300', '--gpu-memory-utilization', '0.5'] }]))

@@ -13,7 +13,7 @@ import { LocalDriver, type LocalDriverOptions } from './local-driver.ts'
 export interface LocalOrchestratorOptions extends Pick<OrchestratorOptions, 'clock' | 'onLost' | 'missed'>, Pick<LocalDriverOptions, 'onLine'> {
   events: LlmuxEvents
   options: Pick<ResolvedOptions, 'models' | 'gpuMemoryCommand' | 'hostMemory'>
-  /** For those who watch what is done with engines. */
+  /** For listeners that follow the engines. */
   wrapDriver?: (driver: Driver) => Driver
 }
 

@@ -25,7 +25,7 @@ export interface HostBudgetContext {
 
 const mebibytes = (bytes: number) => Math.round(bytes / 1024 ** 2)
 
-/** Host memory for those who sleep at level 1. Without a limit the kernel would end somebody, and that may be the gateway. */
+/** Host memory for models that sleep at level 1. Without a limit the kernel would kill a process, possibly the gateway. */
 export class HostBudget {
   readonly #context: HostBudgetContext
   /** Bytes that the first sleep of an engine adds to what it holds, by model. */

@@ -35,7 +35,7 @@ describe('a model that may live on any GPU', () => {
     expect(rig.awake).toEqual(['one', 'two', 'three', 'four', 'small'])
   })
 
-  test('takes the place of those who have the least to do, and not of one who is pinned', () => {
+  test('takes the place of the models with the least to do, and not of a pinned one', () => {
     const models = { one: { gpus: [0] }, two: { gpus: [1] }, three: { gpus: [2] }, four: { gpus: [3] }, new: anywhere() }
     const rig = new Rig({ models })
     for (const id of ['one', 'two']) serve(rig, id)
