@@ -59,7 +59,7 @@ export class Hold implements EngineLink {
   readonly #record: RequestRecord
   readonly #since: number
   readonly #details: ReturnType<typeof requestDetails>
-  /** The host's hooks and handlers find its context, not that of whoever has made way for it. */
+  /** The host's hooks and handlers find its context, not that of a caller that has made way for it. */
   readonly #scope = new AsyncResource('llmux.Hold')
   #leave = () => {}
   #wait: Wait | undefined

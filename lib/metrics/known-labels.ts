@@ -88,7 +88,7 @@ function togetherAwake (models: Models): Models[] {
   return sets.slice(models.length, models.length + mostSets)
 }
 
-/** The label `from` of those who go. */
+/** The label `from` of evicted models. */
 export function evicted (names: readonly string[]): string {
   return [...names].sort().join('+')
 }

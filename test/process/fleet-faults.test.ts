@@ -30,7 +30,7 @@ t.test('a node that hangs is out, what had no byte goes elsewhere, and it comes 
   await until('it has let go of the request that went elsewhere', () => a.gpu.records().some(({ event }) => event === 'aborted' || event === 'finished'))
 })
 
-t.test('a node that dies in the midst of a stream breaks it visibly; it comes back when it is started anew', async t => {
+t.test('a node that dies during a stream breaks it visibly; it comes back when it is started anew', async t => {
   const [a, b] = await Promise.all([startNodeProcess(t, { mock: { 'token-ms': 20 } }), startNodeProcess(t)])
   const [one, two] = await Promise.all([startEdgeProcess(t, [a, b]), startEdgeProcess(t, [a, b])])
   await one.operate(a, 'models/m/switch?wait=true')

@@ -222,7 +222,7 @@ async function prioritized (gateway: TestGateway, { headers }: { headers: Record
   return reader
 }
 
-t.test('an urgent request freezes a batch stream of another model, and goes before a batch request that came earlier', async t => {
+t.test('an urgent request freezes a batch stream of another model, and comes before an earlier batch request', async t => {
   const gateway = await start(t, { models: ['a', 'b', 'c'], policy: 'even-handed', priority: true, mock: { 'token-ms': 10 } })
   const { app } = gateway
   // What each switch costs is known from then on.

@@ -166,7 +166,7 @@ t.test('errors are told by their type', async t => {
   t.match(await named(failed, 3), { 'chat a': error, 'switch a': error })
 })
 
-t.test('a request that is sent again has a span for each time, and its engine is told of the last', async t => {
+t.test('a request that is sent again has a span for each time, and its engine gets the last', async t => {
   const gateway = await start(t)
   await gateway.app.llmux.switchTo('a')
   gateway.gpu.setFaults('a', { request: 'die*1' })

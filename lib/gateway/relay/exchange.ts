@@ -31,7 +31,7 @@ export class Exchange implements AttemptListener {
   readonly #passage: Passage
   readonly #request: UpstreamRequest
   readonly #sink: AnswerSink
-  /** undici calls back in the context of whoever has opened the connection: the host's hooks find that of the request. */
+  /** undici calls back in the context of a caller that has opened the connection: the host's hooks find that of the request. */
   readonly #scope = new AsyncResource('llmux.Exchange')
   #attempts = 0
   /** How often its engine broke while it was in flight. */

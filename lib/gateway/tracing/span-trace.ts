@@ -15,7 +15,7 @@ export interface SpanTraceOptions {
   span: Span
   context: Context
   request: TracedRequest
-  /** Those that wait for a model, itself among them while it does. */
+  /** Requests that wait for a model, including this one while it does. */
   waiting: Set<SpanTrace>
 }
 
@@ -82,7 +82,7 @@ export class SpanTrace implements RequestTrace {
     this.granted()
     this.#leaveEngine(error)
     span.setAttributes({ ...this.#reader?.attributes(), ...this.#endAttributes(end) })
-    // That its client has left is no error of anybody's.
+    // A client that left is not an error.
     if (error !== '' && end.outcome !== 'left') fail(span, error, end.reason)
     span.end(end.time)
   }

@@ -22,7 +22,7 @@ export interface RequestTrace {
   granted (): void
   /** It is on its way to its target: by `send`, with these headers or those of the trace in their place. */
   sending (headers: string[], send: (headers: string[]) => void): void
-  /** Its engine is put to sleep in the midst of it, or that is over. */
+  /** Its engine went to sleep while it was in flight, or is awake again. */
   frozen (frozen: boolean): void
   /** The first byte of the answer is there. */
   answered (head: Head): void
@@ -33,7 +33,7 @@ export interface RequestTrace {
   end (end: ResponseEnd): void
 }
 
-/** Whoever traces requests. */
+/** A tracer of requests. */
 export interface Tracing {
   begin (request: TracedRequest): RequestTrace
 }

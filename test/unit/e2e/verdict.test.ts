@@ -17,7 +17,7 @@ test('the same answer is the engine’s own', () => {
   expect(verdict(own, structuredClone(own))).toEqual({ ok: true })
 })
 
-test('one that parts at a near tie, by the other token of it, is too, whatever follows', () => {
+test('one that parts at a near tie, by the other token of it, is too, whatever the rest', () => {
   const { ok, parted, margin } = verdict(own, said(['a', 'x', clear], ['y', 'b', tie], ['q', 'r', clear]))
   expect({ ok, parted }).toEqual({ ok: true, parted: 1 })
   expect(margin).toBeCloseTo(tie)

@@ -189,7 +189,7 @@ describe('series whose labels are known begin at 0:', () => {
     expect(pairs.sort()).toEqual(['a+c→b', 'a→', 'a→b', 'b→', 'b→a', 'b→c', 'c→', 'c→b', '→a', '→b', '→c'])
   })
 
-  test('and from several at once: those that may be awake together, on GPUs of their own or on parts of one', async () => {
+  test('and from several at once: models that may be awake together, on GPUs of their own or on parts of one', async () => {
     const { instruments, events, lines } = setup()
     const small = (name: string, gpu: number) => ({ name, gpus: [gpu], gpuShare: 0.5 })
     instruments.begin([{ name: 'large', gpus: [0, 1], gpuShare: 1 }, small('d', 0), small('c', 0), small('e', 1), { name: 'f', gpus: [1], gpuShare: 0.6 }])

@@ -15,7 +15,7 @@ function read (headers: Record<string, string>, ...chunks: string[]) {
 const data = (...values: object[]) => values.map(value => `data: ${JSON.stringify(value)}\n\n`).join('')
 const usage = { prompt_tokens: 4, completion_tokens: 5 }
 
-test('an answer of several choices, in whatever pieces it comes', () => {
+test('an answer of several choices, in pieces of any size', () => {
   const text = JSON.stringify({ id: 'x', model: 'm', choices: [{ index: 1, finish_reason: 'length' }, { index: 0, finish_reason: 'stop' }], usage })
   expect(read(json, text.slice(0, 20), text.slice(20))).toEqual({
     'gen_ai.response.id': 'x',
