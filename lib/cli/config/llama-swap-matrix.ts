@@ -86,7 +86,7 @@ class SetReader {
   }
 }
 
-/** Whoever runs beside at most n - 1 others takes 1/n of the GPU: then every combination fits. */
+/** A model that runs beside at most n - 1 others takes 1/n of the GPU: then every combination fits. */
 export function sharesOf (combinations: readonly Combination[]): Map<string, number> {
   const most = new Map<string, number>()
   for (const combination of combinations) for (const model of combination) most.set(model, Math.max(most.get(model) ?? 0, combination.size))

@@ -57,7 +57,7 @@ function inside (variable: string, devices: string | undefined): boolean {
   return devices === undefined || !['CUDA_VISIBLE_DEVICES', 'CUDA_DEVICE_ORDER'].includes(variable)
 }
 
-/** How a container is reached from outside, whoever has started it. */
+/** How to reach a container from outside, also one that an earlier gateway started. */
 export function containerOutside (name: string, { command }: ResolvedContainer): Outside {
   return {
     signal: signal => [...command, 'kill', '--signal', signal, name],

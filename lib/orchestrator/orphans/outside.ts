@@ -2,7 +2,7 @@ import { execa } from 'execa'
 
 /** The commands that are written down, for the next gateway. */
 export interface OutsideRecord {
-  /** Ends it, whatever it is doing. Does no harm where it is gone. */
+  /** Ends it at once. Does no harm if it is gone. */
   end: string[]
   /** Prints something as long as it is there. Default: nobody can tell, and the end of our process group is all there is to go by. */
   list?: string[]
@@ -13,7 +13,7 @@ export interface Outside extends OutsideRecord {
   signal: (signal: NodeJS.Signals) => string[]
 }
 
-/** A daemon that is busy takes its time; one that is stuck must not hold us for ever. Milliseconds. */
+/** A daemon that is busy takes its time; one that is stuck must not block us forever. Milliseconds. */
 const commandLimit = 30_000
 
 /** Runs one of the commands. Resolves with what it printed, or rejects with what went wrong. */

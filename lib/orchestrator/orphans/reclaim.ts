@@ -63,7 +63,7 @@ async function reclaim (file: string, realm: PidRealm, { clock, warn }: Pick<Rec
   const left = (await Promise.all(groups.map(({ id }) => end(id, clock)))).flatMap(group => group ?? [])
   if (groups.length > 0) warn(new OrphansError(report(groups, left)))
   const outside = sameBoot ? await endAllOutside(content.outside ?? [], warn) : { found: false, left: false }
-  // The next gateway tries those that could not be stopped.
+  // The next gateway tries again to end these processes.
   if (left.length > 0 || outside.left) return true
   if (content.directory !== undefined) removeSockets(content.directory)
   rmSync(file, { force: true })

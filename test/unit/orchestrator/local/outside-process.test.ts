@@ -54,7 +54,7 @@ describe('an engine outside our process group', () => {
     expect(log).toEqual(['tell SIGKILL', 'group SIGKILL'])
   })
 
-  it('is gone when both are, and is told of once', async () => {
+  it('is gone when both are, and is reported once', async () => {
     const { child, system, clock } = setUp()
     expect(await child.gone(10)).toBe(false)
     Object.assign(system, { group: false, container: false })
