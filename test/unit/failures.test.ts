@@ -10,11 +10,11 @@ function sources (path: string): string {
 }
 
 const page = readFileSync(`${root}docs/failures.md`, 'utf8')
-const rows = [...page.matchAll(/^\| (R[\d, R]+) \| .* \| `(.*)` \| (.*) \|$/gm)].map(([, failure, where, title]) => ({ failure: failure!, where: where!, title: title! }))
+const rows = [...page.matchAll(/^\| ([RG][\d, RG]+) \| .* \| `(.*)` \| (.*) \|$/gm)].map(([, failure, where, title]) => ({ failure: failure!, where: where!, title: title! }))
 
 describe('docs/failures.md', () => {
   test('names a test for each failure', () => {
-    const numbers = rows.flatMap(({ failure }) => failure.match(/\d+/g)!.map(Number))
+    const numbers = rows.filter(({ failure }) => failure.startsWith('R')).flatMap(({ failure }) => failure.match(/\d+/g)!.map(Number))
     expect(numbers).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15, 17, 18, 19, 20, 22, 23, 24, 25, 26, 27, 28, 29, 31, 32, 34, 35])
   })
 

@@ -87,7 +87,7 @@ const modelCases: Record<string, Case> = {
   stopCommand: { good: ['docker stop x', ['docker', 'stop', '{name}']], bad: [['', '', 'must be a command: a list of strings, or a string that is not empty'], [[], '', 'must be a list of at least one word'], [1, '', 'must be a command: a list of strings, or a string that is not empty, not 1']] },
   container: {
     good: [{ image: 'vllm/vllm-openai' }, { rootfs: '/srv/fs', command: ['podman'], args: [], models: '/models', network: 'host' }],
-    bad: [['vllm', '', 'must be an object: how its container is run, not "vllm"'], [{ image: '' }, '.image', 'must be a string that is not empty'], [{ image: 'i', runtime: 'lxc' }, '.runtime', 'must be "podman" or "docker", not "lxc"']]
+    bad: [['vllm', '', 'must be an object: how its container is run, not "vllm"'], [{ image: '' }, '.image', 'must be a non-empty string'], [{ image: 'i', runtime: 'lxc' }, '.runtime', 'must be "podman" or "docker", not "lxc"']]
   },
   readyPath: { good: ['/', '/v1/models?x'], bad: [['health', '', 'must be a path that starts with /, not "health"'], ['/a b', '', 'must be a path that starts with /, not "/a b"']] },
   sleepLevel: { good: [1, 2, 3, 'auto'], bad: [[0, '', 'must be 1, 2, 3, or "auto", not 0'], [4, '', 'must be 1, 2, 3, or "auto", not 4'], ['1', '', 'must be 1, 2, 3, or "auto", not "1"']] },
