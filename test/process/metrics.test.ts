@@ -115,9 +115,13 @@ t.test('a scrape after a known series of requests', async t => {
     ]))
   }
   const spans = (key: string) => /_(bucket|sum)\{/.test(key)
-  const varying = /^llmux_(switch_phase_seconds_total|gpu_activity_seconds_total|request_bytes_total|response_bytes_total|gpu_memory_used_bytes|build_info|warnings_total)\{/
+  const varying = /^llmux_(switch_phase_seconds_total|gpu_activity_seconds_total|request_bytes_total|response_bytes_total|gpu_memory_used_bytes|engine_host_memory_bytes|host_memory_limit_bytes|build_info|warnings_total)\{/
   const fixed = (values: Iterable<[string, number]>) => Object.fromEntries([...values].filter(([key]) => !spans(key) && !varying.test(key)).sort())
   t.same(fixed(seen), fixed(Object.entries(exact)))
+  // As read when it went to sleep for the first time; a has no processes any more.
+  t.equal(seen.get('llmux_engine_host_memory_bytes{model=a}'), 0)
+  t.ok(seen.get('llmux_engine_host_memory_bytes{model=b}')! > 2e7)
+  t.ok(seen.get('llmux_host_memory_limit_bytes{}')! > 1e8)
 
   t.test('times add up', async t => {
     const sum = (name: string) => [...seen].filter(([key]) => key.startsWith(`${name}{`)).reduce((sum, [, value]) => sum + value, 0)
