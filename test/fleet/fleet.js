@@ -15,7 +15,8 @@ const adminKey = 'operators'
 const headers = { authorization: `Bearer ${adminKey}` }
 
 /** What a switch and a token take. Milliseconds. */
-const flags = { sleepMs: 150, wakeMs: 350, tokenMs: 4, promptMs: 20 }
+/** The gateways do not look at GPU memory: an engine and eleven that sleep fit. */
+const flags = { memory: 16_000, sleepMs: 150, wakeMs: 350, tokenMs: 4, promptMs: 20 }
 
 /** As the fleet's option. All processes share the cores of one machine: one that gets none for a while does not hang yet. Milliseconds. */
 const stale = 8_000

@@ -10,6 +10,9 @@ const leastResidue = 0.4 * 1024 ** 3
 /** As long as a sleeper has not said what it keeps: 0.8 GiB without CUDA graphs, and up to 2 with them, have been seen. Bytes. */
 export const usualResidue = 1.5 * 1024 ** 3
 
+/** The share of a GPU that is left to sleepers at most. With more of them, a start stops the ones that are missed least. */
+const largestReserve = 0.15
+
 /** What is known of a GPU where an engine is to start. Bytes. */
 export interface Room {
   total: number
@@ -24,8 +27,8 @@ export interface Room {
 export function shareToTell ({ engine, args, gpuShare }: Pick<ResolvedModel, 'engine' | 'args' | 'gpuShare'>, { total, kept }: Room): number | undefined {
   const { defaultMemoryShare } = engine
   if (defaultMemoryShare === undefined || memoryShare(engine, args) !== undefined) return undefined
-  const share = Math.floor(gpuShare * (1 - kept / total) * 1_000) / 1_000
-  return gpuShare === 1 && share >= defaultMemoryShare ? undefined : Math.max(share, 0.001)
+  const share = Math.floor(gpuShare * (1 - Math.min(kept / total, largestReserve)) * 1_000) / 1_000
+  return gpuShare === 1 && share >= defaultMemoryShare ? undefined : share
 }
 
 /** Bytes that an engine needs of a GPU to start. `measured`: what it took in an earlier life. */

@@ -49,7 +49,12 @@ describe('the share that an engine is told to take', () => {
   it('is left to an engine that has the GPU to itself, as long as its default fits', () => {
     expect(told(1, 0)).toBeUndefined()
     expect(told(1, 8)).toBeUndefined()
-    expect(told(1, 20)).toBe(0.8)
+    expect(told(1, 12)).toBe(0.88)
+  })
+
+  it('leaves no more than 15 % to sleepers, however many there are', () => {
+    expect(told(1, 20)).toBe(0.85)
+    expect(told(0.5, 90)).toBe(0.425)
   })
 
   it('is what args say, where they say it', () => {
