@@ -60,6 +60,9 @@ export class AnyPlace {
   }
 }
 
+/** The GPUs on which a model is, or may come to be. */
+export const mayLiveOn = ({ place, gpus }: Pick<ResolvedModel, 'place' | 'gpus'>): readonly number[] => place?.candidates ?? gpus
+
 /** @throws {OptionsError} if there are not so many, or where nobody tells what GPUs there are. */
 export function placeAnywhere (model: Pick<ResolvedModel, 'id' | 'engine' | 'args' | 'env'>, count: number, machine: Machine | undefined): AnyPlace {
   const own = (option: string, ...more: string[]) => optionPath('models', model.id, option, ...more)

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { ClosingError, GpuBlockedError, GpuClaimedError, ModelNotFoundError } from '../errors.ts'
 import type { EngineState, LlmuxEvents, WakeSteps } from '../events.ts'
+import { mayLiveOn } from '../options/gpus.ts'
 import type { ResolvedModel, SleepLevel } from '../options/types.ts'
 import type { Driver, Endpoint } from './driver.ts'
 import { Engine } from './engine.ts'
@@ -313,6 +314,3 @@ export class Orchestrator {
 
 /** Whether it holds a part of its GPU while it sleeps. */
 const mayKeep = ({ sleepLevel, sleepMode }: ResolvedModel): boolean => sleepMode === true && sleepLevel !== 3
-
-/** The GPUs on which it is, or may come to be. */
-const mayLiveOn = ({ place, gpus }: ResolvedModel): readonly number[] => place?.candidates ?? gpus

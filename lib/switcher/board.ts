@@ -41,6 +41,11 @@ export class Board {
     this.#place(this.slots.filter(other => other !== slot))
   }
 
+  /** Whether the policy never moves it once it is awake: it is pinned, or a resident. */
+  isFixed (slot: Slot): boolean {
+    return this.pinned.has(slot) || slot.model.resident === true
+  }
+
   find (id: string): Slot | undefined {
     return this.#byId.get(id)
   }

@@ -6,7 +6,7 @@ import type { Transition } from './transition.ts'
 interface Situation {
   slots: readonly Slot[]
   transitions: ReadonlySet<Transition>
-  pinned: ReadonlySet<Slot>
+  isFixed: (slot: Slot) => boolean
 }
 
 /** During a switch, new requests wait for it. More than any possible queue. */
@@ -23,15 +23,15 @@ export function cheapestGpus (slot: Slot, { gpus, candidates, count }: AnyPlace,
 }
 
 /** The requests, in flight and waiting, that this model would be in the way of; one for a model that has none. */
-function costOn (gpu: number, slot: Slot, { slots, transitions, pinned }: Situation): number {
+function costOn (gpu: number, slot: Slot, situation: Situation): number {
+  const { slots, transitions } = situation
   const others = slots.filter(other => other !== slot && other.model.gpus.includes(gpu))
   const here = { gpus: [gpu], gpuShare: slot.model.gpuShare }
-  const isFixed = (other: Slot) => other.model.resident === true || pinned.has(other)
   const awake = others.filter(other => other.awake)
   const staying = new Set(awake.map(other => other.model))
-  if (!fits(here, awake.filter(isFixed).map(({ model }) => model))) return Infinity
+  if (!fits(here, awake.filter(other => situation.isFixed(other)).map(({ model }) => model))) return Infinity
   let cost = 0
-  for (const other of awake.filter(other => !isFixed(other)).sort((a, b) => a.leases.size - b.leases.size)) {
+  for (const other of awake.filter(other => !situation.isFixed(other)).sort((a, b) => a.leases.size - b.leases.size)) {
     if (fits(here, staying)) break
     staying.delete(other.model)
     cost += 1 + other.leases.size

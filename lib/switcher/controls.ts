@@ -126,10 +126,10 @@ export class Controls {
 
   /** Why requests for a model would wait in vain: it has no room beside the pinned models. */
   obstacle (slot: Slot): Error | undefined {
-    const { slots, pinned, transitions } = this.#context.board
+    const { board, board: { slots, pinned, transitions } } = this.#context
     // A model that is woken by hand takes the place of pinned ones.
     if (pinned.size === 0 || slot.awake || [...transitions].some(({ plan }) => plan.wake === slot && plan.unconditional)) return undefined
-    const staying = slots.filter(other => other !== slot && other.awake && shareGpu(other.model, slot.model) && (pinned.has(other) || other.model.resident === true))
+    const staying = slots.filter(other => other !== slot && other.awake && shareGpu(other.model, slot.model) && board.isFixed(other))
     return fits(slot.model, staying.map(({ model }) => model)) ? undefined : new NoRoomError(slot.id, staying.map(({ id }) => `\`${id}\``).join(', ') + ', pinned or resident there')
   }
 

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startMock, type MockRecord as AnyRecord } from '../../lib/mock/index.ts'
 import { deviceUuid } from '../../mock-vllm/gpu.js'
+import { makeNvidiaSmi } from './nvidia-smi.js'
 
 /**
  * The program that stands in for `vllm`: append `serve MODEL …`. tap puts its loaders into NODE_OPTIONS of all that its tests spawn,
@@ -44,10 +45,7 @@ export function makeGpu ({ totalMiB = 24576, devices = 1 } = {}): MockGpu {
   const mock = startMock({ gpus: devices, gpuMemory: totalMiB })
   const dir = mock.directory
   const command = [...mockCommand, 'gpu', '--gpu', dir]
-  const bin = join(dir, 'bin')
-  mkdirSync(bin)
-  writeFileSync(join(bin, 'nvidia-smi'), `#!/bin/sh\nexec ${command.map(word => `'${word}'`).join(' ')} "$@"\n`)
-  chmodSync(join(bin, 'nvidia-smi'), 0o755)
+  const bin = makeNvidiaSmi(dir, command)
   return {
     dir,
     env: { MOCK_VLLM_GPU: dir },

@@ -1,5 +1,6 @@
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeNvidiaSmi } from '../helpers/nvidia-smi.js'
 
 /**
  * Nine models on four GPUs: whole ones, shares, a resident, tensor parallel over two, and some that may live on any.
@@ -20,11 +21,7 @@ export const nineOnFour = [
 /** Simulated GPUs in a directory, and a `nvidia-smi` for them. Returns where that is. @param {string} directory @param {number} devices @param {string[]} command */
 export function makeDevices (directory, devices, command) {
   writeFileSync(join(directory, 'gpu.json'), JSON.stringify({ totalMiB: 80_000, devices }))
-  const bin = join(directory, 'bin')
-  mkdirSync(bin)
-  writeFileSync(join(bin, 'nvidia-smi'), `#!/bin/sh\nexec ${command.map((word) => `'${word}'`).join(' ')} "$@"\n`)
-  chmodSync(join(bin, 'nvidia-smi'), 0o755)
-  return bin
+  return makeNvidiaSmi(directory, command)
 }
 
 /** An engine that did not find the memory that it was to have. @param {import('./checker.js').MockRecord[]} records */

@@ -2,6 +2,7 @@ import type { Clock } from '../../clock.ts'
 import { GpuMemoryError, MemoryTimeoutError } from '../../errors.ts'
 import { memoryShare } from '../../engines/arguments.ts'
 import type { SleepReport } from '../../engines/index.ts'
+import { mayLiveOn } from '../../options/gpus.ts'
 import type { ResolvedModel } from '../../options/types.ts'
 import { withTimeLimit } from '../time-limit.ts'
 import type { GpuMemories } from './gpu-memory.ts'
@@ -212,7 +213,7 @@ export class MemoryWatch {
   /** Bytes that other models keep of one of its GPUs when they sleep: of the one where it is most. */
   #keptBeside ({ gpus }: ResolvedModel, { possible }: Pick<Sleepers, 'possible'>): number {
     const others = possible()
-    return Math.max(...gpus.map(gpu => others.reduce((sum, { id, gpus, place }) => sum + ((place?.candidates ?? gpus).includes(gpu) ? this.#kept.get(id) ?? usualResidue : 0), 0)))
+    return Math.max(...gpus.map(gpu => others.reduce((sum, other) => sum + (mayLiveOn(other).includes(gpu) ? this.#kept.get(other.id) ?? usualResidue : 0), 0)))
   }
 
   /** Measures what an engine that has just started takes. `stays`: whether it is still as it was, for a measurement takes time. */
