@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import Fastify from 'fastify'
 import llmux from 'fastify-llmux'
 import { Pool } from 'undici'
@@ -6,53 +9,70 @@ import { median, round, timed } from './helpers/statistics.js'
 
 const flags = ['--mock-sleep-ms', '30', '--mock-wake-ms', '50', '--mock-token-ms', '0', '--mock-quiet']
 
+/** What a look at the GPU costs there, and what it shows: one engine is awake. As `nvidia-smi --query-gpu` answers: used and all of it, MiB. */
+const look = ['/bin/sh', '-c', 'sleep 0.02; echo 70000, 80000']
+
 /** @typedef {'a' | 'b'} Model */
 /** @typedef {(from: Model, to: Model) => Promise<unknown>} Switch */
 
 /**
  * A switch between two engines that take 30 ms to sleep and 50 ms to wake, back and forth, nothing else running: by the
  * same two calls made directly over the same sockets, by `switchTo`, and by a request to the model that sleeps, which
- * counts until its answer is whole.
+ * counts until its answer is whole. The last row is a gateway that can look at the GPU's memory, beside one that cannot.
  * @param {import('./run.js').Options} options
  */
 export async function switching ({ quick }) {
-  const { app, engine, url } = await setUp()
-  /** @type {Record<string, Switch>} */
-  const ways = {
-    'two calls': (from, to) => direct(engine, from, to),
-    switchTo: (_from, to) => app.llmux.switchTo(to),
-    'two calls and a request': async (from, to) => {
-      await direct(engine, from, to)
-      await chat(engine(to), to)
+  const { app, engine, url, close } = await setUp()
+  const seeing = await setUp({ gpuMemoryCommand: look })
+  /** @type {Array<{ by: string, way: Switch, beside?: string }>} */
+  const ways = [
+    { by: 'two calls', way: (from, to) => direct(engine, from, to) },
+    { by: 'switchTo', way: (_from, to) => app.llmux.switchTo(to), beside: 'two calls' },
+    {
+      by: 'two calls and a request',
+      way: async (from, to) => {
+        await direct(engine, from, to)
+        await chat(engine(to), to)
+      }
     },
-    'a request': (_from, to) => chat(url, to)
-  }
+    { by: 'a request', way: (_from, to) => chat(url, to), beside: 'two calls and a request' },
+    { by: 'switchTo, with a look at the GPU of 20 ms', way: (_from, to) => seeing.app.llmux.switchTo(to), beside: 'switchTo' }
+  ]
   try {
-    for (const way of Object.values(ways)) await thereAndBack(way)
-    return rows(await measure(ways, quick ? 5 : 40))
+    for (const { way } of ways) await thereAndBack(way)
+    return rows(ways, await measure(ways, quick ? 5 : 40))
   } finally {
-    await app.close()
-    await Promise.all([engine('a'), engine('b'), url].map(pool => pool.destroy()))
+    await Promise.all([close(), seeing.close()])
   }
 }
 
-async function setUp () {
+/** @param {Partial<import('fastify-llmux').LlmuxOptions>} [options] */
+async function setUp (options) {
   /** @type {Map<string, Pool>} */
   const pools = new Map()
+  const gpu = mkdtempSync(join(tmpdir(), 'llmux-bench-'))
+  const args = [...flags, '--mock-gpu', gpu, '--mock-gpu-total', '80000', '--mock-memory', '65000']
   const engine = (/** @type {Model} */ model) => /** @type {Pool} */ (pools.get(model))
   const app = Fastify()
   await app.register(llmux, {
     closeWithGrace: false,
-    models: { a: { args: flags }, b: { args: flags } },
+    models: { a: { args }, b: { args } },
+    gpuMemoryCommand: false,
     command ({ model, path, socket = '', args }) {
       pools.set(model, new Pool('http://engine', { connect: { socketPath: socket } }))
       return [...mockCommand, 'serve', path, '--uds', socket, '--enable-sleep-mode', ...args]
-    }
+    },
+    ...options
   })
   const url = new Pool(await app.listen({ port: 0, host: '127.0.0.1' }))
   await app.llmux.switchTo('b')
   await app.llmux.switchTo('a')
-  return { app, engine, url }
+  const close = async () => {
+    await app.close()
+    await Promise.all([engine('a'), engine('b'), url].map(pool => pool.destroy()))
+    rmSync(gpu, { recursive: true })
+  }
+  return { app, engine, url, close }
 }
 
 /** Always an even number of switches, so that llmux never learns of those it did not make. @param {Switch} way */
@@ -60,12 +80,12 @@ async function thereAndBack (way) {
   return (await timed(() => way('a', 'b')) + await timed(() => way('b', 'a'))) / 2
 }
 
-/** @param {Record<string, Switch>} ways @param {number} rounds */
+/** @param {Array<{ by: string, way: Switch }>} ways @param {number} rounds */
 async function measure (ways, rounds) {
   /** @type {Record<string, number[]>} */
   const samples = {}
   for (let round = 0; round < rounds; round++) {
-    for (const [name, way] of Object.entries(ways)) (samples[name] ??= []).push(await thereAndBack(way))
+    for (const { by, way } of ways) (samples[by] ??= []).push(await thereAndBack(way))
   }
   return samples
 }
@@ -89,13 +109,11 @@ async function post (pool, path, body) {
   if (response.statusCode !== 200) throw new Error(`${path} answered ${response.statusCode}: ${text}`)
 }
 
-/** @param {Record<string, number[]>} samples */
-function rows (samples) {
-  const entries = Object.entries(samples)
-  return entries.map(([by, own], index) => {
-    // Each way through llmux follows its own yardstick.
-    const yardstick = index % 2 === 0 ? undefined : entries[index - 1]?.[1]
-    const added = yardstick && own.map((ms, round) => ms - /** @type {number} */ (yardstick[round]))
-    return { 'switch by': by, ms: round(median(own)), 'ms added': added ? round(median(added)) : '', aim: added ? '≤ 5' : '' }
+/** Each way through llmux beside its yardstick, round by round. @param {Array<{ by: string, beside?: string }>} ways @param {Record<string, number[]>} samples */
+function rows (ways, samples) {
+  const of = (/** @type {string} */ by) => /** @type {number[]} */ (samples[by])
+  return ways.map(({ by, beside }) => {
+    const added = beside === undefined ? undefined : of(by).map((ms, round) => ms - /** @type {number} */ (of(beside)[round]))
+    return { 'switch by': by, ms: round(median(of(by))), 'ms added': added ? round(median(added)) : '', aim: added ? '≤ 5' : '' }
   })
 }

@@ -125,6 +125,7 @@ export interface EngineAdapter {
   readonly freeze?: {
     /** The first version that does, for messages. */
     since (level: 1 | 2): string
+    /** Whether this version does; the version is undefined if the engine did not say it. */
     keeps (version: string | undefined, level: 1 | 2): boolean
     /** Whether the arguments allow it. Default: yes. */
     allowedBy? (args: readonly string[]): boolean

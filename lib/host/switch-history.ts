@@ -6,6 +6,7 @@ export interface PastSwitch extends Pick<TransitionChange, 'time' | 'wake' | 'ev
   duration: number
   /** Milliseconds from the admission of the first request to the engine's first byte; undefined before it. */
   firstByte: number | undefined
+  /** The message of the error with which it failed; undefined if it succeeded or was given up. */
   error: string | undefined
 }
 

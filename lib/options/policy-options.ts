@@ -2,6 +2,7 @@ import type { Policy } from './policy-types.ts'
 
 /** Weighs what the others wait against what those of the awake model would wait. */
 export interface EvenHandedOptions {
+  /** The policy's name. */
   type: 'even-handed'
   /** How much waiting must have accumulated for other models, as a share of the waiting that leaving would cause. Default 0.5. Above 0. */
   beta?: number
@@ -11,6 +12,7 @@ export interface EvenHandedOptions {
 
 /** Leave at the first request for another model, oldest first. */
 export interface FifoOptions {
+  /** The policy's name. */
   type: 'fifo'
   /** Milliseconds that a model stays awake before another one may replace it. Default 0. Minimum 0. */
   minActive?: number
@@ -18,6 +20,7 @@ export interface FifoOptions {
 
 /** As `cost_aware` of llmux 0.9: collect requests until a switch pays. */
 export interface CostAwareOptions {
+  /** The policy's name. */
   type: 'cost-aware'
   /** Requests that must wait for each second that the switch costs. Default 0.5. Minimum 0. */
   amortizationFactor?: number
@@ -29,6 +32,7 @@ export interface CostAwareOptions {
 
 /** As `time_slice` of llmux 0.9: stay until the model has nothing to do. */
 export interface TimeSliceOptions {
+  /** The policy's name. */
   type: 'time-slice'
   /** Milliseconds that a model stays awake, unless a request is overdue. Default 2 000. Minimum 0. */
   minQuantum?: number
@@ -38,6 +42,7 @@ export interface TimeSliceOptions {
 
 /** Counts requests: no estimates but the switch cost. */
 export interface SimpleOptions {
+  /** The policy's name. */
   type: 'simple'
   /** Requests that must wait for each one in flight at the awake model. Default 3. Minimum 0. */
   perRequest?: number
