@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { decision } from './decision.js'
 import { firstRequest } from './first-request.js'
 import { fleet } from './fleet.js'
+import { gpus } from './gpus.js'
 import { page } from './page.js'
 import { queue } from './queue.js'
 import { relay } from './relay.js'
@@ -19,7 +20,7 @@ import { table } from './helpers/table.js'
 /** @typedef {Record<string, string | number>} Row */
 
 /** @type {Record<string, (options: Options) => Promise<Row[]>>} */
-const measurements = { relay, switch: switching, freeze: freezing, 'first-request': firstRequest, queue, decision, page, fleet }
+const measurements = { relay, switch: switching, freeze: freezing, 'first-request': firstRequest, queue, decision, gpus, page, fleet }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -1,29 +1,30 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import Fastify from 'fastify'
 import llmux from 'fastify-llmux'
 import { Pool } from 'undici'
 import { mockCommand } from './helpers/programs.js'
 import { median, round, timed } from './helpers/statistics.js'
 
-const flags = ['--mock-sleep-ms', '30', '--mock-wake-ms', '50', '--mock-token-ms', '0', '--mock-quiet']
+const flags = ['--mock-sleep-ms', '100', '--mock-wake-ms', '50', '--mock-token-ms', '0', '--mock-quiet']
 
-/** What a look at the GPU costs there, and what it shows: one engine is awake. As `nvidia-smi --query-gpu` answers: used and all of it, MiB. */
-const look = ['/bin/sh', '-c', 'sleep 0.02; echo 70000, 80000']
+/** Between two switches: nobody switches twice within it. What a gateway does in the background after one is over by then. Milliseconds. */
+const pause = 500
 
 /** @typedef {'a' | 'b'} Model */
 /** @typedef {(from: Model, to: Model) => Promise<unknown>} Switch */
 
 /**
- * A switch between two engines that take 30 ms to sleep and 50 ms to wake, back and forth, nothing else running: by the
+ * A switch between two engines that take 100 ms to sleep and 50 ms to wake, back and forth, nothing else running: by the
  * same two calls made directly over the same sockets, by `switchTo`, and by a request to the model that sleeps, which
  * counts until its answer is whole. The last row is a gateway that can look at the GPU's memory, beside one that cannot.
  * @param {import('./run.js').Options} options
  */
 export async function switching ({ quick }) {
   const { app, engine, url, close } = await setUp()
-  const seeing = await setUp({ gpuMemoryCommand: look })
+  const seeing = await setUp({ looks: true })
   /** @type {Array<{ by: string, way: Switch, beside?: string }>} */
   const ways = [
     { by: 'two calls', way: (from, to) => direct(engine, from, to) },
@@ -46,27 +47,30 @@ export async function switching ({ quick }) {
   }
 }
 
-/** @param {Partial<import('fastify-llmux').LlmuxOptions>} [options] */
-async function setUp (options) {
+/** `looks`: the gateway looks at the GPU, which takes 20 ms, as it does with `nvidia-smi`. @param {{ looks?: boolean }} [options] */
+async function setUp ({ looks = false } = {}) {
   /** @type {Map<string, Pool>} */
   const pools = new Map()
   const gpu = mkdtempSync(join(tmpdir(), 'llmux-bench-'))
+  const seen = join(gpu, 'seen')
+  writeFileSync(seen, '0, 80000\n')
   const args = [...flags, '--mock-gpu', gpu, '--mock-gpu-total', '80000', '--mock-memory', '65000']
   const engine = (/** @type {Model} */ model) => /** @type {Pool} */ (pools.get(model))
   const app = Fastify()
   await app.register(llmux, {
     closeWithGrace: false,
     models: { a: { args }, b: { args } },
-    gpuMemoryCommand: false,
+    gpuMemoryCommand: looks && ['/bin/sh', '-c', `sleep 0.02; cat '${seen}'`],
     command ({ model, path, socket = '', args }) {
       pools.set(model, new Pool('http://engine', { connect: { socketPath: socket } }))
       return [...mockCommand, 'serve', path, '--uds', socket, '--enable-sleep-mode', ...args]
-    },
-    ...options
+    }
   })
   const url = new Pool(await app.listen({ port: 0, host: '127.0.0.1' }))
   await app.llmux.switchTo('b')
   await app.llmux.switchTo('a')
+  // One is awake, and each holds something.
+  writeFileSync(seen, ['70000, 80000', ...app.llmux.status().models.map(({ pid }) => `process, 0, ${pid}, vllm, 2500`)].join('\n'))
   const close = async () => {
     await app.close()
     await Promise.all([engine('a'), engine('b'), url].map(pool => pool.destroy()))
@@ -77,7 +81,11 @@ async function setUp (options) {
 
 /** Always an even number of switches, so that llmux never learns of those it did not make. @param {Switch} way */
 async function thereAndBack (way) {
-  return (await timed(() => way('a', 'b')) + await timed(() => way('b', 'a'))) / 2
+  const there = await timed(() => way('a', 'b'))
+  await delay(pause)
+  const back = await timed(() => way('b', 'a'))
+  await delay(pause)
+  return (there + back) / 2
 }
 
 /** @param {Array<{ by: string, way: Switch }>} ways @param {number} rounds */

@@ -91,11 +91,11 @@ export function checkDefaultModel (defaultModel: string | undefined, names: Read
 }
 
 /** The origin, normalised. */
-export function upstreamOrigin (upstream: string | undefined): string | undefined {
+export function originOf (option: string, upstream: string | undefined): string | undefined {
   if (upstream === undefined) return undefined
   const url = URL.canParse(upstream) ? new URL(upstream) : undefined
   // Anything beyond scheme, host and port would be dropped silently.
   const isOrigin = url !== undefined && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`
   if (isOrigin) return url.origin
-  throw new OptionsError('fallbackUpstream', 'must be an origin: http://host:port or https://host:port, without path or credentials')
+  throw new OptionsError(option, 'must be an origin: http://host:port or https://host:port, without path or credentials')
 }

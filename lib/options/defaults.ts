@@ -38,6 +38,8 @@ export const modelDefaults = (name: string): Omit<ResolvedModel, 'id' | 'engine'
   maxQueue: undefined,
   warmup: false,
   port: undefined,
+  url: undefined,
+  apiKey: undefined,
   stopCommand: undefined,
   readyPath: undefined,
   sleepMode: true,

@@ -4,7 +4,7 @@ import { OptionsError } from '../errors.ts'
 import { optionPath } from './path.ts'
 import type { Command, ModelOptions, ResolvedModel } from './types.ts'
 
-type Checked = Pick<ResolvedModel, 'id' | 'engine' | 'args' | 'gpuShare' | 'sleepLevel' | 'port' | 'command'>
+type Checked = Pick<ResolvedModel, 'id' | 'engine' | 'args' | 'gpuShare' | 'sleepLevel' | 'port' | 'url' | 'command'>
 
 /** @throws {OptionsError} for an adapter that is not one. */
 export function resolveEngine (id: string, engine: NonNullable<ModelOptions['engine']>): EngineAdapter {
@@ -50,8 +50,8 @@ function checkGpuShare ({ id, engine, args, gpuShare }: Checked): void {
   }
 }
 
-function checkAddress ({ id, engine, command, port }: Checked): void {
-  if (port !== undefined || typeof command === 'function') return
+function checkAddress ({ id, engine, command, port, url }: Checked): void {
+  if (port !== undefined || url !== undefined || typeof command === 'function') return
   const words = typeof command === 'string' ? command.trim().split(/\s+/) : command
   if (engine.usesSocket?.(words) === false) throw new OptionsError(optionPath('models', id, 'port'), `must be given: ${engine.name} is not told to listen on a socket`)
 }

@@ -1,10 +1,11 @@
-import { checkDefaultModel, checkModels, upstreamOrigin } from './checks.ts'
+import { checkDefaultModel, checkModels, originOf } from './checks.ts'
+import { elsewhereStart, resolveUrl } from './elsewhere.ts'
 import { resolveContainer } from './container.ts'
 import { resolveCommand, resolveEngine } from './engine.ts'
 import { defaultTimeouts, modelDefaults, topDefaults } from './defaults.ts'
 import { given } from './given.ts'
 import { placeAnywhere, placeModel } from './gpus.ts'
-import type { Machine } from './gpus.ts'
+import type { Machine, Place } from './gpus.ts'
 import { mapNames } from './names.ts'
 import { resolvePolicy } from './policy-defaults.ts'
 import type { LlmuxOptions, ModelOptions, ResolvedModel, ResolvedOptions, Timeouts } from './types.ts'
@@ -20,13 +21,17 @@ function frozen<T> (value: T): T {
 
 type Inherited = Pick<ResolvedModel, 'command' | 'freeze'> & { timeouts: Required<Timeouts>, machine: Machine | undefined }
 
+/** A server that runs elsewhere takes no GPU of this machine. */
+const nowhere: Place = { gpus: [], devices: undefined }
+
 function resolveModel (name: string, model: ModelOptions, { command, freeze, timeouts: { body, grace, ...inherited }, machine }: Inherited): ResolvedModel {
   const defaults = modelDefaults(name)
   const { engine: kind, command: own, gpus: named, args, sleepLevel } = { ...defaults, command: undefined, sleepLevel: undefined, ...given(model) }
   const engine = resolveEngine(name, kind)
+  const url = resolveUrl(name, model)
   const placed = { id: name, args: [], env: {}, ...given(model), engine }
   const place = Array.isArray(named) ? undefined : placeAnywhere(placed, named.any, machine)
-  const { gpus, devices } = Array.isArray(named) ? placeModel(placed, named, machine) : place!
+  const { gpus, devices } = url !== undefined ? nowhere : place ?? placeModel(placed, named as Array<number | string>, machine)
   return {
     ...defaults,
     freeze: engine.freeze?.allowedBy?.(args) === false ? false : freeze,
@@ -34,13 +39,14 @@ function resolveModel (name: string, model: ModelOptions, { command, freeze, tim
     engine,
     sleepLevel: typeof sleepLevel === 'number' ? sleepLevel : engine.levels[0]!,
     sleepAuto: sleepLevel === 'auto',
-    command: own ?? resolveCommand(name, kind, command),
+    command: url !== undefined ? [] : own ?? resolveCommand(name, kind, command),
+    url,
     container: resolveContainer({ id: name, path: defaults.path, port: undefined, ...given(model) }, model.container),
     gpus,
     gpuNames: devices === undefined ? [] : gpuNames(gpus, machine),
     gpuEnv: gpuEnv(devices, machine),
     ...(place && { place }),
-    timeouts: { ...inherited, ...given({ timeouts: {}, ...model }.timeouts) },
+    timeouts: { ...inherited, ...(url !== undefined && { start: elsewhereStart }), ...given({ timeouts: {}, ...model }.timeouts) },
     // The key is unique, the same in every run, and what people see in logs.
     id: name
   }
@@ -93,7 +99,7 @@ export function resolveOptions (options: LlmuxOptions, machine?: Machine): Resol
     policy: resolvePolicy(policy),
     // Node gives header names in lower case.
     modelHeader: top.modelHeader && top.modelHeader.toLowerCase(),
-    fallbackUpstream: upstreamOrigin(top.fallbackUpstream)
+    fallbackUpstream: originOf('fallbackUpstream', top.fallbackUpstream)
   }
   // Models are frozen one by one: models that may live on any GPU are not copied once they follow it.
   return Object.freeze({ ...frozen({ ...resolved, models: [] }), models: Object.freeze(models) as ResolvedModel[], names })

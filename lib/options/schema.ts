@@ -88,6 +88,8 @@ const environment: Schema = {
 export const modelSchema = objectOf<ModelOptions>('must be an object: the options of this model', {
   engine: ifType('object', { type: 'object', description: 'must be an adapter' }, { ...oneOf(...engineNames), description: `${oneOf(...engineNames)['description']}, or an adapter of your own` }),
   readyPath: { type: 'string', pattern: '^/[!-~]*$', description: 'must be a path that starts with /' },
+  url: { type: 'string', writeOnly: true, description: 'must be an origin: http://host:port or https://host:port, without path or credentials' },
+  apiKey: { type: 'string', pattern: '^[\\x21-\\x7e]+$', writeOnly: true, description: 'must be a key without spaces' },
   path: word,
   aliases: listOf(name, 'must be a list of names'),
   adapters: listOf(name, 'must be a list of names'),

@@ -118,6 +118,14 @@ export interface ModelOptions {
   stopCommand?: string | string[]
   /** The container that the engine runs in: see docs/engines.md. Default: none. */
   container?: ContainerOptions
+  /**
+   * The origin of a server that always runs elsewhere, such as `http://10.0.0.7:8000`, with `engine: 'openai'`. The gateway neither
+   * starts it nor puts it to sleep; it takes no GPU of this machine. Requests wait for up to `timeouts.start`, by default 10 s, until it
+   * is ready. It must know the model by the same name. Excludes `command`, `args`, `env`, `gpus` and what else is about processes and GPUs.
+   */
+  url?: string
+  /** The key that the server at `url` requires. Default: none. */
+  apiKey?: string
   /** The path that answers 200 as soon as the engine is ready. Default: the engine's own, `/health` for most. */
   readyPath?: string
   /** Limits for this model. Default: the top-level `timeouts`. */
@@ -273,7 +281,7 @@ export interface LlmuxOptions {
 }
 
 /** One model's options with every default filled in. The floors below the plugin see only this. */
-export interface ResolvedModel extends Required<Omit<ModelOptions, 'sleepLevel' | 'engine' | 'stopCommand' | 'container' | 'readyPath' | 'port' | 'maxQueue' | 'timeouts' | 'gpus'>> {
+export interface ResolvedModel extends Required<Omit<ModelOptions, 'sleepLevel' | 'engine' | 'stopCommand' | 'container' | 'readyPath' | 'port' | 'url' | 'apiKey' | 'maxQueue' | 'timeouts' | 'gpus'>> {
   /** The engine's own id: names, aliases and adapters map to it at the edge. */
   id: string
   engine: EngineAdapter
@@ -292,6 +300,9 @@ export interface ResolvedModel extends Required<Omit<ModelOptions, 'sleepLevel' 
   /** The engine's environment that says so. */
   gpuEnv: Record<string, string>
   port: number | undefined
+  /** The origin of its server, if that runs elsewhere. */
+  url: string | undefined
+  apiKey: string | undefined
   maxQueue: number | undefined
   timeouts: Required<ModelTimeouts>
 }

@@ -22,8 +22,8 @@ export interface ProcessExit {
 
 /** One process group, from its spawn until all of its processes have ended. */
 export interface EngineProcess {
-  /** The leader's number, which is the group's. */
-  readonly pid: number
+  /** The leader's number, which is the group's; undefined for a server that runs elsewhere. */
+  readonly pid: number | undefined
   /** The last lines of its output, oldest first. */
   lastLines (count: number): string[]
   /** Sends a signal to the whole group; an empty group is not an error. */

@@ -52,6 +52,7 @@ export class EngineMemory {
     host.reset(model)
     this.#report = undefined
     await this.#wait('start', signals)
+    memory?.taking()
     return memory?.shareFor(model, sleepers)
   }
 
@@ -59,7 +60,7 @@ export class EngineMemory {
   async awaitWake (signals: AbortSignal[]): Promise<void> {
     const { model, memory } = this.#context
     if (memory === undefined) return
-    if (memory.expects(model) || (memory.knowsNeed(model) && !memory.foresees(model))) await this.#wait('wake', signals)
+    if (memory.expects(model) || (memory.knowsNeed(model) && !await memory.foresees(model))) await this.#wait('wake', signals)
   }
 
   /** A line of its output, which may say what it has loaded, or what a sleep has freed. */
@@ -75,12 +76,12 @@ export class EngineMemory {
   /** It is about to be put to sleep. */
   sleeping (): void {
     this.#report = undefined
-    this.changing()
+    this.#context.memory?.sleeping()
   }
 
-  /** It is about to take or to free memory. */
-  changing (): void {
-    this.#context.memory?.changing()
+  /** It is about to take memory. */
+  taking (): void {
+    this.#context.memory?.taking()
   }
 
   /** 1, or a deeper level where host memory has no room for what its first sleep pins there. */
@@ -92,7 +93,7 @@ export class EngineMemory {
   async slept (life: Life, level: 1 | 2): Promise<void> {
     const { model, memory, host } = this.#context
     memory?.slept(model)
-    if (level === 2 || life.pinned || model.sleepMode !== true) return
+    if (level === 2 || life.pinned || model.sleepMode !== true || life.pid === undefined) return
     life.pinned = true
     await host.learn(model, life.pid)
   }
@@ -104,11 +105,11 @@ export class EngineMemory {
     memory?.release(model.gpus)
   }
 
-  /** In the background. `stays`: whether the engine is still the one that has just started. */
-  measure (stays: () => boolean): void {
+  /** It serves: what memory is like now is looked at in the background. `stays`: whether the engine is still the one that has just started. */
+  observe (stays: () => boolean): void {
     const { model, status, memory } = this.#context
     const { since } = status
-    memory?.measure(model, () => stays() && status.since === since && status.state === 'awake').catch(() => {
+    memory?.observe(model, () => stays() && status.since === since && status.state === 'awake').catch(() => {
       // The wait before the start has told already what is wrong with the command.
     })
   }

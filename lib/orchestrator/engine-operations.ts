@@ -173,7 +173,7 @@ export class EngineOperations {
     this.kept.resume()
     backoff.succeeded()
     status.change('awake', how, { pid: life.pid, memory: this.#memory.took, steps: this.steps })
-    if (how === 'started') this.#memory.measure(() => this.life === life)
+    this.#memory.observe(() => this.life === life)
   }
 
   /** Resolves with false if it could not be woken and was ended: after a wake that failed an engine may say that it is healthy, and never answers. */
@@ -183,7 +183,7 @@ export class EngineOperations {
     status.change('waking', 'wanted', { pid: life.pid })
     try {
       await this.#memory.awaitWake([epoch, life.dead])
-      this.#memory.changing()
+      this.#memory.taking()
       await this.#steps(epoch).wake(level)
       await this.#warmUp(epoch)
       return true

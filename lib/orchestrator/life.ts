@@ -43,7 +43,7 @@ export class Life {
     return life
   }
 
-  get pid (): number {
+  get pid (): number | undefined {
     return this.#process.pid
   }
 

@@ -125,7 +125,7 @@ export class Orchestrator {
     // They hold memory, and perhaps the port.
     await this.#orphans
     // Others are served meanwhile: later, nobody would be.
-    await Promise.all([this.#engine(id).prepare(force), this.#memory?.glance()])
+    await Promise.all([this.#engine(id).prepare(force), this.#memory?.prepare(this.model(id))])
   }
 
   /**

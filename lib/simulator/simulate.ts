@@ -1,5 +1,6 @@
 import { LlmuxEvents } from '../events.ts'
 import type { TransitionChange } from '../events.ts'
+import { AnyPlace } from '../options/gpus.ts'
 import type { Freeze, PolicyOption } from '../options/types.ts'
 import { createPolicy } from '../switcher/policy/index.ts'
 import type { Lease } from '../switcher/lease.ts'
@@ -29,6 +30,8 @@ export interface SimulationOptions {
   awake?: string
   /** Where models live that share a GPU or have one of their own. Default: each takes the whole of GPU 0. */
   placement?: Record<string, Partial<Pick<SwitchedModel, 'gpus' | 'gpuShare'>>>
+  /** GPUs of the machine. Each model takes one of them, as with `gpus: { any: 1 }`, unless `placement` says which. Default 1. */
+  gpus?: number
   /** Requests that come before it, in milliseconds, are served but not counted. Default 0. */
   countFrom?: number
   /** Whether to keep what a picture is drawn from. Default `false`. */
@@ -37,7 +40,7 @@ export interface SimulationOptions {
 
 export interface SimulationResult extends WaitStatistics {
   switches: number
-  /** The share of the time from the first arrival to the last answer in which the GPU was going from one model to another. */
+  /** The share of the time from the first arrival to the last answer in which a GPU was going from one model to another; of several GPUs the mean. */
   switching: number
   /** That time, in milliseconds. */
   duration: number
@@ -105,7 +108,7 @@ class Simulation {
     return {
       ...waitStatistics(this.#waits),
       switches: this.#switches,
-      switching: duration === 0 ? 0 : this.#switching / duration,
+      switching: duration === 0 ? 0 : this.#switching / duration / (this.#options.gpus ?? 1),
       duration,
       ...(this.#timeline && { timeline: this.#timeline })
     }
@@ -173,6 +176,9 @@ class Simulation {
   }
 }
 
-function switched (id: string, { maxConcurrency, placement, freeze = false }: SimulationOptions): SwitchedModel {
-  return { ...simulatedModel(id, maxConcurrency), ...placement?.[id], freeze }
+function switched (id: string, { maxConcurrency, placement, gpus = 1, freeze = false }: SimulationOptions): SwitchedModel {
+  const model = { ...simulatedModel(id, maxConcurrency), ...placement?.[id], freeze }
+  if (gpus === 1 || placement?.[id]?.gpus !== undefined) return model
+  const place = new AnyPlace(1, Array.from({ length: gpus }, (_, index) => ({ index, device: String(index) })))
+  return Object.defineProperties(model, { place: { value: place }, gpus: { get: () => place.gpus } })
 }

@@ -111,12 +111,13 @@ export class Board {
    */
   views (reserved: readonly Slot[] = [], reconsidered?: Transition): ModelView[] {
     const transitions = [...this.transitions].filter(transition => transition !== reconsidered)
-    const gpus = gpusOf([...reserved, ...transitions.flatMap(transition => transition.slots)])
+    const taken = new Set([...reserved, ...transitions.flatMap(transition => transition.slots)])
+    const gpus = gpusOf(taken)
     const moving = new Set(transitions.filter(transition => !transition.open).flatMap(transition => transition.slots))
     const blockers = this.#blockers()
     const now = this.#clock.now()
-    const held = ({ awake, model }: Slot) => model.gpus.some(gpu => gpus.has(gpu) || (!awake && blockers.has(gpu)))
-    const free = gpus.size === 0 && blockers.size === 0
+    const held = (slot: Slot) => taken.has(slot) || slot.model.gpus.some(gpu => gpus.has(gpu) || (!slot.awake && blockers.has(gpu)))
+    const free = taken.size === 0 && blockers.size === 0
     return this.slots.map(slot => slot.view(now, {
       held: (!free && held(slot)) || reconsidered?.touches(slot) === false || (slot.awake ? slot.model.resident === true : slot.retryAt > now),
       cold: this.cold(slot),
@@ -149,6 +150,6 @@ function mapById (slots: readonly Slot[]): ReadonlyMap<string, Slot> {
   return new Map(slots.map(slot => [slot.id, slot]))
 }
 
-function gpusOf (slots: readonly Slot[]): Set<number> {
-  return new Set(slots.flatMap(slot => slot.model.gpus))
+function gpusOf (slots: ReadonlySet<Slot>): Set<number> {
+  return new Set([...slots].flatMap(slot => slot.model.gpus))
 }

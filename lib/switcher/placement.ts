@@ -40,6 +40,7 @@ export function mustGo (candidate: ModelView, models: readonly ModelView[]): str
   return evicted.filter(model => !staying.has(model)).map(model => model.id)
 }
 
+/** Whether they cannot move independently of each other. A model whose server runs elsewhere has no GPU here, and only depends on itself. */
 export function shareGpu (a: Pick<ModelView, 'gpus'>, b: Pick<ModelView, 'gpus'>): boolean {
-  return a.gpus.some(gpu => b.gpus.includes(gpu))
+  return a === b || a.gpus.some(gpu => b.gpus.includes(gpu))
 }

@@ -4,6 +4,8 @@ export class Report {
   checks = []
   /** @type {{ chapter: string, what: string, ms: number }[]} */
   times = []
+  /** @type {{ chapter: string, what: string, value: string }[]} */
+  figures = []
   #chapter = ''
 
   /** @param {string} name */
@@ -21,6 +23,11 @@ export class Report {
   /** @param {string} what @param {number} ms */
   time (what, ms) {
     this.times.push({ chapter: this.#chapter, what, ms })
+  }
+
+  /** Something measured that is no time. @param {string} what @param {string} value */
+  figure (what, value) {
+    this.figures.push({ chapter: this.#chapter, what, value })
   }
 
   /** The time of each phase, by what the gateway's own events say. @param {any[]} events */
@@ -42,6 +49,7 @@ export class Report {
       const sorted = times.map(({ ms }) => Math.round(ms)).sort((a, b) => a - b)
       console.log(`| ${name} | ${sorted.length} | ${sorted[0]} | ${sorted[sorted.length >> 1]} | ${sorted.at(-1)} |`)
     }
+    if (this.figures.length > 0) console.log(['\nFigures\n| chapter | what | |\n|---|---|---|', ...this.figures.map(({ chapter, what, value }) => `| ${chapter} | ${what} | ${value} |`)].join('\n'))
     const passed = this.checks.filter(({ ok }) => ok).length
     console.log(`\n${passed} of ${this.checks.length} checks passed`)
   }

@@ -5,6 +5,7 @@ import { App } from './app.js'
  * @property {App} app
  * @property {import('./subject.js').Subject} subject
  * @property {import('./report.js').Report} report
+ * @property {RegExp} wanted chapters
  * @property {Map<string, import('./verdict.js').Said>} expected by model and prompt: what the engine says when it is asked directly
  */
 
@@ -19,6 +20,7 @@ export async function onLevel (setting, level, play) {
   const { report } = setting
   try {
     await play(async (name, chapter) => {
+      if (!setting.wanted.test(name)) return
       report.begin(`level ${level}: ${name}`)
       const from = app.events.length
       await chapter({ ...setting, app })

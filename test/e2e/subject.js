@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { makeNvidiaSmi } from '../helpers/nvidia-smi.js'
 
 /**
  * @typedef {object} Subject
@@ -30,13 +31,27 @@ export function realVllm (given) {
   }
 }
 
-/** To try this suite itself: it takes seconds. @returns {Subject} */
-export function mocks () {
+/** A vLLM with a GPU: its command, and the two models that it is to load. @param {string} command @param {string[]} paths @param {string[]} args @returns {Subject} */
+export function vllmOnGpu (command, paths, args) {
+  if (paths.length !== 2) throw new Error('two models are needed: --model PATH --model PATH')
+  return {
+    title: `${command} with ${paths.join(' and ')}`,
+    python: '',
+    models: paths.map((path, index) => ({ name: `model-${'ab'[index]}`, path, args })),
+    env: { LLMUX_VLLM: command },
+    patience: 300_000,
+    tokens: 200
+  }
+}
+
+/** To try this suite itself: it takes seconds. @param {string} gpu a directory that stands for the GPU @returns {Subject} */
+export function mocks (gpu) {
+  const mock = fileURLToPath(new URL('../../mock-vllm/bin.js', import.meta.url))
   return {
     title: 'mocks',
     python: '',
-    models: names.map(name => ({ name, args: ['--mock-task', 'generate', '--mock-memory-lag', '0'] })),
-    env: { LLMUX_VLLM: undefined },
+    models: names.map(name => ({ name, args: ['--mock-task', 'generate', '--mock-memory-lag', '0', '--mock-memory', '20000', '--mock-host-memory', '20'] })),
+    env: { LLMUX_VLLM: undefined, MOCK_VLLM_GPU: gpu, PATH: `${makeNvidiaSmi(gpu, [process.execPath, mock, 'gpu', '--gpu', gpu])}:${process.env['PATH']}` },
     patience: 20_000,
     tokens: 60
   }

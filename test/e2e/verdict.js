@@ -43,7 +43,11 @@ export function judge (expected, name, answer) {
 
 /** The same tokens with another text would be a fault of the way, not of the engine. @param {Said} undisturbed @param {Pick<Said, 'text'>} answer @returns {Verdict} */
 function sameText (undisturbed, answer) {
-  return answer.text === undisturbed.text ? { ok: true } : { ok: false, why: 'the same tokens, and another text' }
+  if (answer.text === undisturbed.text) return { ok: true }
+  const length = Math.max(answer.text.length, undisturbed.text.length)
+  const at = Array.from({ length }, (_, index) => index).find(index => answer.text[index] !== undisturbed.text[index]) ?? length
+  const around = (/** @type {string} */ text) => JSON.stringify(text.slice(Math.max(0, at - 10), at + 20))
+  return { ok: false, why: `the same tokens, and another text: at ${at} of ${undisturbed.text.length} characters ${around(undisturbed.text)} became ${around(answer.text)} of ${answer.text.length}` }
 }
 
 /** How answers came out, for the line of a check. @param {Verdict[]} verdicts */

@@ -43,8 +43,8 @@ export async function startGateway ({ models, gpu = makeGpu(), mock = {}, server
     ...options,
     models: Object.fromEntries(Object.entries(named).map(([name, model]) => [name, {
       ...model,
-      args: [...flags, ...model.args ?? []],
-      env: { ...gpu.env, ...model.env }
+      // A server that runs elsewhere is no mock of ours.
+      ...(model.url === undefined && { args: [...flags, ...model.args ?? []], env: { ...gpu.env, ...model.env } })
     }]))
   })
   await after?.(app)

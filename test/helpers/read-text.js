@@ -7,6 +7,8 @@ import { finished } from 'node:stream/promises'
  * @returns {Promise<Error | undefined>} what broke it
  */
 export async function readText (stream, onText) {
-  stream.setEncoding('utf8').on('data', onText)
+  // undici's `setEncoding` does not join a character whose bytes come in two chunks.
+  const decoder = new TextDecoder()
+  stream.on('data', chunk => onText(decoder.decode(chunk, { stream: true })))
   return await finished(stream).then(() => undefined, error => error)
 }

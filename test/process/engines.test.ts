@@ -5,9 +5,10 @@ import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import type { EngineAdapter, ModelOptions } from '../../lib/index.ts'
 import { readConfigText } from '../../lib/cli/config/read.ts'
-import { freePort, groupMembers, until } from '../helpers/engine-process.ts'
+import { EngineProcess, freePort, groupMembers, until } from '../helpers/engine-process.ts'
 import { startGateway, type TestGateway } from '../helpers/gateway.ts'
 import { statusOf } from '../helpers/gateway-view.ts'
+import { mockCommand } from '../helpers/mock-engine.ts'
 
 // What every adapter is asked: two models of its engine on one GPU, through the whole gateway.
 
@@ -133,6 +134,32 @@ t.test('a path and arguments that only the engine can judge are left to it', asy
   t.match(await contentOf(await gateway.chat('llama', 'x')), 'llama.cpp llama', 'a relative path is for the engine to judge')
   t.match(await contentOf(await gateway.chat('sglang', 'x')), 'sglang sglang')
   t.match(statusOf(gateway, 'sglang').lastLines.join('\n'), 'ready to roll')
+})
+
+t.test('a server that always runs elsewhere serves beside the models of this machine, and outlives the gateway', async t => {
+  const port = await freePort()
+  const neighbour = async () => await EngineProcess.start({ command: mockCommand, model: 'far', listen: { port }, env: { VLLM_API_KEY: 'their-key' } })
+  let server = await neighbour()
+  t.teardown(() => server.destroy())
+  const far: ModelOptions = { engine: 'openai', url: `http://127.0.0.1:${port}`, apiKey: 'their-key', timeouts: { start: 1_500 } }
+  const gateway = await start(t, { a: {}, far })
+  t.equal((await gateway.chat('a', 'x')).status, 200)
+  t.equal((await gateway.chat('far', 'x')).status, 200)
+  t.match(statusOf(gateway, 'far'), { state: 'awake', gpus: [], pid: undefined })
+  t.equal(statusOf(gateway, 'a').state, 'awake', 'no model of this machine makes room for it')
+  await gateway.app.llmux.switchTo('a')
+  t.equal(statusOf(gateway, 'far').state, 'awake')
+
+  await server.destroy()
+  const refused = await gateway.chat('far', 'x')
+  t.equal(refused.status, 503)
+  t.match((await refused.json() as any).error.code, /^LLMUX_ERR_/)
+  t.equal((await gateway.chat('a', 'x')).status, 200)
+  server = await neighbour()
+  await gateway.app.llmux.switchTo('far')
+  t.match(await (await gateway.chat('far', 'hello', { stream: true })).text(), /data: \[DONE\]\s*$/)
+  await gateway.app.close()
+  t.ok(await server.isHealthy(), 'it is not the gateway\'s to end')
 })
 
 t.test('a command ends what a signal does not', async t => {

@@ -112,6 +112,24 @@ t.test('requests that are frozen stay so when the wake is refused, and go on whe
   t.equal(body.usage.completion_tokens, 3_000)
 })
 
+for (const phase of ['checking', 'draining', 'evicting', 'waking']) {
+  t.test(`another process takes the memory while a switch is ${phase}: 503 says so, and both models serve when it has gone`, async t => {
+    const { gateway } = await setUpSwitch(t)
+    const { llmux } = gateway.app
+    let release: (() => void) | undefined
+    llmux.events.on('transition', ({ to, wake }) => { if (to === phase && wake === 'b') release ??= gateway.gpu.hold(7_500) })
+    const answer = await gateway.chat('b', 'x')
+    t.equal(answer.status, 503)
+    // A wake that has begun is past looking. It fails, and the new start finds too little.
+    t.match((await answer.json() as any).error.message, phase === 'waking' ? /notebook|too little GPU memory/ : /notebook/)
+    t.equal((await gateway.chat('a', 'x')).status, 200, 'the other model serves meanwhile')
+    release!()
+    await llmux.switchTo('b')
+    for (const model of ['b', 'a', 'b']) t.equal((await gateway.chat(model, 'x')).status, 200, model)
+    t.ok(gateway.gpu.records().filter(({ event }) => event === 'wake-failed').length <= 1, 'no engine is woken twice in vain')
+  })
+}
+
 t.test('a wake waits for another process that ends in time', async t => {
   const { gateway } = await setUpSwitch(t, { timeouts: { memory: 30_000 } })
   const release = gateway.gpu.hold(7_500)

@@ -27,9 +27,10 @@ export async function readStates ({ dispatcher, origin, path, key, lastId, signa
     throw new Error(`${path} answered ${statusCode}`)
   }
   let text = ''
-  body.setEncoding('utf8')
+  // undici's `setEncoding` does not join a character whose bytes come in two chunks.
+  const decoder = new TextDecoder()
   for await (const chunk of body) {
-    text += chunk
+    text += decoder.decode(chunk, { stream: true })
     if (text.length > longest) throw new Error(`${path} is no stream of states`)
     const events = text.split('\n\n')
     text = events.pop()!

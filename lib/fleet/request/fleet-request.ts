@@ -93,7 +93,7 @@ export class FleetRequest implements EngineLink {
     return this.#early
   }
 
-  /** At most once: to another node, or to the same if there is no other and only the connection broke. */
+  /** To a node that has not had it yet, or to the same if there is no other and only the connection broke. */
   renew (_suspicion: unknown, { granted, refused }: NextHold): () => void {
     const from = this.#node!
     const node = this.#next()
@@ -140,7 +140,7 @@ export class FleetRequest implements EngineLink {
       this.#retryAfter = Math.min(this.#retryAfter, Number(head.headers['retry-after'] ?? 1))
       return false
     }
-    return this.#retried || this.#choose() instanceof Error
+    return this.#choose() instanceof Error
   }
 
   comment ({ headers }: Head, text: string): void {
@@ -173,9 +173,11 @@ export class FleetRequest implements EngineLink {
     const failed = this.#refusedBy.has(this.#node!) ? undefined : this.#node!
     this.#refusedBy.add(this.#node!)
     const full = () => this.#retryAfter < Infinity ? this.#full() : undefined
-    // What a node has that is gone it loses only once: the budget is for nodes that stay, and fail again and again.
-    if (this.#retried || !(failed?.up === false || budget.spend())) return full() ?? this.lost(this.#reason)
-    this.#retried = true
+    // A node that is gone loses what it has only once. One that stays may fail again and again: the budget is for those, and a request has one more try.
+    if (failed?.up !== false) {
+      if ((failed !== undefined && this.#retried) || !budget.spend()) return full() ?? this.lost(this.#reason)
+      this.#retried ||= failed !== undefined
+    }
     const other = this.#choose()
     if (!(other instanceof Error)) return other
     if (failed?.up === true) return failed

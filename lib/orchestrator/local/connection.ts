@@ -6,10 +6,18 @@ import { ControlClient, type Controlled } from './control-client.ts'
 /** vLLM and SGLang close idle connections after 5 s, llama.cpp later: ours are closed before, so that no request meets one that is just closing. Milliseconds. */
 const keepAliveTimeout = 4_000
 
+/** Where an engine listens on this machine, or a server elsewhere. */
+export type Target = Address | { url: string }
+
 export interface ConnectionTarget {
   model: Controlled
-  address: Address
+  address: Target
   apiKey: string | undefined
+}
+
+function originOf (address: Target): string {
+  if ('url' in address) return address.url
+  return 'port' in address ? `http://127.0.0.1:${address.port}` : 'http://engine'
 }
 
 /** All connections to one life of an engine: those of the requests, and apart from them those of the control calls. */
@@ -18,8 +26,8 @@ export class Connection {
   readonly control: ControlClient
 
   constructor ({ model, address, apiKey }: ConnectionTarget) {
-    const origin = 'port' in address ? `http://127.0.0.1:${address.port}` : 'http://engine'
-    const connect = 'port' in address ? {} : { socketPath: address.socket }
+    const origin = originOf(address)
+    const connect = 'socket' in address ? { socketPath: address.socket } : {}
     const dispatcher = new Pool(origin, {
       connections: null,
       pipelining: 1,

@@ -172,9 +172,10 @@ export class ControlClient {
   /** What the engine says about it is the best hint that there is. */
   async #failure (Failure: Failure, path: string, { statusCode, body }: Dispatcher.ResponseData): Promise<Error> {
     let text = ''
+    const decoder = new TextDecoder()
     try {
-      for await (const chunk of body.setEncoding('utf8')) {
-        text += chunk
+      for await (const chunk of body) {
+        text += decoder.decode(chunk, { stream: true })
         if (text.length > longestDetail) break
       }
     } catch {

@@ -51,14 +51,17 @@ export class LocalDriver implements Driver {
   }
 
   async check (model: ResolvedModel): Promise<void> {
+    if (model.url !== undefined) return
     await refuse(model, async () => await lasting(this.#plan(model)) ?? this.#socketObstacle(model))
   }
 
   async prepare (model: ResolvedModel): Promise<void> {
+    if (model.url !== undefined) return
     await refuse(model, async () => await obstacle({ ...this.#plan(model), address: this.#address(model) }))
   }
 
   async spawn (model: ResolvedModel, onExit: (exit: ProcessExit) => void, onText: (text: string) => void = () => {}, memoryShare?: number): Promise<EngineProcess> {
+    if (model.url !== undefined) return elsewhere
     try {
       const address = this.#address(model)
       if ('socket' in address) this.#sockets.clear(address.socket)
@@ -158,16 +161,25 @@ export class LocalDriver implements Driver {
   }
 
   #connection (model: ResolvedModel): Connection {
-    const { id, env, engine: { keyVariable } } = model
+    const { id, env, url, engine: { keyVariable }, apiKey: given } = model
     let connection = this.#connections.get(id)
     if (connection === undefined) {
       // An empty key is none, for engines too.
-      const apiKey = (keyVariable === undefined ? undefined : env[keyVariable] ?? process.env[keyVariable]) || undefined
-      connection = new Connection({ model, address: this.#address(model), apiKey })
+      const apiKey = given ?? ((keyVariable === undefined ? undefined : env[keyVariable] ?? process.env[keyVariable]) || undefined)
+      connection = new Connection({ model, address: url === undefined ? this.#address(model) : { url }, apiKey })
       this.#connections.set(id, connection)
     }
     return connection
   }
+}
+
+/** A server that is not ours to start, to signal or to end. */
+const elsewhere: EngineProcess = {
+  pid: undefined,
+  lastLines: () => [],
+  signal: () => {},
+  gone: async () => true,
+  flushed: async () => {}
 }
 
 /** A gateway listens before it has loaded what it starts processes with. */

@@ -33,7 +33,7 @@ export class OutsideProcess implements EngineProcess {
     this.#tell = command => run(command, env)
   }
 
-  get pid (): number {
+  get pid (): number | undefined {
     return this.#group.pid
   }
 

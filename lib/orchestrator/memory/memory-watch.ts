@@ -8,6 +8,7 @@ import { withTimeLimit } from '../time-limit.ts'
 import type { GpuMemories } from './gpu-memory.ts'
 import type { GpuProcess, ReadProcesses } from './gpu-processes.ts'
 import type { ReadMemory } from './memory-command.ts'
+import { Foresight, rounding } from './foresight.ts'
 import { describeStrangers, type OwnGroups } from './holders.ts'
 import { needToStart, needToWake, shareToTell, usualResidue } from './memory-need.ts'
 import { awaitMemory, type Sleepers } from './memory-at-hand.ts'
@@ -36,15 +37,6 @@ export interface Settlement {
 const quiet = 1_000
 const quietAfterRelease = 3_000
 
-/** What a look has shown holds for so long, as far as nothing of ours has changed. Milliseconds. */
-const glanceHolds = 2_000
-
-/** Nobody waits longer for a look that is only made in case. Milliseconds. */
-const glanceLimit = 200
-
-/** vLLM's figures have two decimals. */
-const rounding = 0.01 * 1024 ** 3
-
 /** How long somebody who only looks on waits for the commands. Milliseconds. */
 const longestLook = 5_000
 
@@ -65,16 +57,14 @@ export class MemoryWatch {
   readonly #kept = new Map<string, number>()
   readonly #closed = new AbortController()
   readonly #ownGroups: OwnGroups
-  /** The last look that no change has overtaken, and who has gone to sleep since. */
-  #glance: MemorySeen & { slept: ResolvedModel[] } | undefined
-  /** Counts what may change memory. */
-  #changes = 0
+  readonly #foresight: Foresight
 
   constructor ({ clock, read, readProcesses, ownGroups = () => [] }: MemoryWatchContext) {
     this.#ownGroups = ownGroups
     this.#clock = clock
     this.#readProcesses = readProcesses
     this.#reader = new MemoryReader({ clock, read })
+    this.#foresight = new Foresight({ clock, reader: this.#reader, readProcesses, ownGroups, freed: id => this.#freed.get(id), closed: this.#closed.signal })
   }
 
   /** What the last look has shown; undefined if nobody has looked yet, or can. */
@@ -97,19 +87,22 @@ export class MemoryWatch {
 
   /** A process group that lived on these GPUs has ended, or failed to do what frees memory. */
   release (gpus: readonly number[]): void {
-    this.changing()
-    this.#glance = undefined
+    this.#foresight.disturb()
     gpus.forEach(gpu => this.#released.add(gpu))
   }
 
-  /** An engine is about to take memory, or to free it: a look that is under way will not know whether it has seen that. */
-  changing (): void {
-    this.#changes++
+  /** An engine is about to take memory. */
+  taking (): void {
+    this.#foresight.disturb()
   }
 
-  /** It has gone to sleep. */
+  /** One is about to free memory. */
+  sleeping (): void {
+    this.#foresight.sleeping()
+  }
+
   slept (model: ResolvedModel): void {
-    this.#glance?.slept.push(model)
+    this.#foresight.slept(model)
   }
 
   /** What its engine says of its sleep. */
@@ -118,20 +111,9 @@ export class MemoryWatch {
     if (kept !== undefined) this.#kept.set(id, kept)
   }
 
-  /** Looks, while nothing changes yet, so that nobody has to when the switch is under way. Resolves after a moment in any case. */
-  async glance (): Promise<void> {
-    const changes = this.#changes
-    await new Promise<void>(resolve => {
-      const timer = this.#clock.setTimeout(resolve, glanceLimit)
-      this.#reader.retry(this.#closed.signal).then(memories => {
-        if (memories !== undefined && changes === this.#changes) this.#glance = { time: this.#clock.now(), memories, slept: [] }
-      }, () => {
-        // We are closing.
-      }).finally(() => {
-        this.#clock.clearTimeout(timer)
-        resolve()
-      })
-    })
+  /** Before a switch to a model. Resolves after a moment in any case. */
+  async prepare (model: ResolvedModel): Promise<void> {
+    await this.#foresight.prepare(model)
   }
 
   /** Whether its sleep has told what it gives back, and so what a wake needs. */
@@ -140,16 +122,8 @@ export class MemoryWatch {
   }
 
   /** Whether a wake is known to find what it needs, without another look. */
-  foresees ({ id, gpus }: ResolvedModel): boolean {
-    const freed = this.#freed.get(id)
-    const glance = this.#glance
-    if (freed === undefined || glance === undefined || this.#clock.now() - glance.time > glanceHolds) return false
-    return gpus.every(gpu => {
-      const memory = glance.memories[gpu]
-      if (memory?.shared) return false
-      const returned = glance.slept.filter(({ gpus }) => gpus.includes(gpu)).reduce((sum, { id }) => sum + (this.#freed.get(id) ?? 0), 0)
-      return memory !== undefined && memory.total - memory.used + returned >= freed - rounding
-    })
+  async foresees (model: ResolvedModel): Promise<boolean> {
+    return await this.#foresight.foresees(model)
   }
 
   /** Whether memory may still be on its way back on a model's GPUs. */
@@ -190,7 +164,7 @@ export class MemoryWatch {
       this.#reader.tellFailure(warn)
       if (memories === undefined) return undefined
       if (certain) await this.#check(model, memories, need)
-      this.#before.set(id, memories)
+      if (purpose === 'start') this.#before.set(id, memories)
     } catch (error) {
       if (signals.some(signal => signal.aborted)) {
         if (expected) this.release(gpus)
@@ -216,13 +190,13 @@ export class MemoryWatch {
     return Math.max(...gpus.map(gpu => others.reduce((sum, other) => sum + (mayLiveOn(other).includes(gpu) ? this.#kept.get(other.id) ?? usualResidue : 0), 0)))
   }
 
-  /** Measures what an engine that has just started takes. `stays`: whether it is still as it was, for a measurement takes time. */
-  async measure ({ id, gpus }: ResolvedModel, stays: () => boolean): Promise<void> {
+  /** An engine serves: looks, in the background, at what it has taken if it has just started. `stays`: whether it is still as it was. */
+  async observe ({ id, gpus }: ResolvedModel, stays: () => boolean): Promise<void> {
     const before = this.#before.get(id)
     this.#before.delete(id)
-    if (before === undefined) return
-    const after = await this.#reader.read(this.#closed.signal)
-    if (!stays()) return
+    if (before === undefined && this.#readProcesses === undefined) return
+    const after = await this.#foresight.observe({ atOnce: before !== undefined })
+    if (before === undefined || !stays()) return
     const taken = gpus.map(gpu => (after?.[gpu]?.used ?? NaN) - (before[gpu]?.used ?? NaN)).filter(bytes => bytes > 0)
     if (taken.length > 0) this.#measured.set(id, Math.max(...taken))
   }

@@ -14,6 +14,7 @@ export interface Job {
   policies: Record<string, PolicyOption>
   costs: Costs
   maxConcurrency: number
+  gpus: number
   picture: string | undefined
   json: boolean
 }
@@ -37,6 +38,7 @@ const options = {
   cost: { type: 'string', default: '10' },
   start: { type: 'string' },
   concurrency: { type: 'string', default: '32' },
+  gpus: { type: 'string', default: '1' },
   picture: { type: 'string' },
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false }
@@ -57,6 +59,7 @@ export function jobOf (argv: readonly string[]): Job | undefined {
     policies: values.policy === undefined ? everyPolicy : Object.fromEntries(values.policy.map(policy => [policy, policyOf(policy)])),
     costs: { switch: costOf(values.cost), ...(values.start !== undefined && { start: number('start', values.start) * 1000 }) },
     maxConcurrency: Math.max(1, number('concurrency', values.concurrency)),
+    gpus: Math.max(1, Math.round(number('gpus', values.gpus))),
     picture: values.picture,
     json: values.json
   }

@@ -94,6 +94,25 @@ describe('the share of a GPU', () => {
   })
 })
 
+describe('a server that runs elsewhere', () => {
+  const url = 'http://10.0.0.7:8000'
+
+  test('has an origin, no GPU, and a time of its own to be ready', () => {
+    expect(modelOf(withModel({ engine: 'openai', url: `${url}/` }))).toMatchObject({ url, gpus: [], sleepLevel: 3, timeouts: { start: 10_000 } })
+    expect(modelOf(withModel({ engine: 'openai', url, timeouts: { start: 5 } })).timeouts.start).toBe(5)
+  })
+
+  test.each([
+    [{ url }, "engine must be 'openai' where there is a url"],
+    [{ engine: 'openai', url, gpus: [0] }, 'gpus must be left out where there is a url: the gateway does not run that server'],
+    [{ engine: 'openai', url, command: 'x' }, 'command must be left out where there is a url: the gateway does not run that server'],
+    [{ engine: 'openai', url: 'http://a/v1' }, 'url must be an origin: http://host:port or https://host:port, without path or credentials'],
+    [{ apiKey: 'x' }, 'apiKey must be left out where there is no url']
+  ])('%j', (model, message) => {
+    expect(refusal(() => withModel(model as object))).toBe(`models["a"].${message}`)
+  })
+})
+
 describe('residents', () => {
   const models = (share: number, more: object = {}) => ({ models: { chat: { gpuShare: share }, embed: { gpuShare: 0.2, resident: true }, rerank: { gpuShare: 0.15, resident: true, ...more } } })
 

@@ -89,6 +89,9 @@ const modelCases: Record<string, Case> = {
     good: [{ image: 'vllm/vllm-openai' }, { rootfs: '/srv/fs', command: ['podman'], args: [], models: '/models', network: 'host' }],
     bad: [['vllm', '', 'must be an object: how its container is run, not "vllm"'], [{ image: '' }, '.image', 'must be a non-empty string'], [{ image: 'i', runtime: 'lxc' }, '.runtime', 'must be "podman" or "docker", not "lxc"']]
   },
+  // Good ones need an engine beside them: checks.test.ts.
+  url: { good: [], bad: [[8_000, '', 'must be an origin: http://host:port or https://host:port, without path or credentials']] },
+  apiKey: { good: [], bad: [['a key', '', 'must be a key without spaces']] },
   readyPath: { good: ['/', '/v1/models?x'], bad: [['health', '', 'must be a path that starts with /, not "health"'], ['/a b', '', 'must be a path that starts with /, not "/a b"']] },
   sleepLevel: { good: [1, 2, 3, 'auto'], bad: [[0, '', 'must be 1, 2, 3, or "auto", not 0'], [4, '', 'must be 1, 2, 3, or "auto", not 4'], ['1', '', 'must be 1, 2, 3, or "auto", not "1"']] },
   level2Safe: { good: [true, false], bad: [[2, '', `${boolean}, not 2`]] },

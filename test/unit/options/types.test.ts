@@ -18,6 +18,8 @@ test('every option of the type can be written, and the schema knows it', () => {
     stopCommand: 'docker stop tei',
     container: { image: 'vllm/vllm-openai', rootfs: '/srv/rootfs', runtime: 'podman', command: ['podman'], args: ['--ipc=host'], models: '/models', network: 'none' },
     readyPath: '/health',
+    url: 'http://10.0.0.7:8000',
+    apiKey: 'key',
     path: 'org/a',
     aliases: ['b'],
     adapters: ['c'],

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { MemoryCommandError, SleepError } from '../../../lib/errors.ts'
 import type { GpuMemories } from '../../../lib/orchestrator/memory/gpu-memory.ts'
 import { fails, hangs } from './fake-driver.ts'
@@ -7,10 +7,20 @@ import { makeModel, outcome, pass, setUp, settle } from './helper.ts'
 const mebibyte = 1024 ** 2
 const total = 24_000
 
-/** A GPU of 24,000 MiB: `gpu.used` is what it says, in MiB; `looks` counts how often it was asked. */
-function setUpWithGpu (models = [makeModel('a'), makeModel('b')]) {
-  const gpu = { used: 0, looks: 0, answer: undefined as undefined | (() => Promise<GpuMemories | undefined>) }
+/**
+ * A GPU of 24,000 MiB: `gpu.used` is what it says, in MiB; `looks` counts how often it was asked. `lists`: whether processes are
+ * listed too: every engine that runs, and another process that holds `gpu.other` MiB.
+ */
+function setUpWithGpu (models = [makeModel('a'), makeModel('b')], { lists = false } = {}) {
+  const gpu = { used: 0, other: 0, looks: 0, lists: 0, answer: undefined as undefined | (() => Promise<GpuMemories | undefined>) }
+  const process = (pid: number, bytes: number) => ({ gpu: 0, pid, name: 'python3', bytes: bytes * mebibyte })
   const setup = setUp(models, {
+    ...(lists && {
+      readProcesses: async () => {
+        gpu.lists++
+        return [...setup.driver.processes.map(({ pid }) => process(pid, 1_000)), ...(gpu.other > 0 ? [process(4_000_000, gpu.other)] : [])]
+      }
+    }),
     readMemory: async () => {
       gpu.looks++
       return gpu.answer === undefined ? [{ used: gpu.used * mebibyte, total: total * mebibyte }] : await gpu.answer()
@@ -38,8 +48,8 @@ async function setUpAfterDeath (models?: Parameters<typeof setUpWithGpu>[0]): Pr
 const slept = (freed: number) => `INFO 11-27 12:00:00 [gpu_worker.py:1] Sleep mode freed ${(freed / 1024).toFixed(2)} GiB memory, 0.8 GiB memory is still in use.`
 
 /** `b` sleeps and has said what it needs; `a` is awake. */
-async function setUpSwitch (models?: Parameters<typeof setUpWithGpu>[0]): Promise<Gpu> {
-  const setup = setUpWithGpu(models)
+async function setUpSwitch (models?: Parameters<typeof setUpWithGpu>[0], options?: Parameters<typeof setUpWithGpu>[1]): Promise<Gpu> {
+  const setup = setUpWithGpu(models, options)
   const { orchestrator, driver, gpu } = setup
   for (const [id, next] of [['b', 'a'], ['a', 'b'], ['b', 'a']] as const) {
     gpu.used = 0
@@ -50,10 +60,23 @@ async function setUpSwitch (models?: Parameters<typeof setUpWithGpu>[0]): Promis
   }
   gpu.used = 21_000
   await settle()
+  if (options?.lists) await lookAgain(setup, 21_000)
   setup.changes.length = 0
   driver.calls.length = 0
-  gpu.looks = 0
+  gpu.looks = gpu.lists = 0
   return setup
+}
+
+/** `a` is awake, and the look after its wake has seen `used` MiB. */
+async function lookAgain ({ orchestrator, gpu, clock }: Pick<Gpu, 'orchestrator' | 'gpu' | 'clock'>, used: number): Promise<void> {
+  await orchestrator.sleep('a')
+  gpu.used = 1_000
+  await orchestrator.wake('a')
+  gpu.used = used
+  const { looks } = gpu
+  await pass(clock, 300)
+  await vi.waitFor(() => expect(gpu.looks).toBeGreaterThan(looks))
+  await settle()
 }
 
 describe('before a wake that needs memory which is known', () => {
@@ -68,6 +91,45 @@ describe('before a wake that needs memory which is known', () => {
     expect(driver.calls).toContain('b wake')
     expect(changes.at(-1)).toMatchObject({ model: 'b', to: 'awake' })
     expect(changes.at(-1)).not.toHaveProperty('memory')
+  })
+
+  it('no switch waits for a look where processes are listed: they are, while the other model goes to sleep', async () => {
+    const { orchestrator, gpu, driver, clock } = await setUpSwitch(undefined, { lists: true })
+    await pass(clock, 60_000)
+    await orchestrator.prepare('b')
+    expect([gpu.looks, gpu.lists]).toEqual([0, 0])
+    await orchestrator.sleep('a')
+    await orchestrator.wake('b')
+    expect(driver.calls.filter(call => /sleep|wake/.test(call))).toEqual(['a sleep 1', 'b wake'])
+    await pass(clock, 300)
+    await vi.waitFor(() => expect([gpu.looks, gpu.lists], 'the second look is for the next switch').toEqual([1, 2]))
+  })
+
+  it('what another process has taken since the last wake is missing, and is looked at', async () => {
+    const { orchestrator, gpu, driver, clock } = await setUpSwitch([makeModel('a'), makeModel('b', { timeouts: { memory: 20_000 } })], { lists: true })
+    await orchestrator.prepare('b')
+    gpu.other = 5_000
+    await orchestrator.sleep('a')
+    gpu.used = 6_000
+    const wake = outcome(orchestrator.wake('b'))
+    await vi.waitFor(() => expect(gpu.looks).toBe(1))
+    await pass(clock, 20_001)
+    await vi.waitFor(() => expect(wake.error).toBeDefined())
+    expect(wake.error).toMatchObject({ code: 'LLMUX_ERR_GPU_MEMORY', message: expect.stringMatching(/18000 MiB are free: process 4000000 \(python3\) holds 5000 MiB of GPU 0$/) })
+    expect(driver.calls).not.toContain('b wake')
+  })
+
+  it('what it held before is not', async () => {
+    const { orchestrator, gpu, driver, clock } = await setUpSwitch(undefined, { lists: true })
+    gpu.other = 3_000
+    await lookAgain({ orchestrator, gpu, clock }, 23_000)
+    gpu.looks = 0
+    await orchestrator.prepare('b')
+    await orchestrator.sleep('a')
+    await orchestrator.wake('b')
+    expect(driver.calls).toContain('b wake')
+    await pass(clock, 300)
+    await vi.waitFor(() => expect(gpu.looks).toBe(1))
   })
 
   it('it is looked at again if something of ours has changed meanwhile, or the look is old', async () => {

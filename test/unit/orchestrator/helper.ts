@@ -61,6 +61,8 @@ export function makeModel (id: string, changes: Changes = {}): ResolvedModel {
     maxConcurrency: 256,
     warmup: false,
     port: undefined,
+    url: undefined,
+    apiKey: undefined,
     sleepLevel: 1,
     sleepMode: true,
     freeze: false,

@@ -42,6 +42,16 @@ test('models with a GPU of their own never wait for each other', () => {
   expect(simulate({ arrivals, policy: 'fifo', costs, placement: { a: { gpus: [0] }, b: { gpus: [1] } } })).toMatchObject({ switches: 1, models: { a: { max: 0 } } })
 })
 
+test('on several GPUs each model starts where fewest requests are in its way, and stays there', () => {
+  const three = requests('a0:10 b1:10 c2:10 a20:1 b20:1 c20:1')
+  const on = (gpus: number) => simulate({ arrivals: three, policy: 'fifo', costs, gpus })
+  expect(on(1).switches).toBeGreaterThan(2)
+  expect(on(3)).toMatchObject({ switches: 2, models: { a: { max: 0 } } })
+  expect(on(2).mean).toBeLessThan(on(1).mean)
+  expect(on(3).mean).toBeLessThan(on(2).mean)
+  expect(simulate({ arrivals: three, policy: 'fifo', costs, gpus: 3, placement: { a: { gpus: [0] }, b: { gpus: [0] }, c: { gpus: [0] } } }).switches).toBe(on(1).switches)
+})
+
 test('what comes before `countFrom` is served but not counted', () => {
   expect(simulate({ arrivals: requests('a0:4 b1:6 b30:1'), policy: 'fifo', costs, countFrom: 10_000 })).toMatchObject({ requests: 1, max: 0, switches: 1 })
 })

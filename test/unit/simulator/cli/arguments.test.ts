@@ -27,7 +27,7 @@ test('all policies unless some are named, by name or with options', () => {
 })
 
 test('costs in seconds, as a number or a matrix', () => {
-  expect(jobOf([recorded, '--cost', '2.5', '--start', '60', '--concurrency', '8'])).toMatchObject({ costs: { switch: 2_500, start: 60_000 }, maxConcurrency: 8 })
+  expect(jobOf([recorded, '--cost', '2.5', '--start', '60', '--concurrency', '8', '--gpus', '4'])).toMatchObject({ costs: { switch: 2_500, start: 60_000 }, maxConcurrency: 8, gpus: 4 })
   expect(jobOf([recorded, '--cost', file('costs.json', '{"a":{"b":3},"b":{"a":0.3}}')])).toMatchObject({ costs: { switch: { a: { b: 3_000 }, b: { a: 300 } } } })
 })
 
