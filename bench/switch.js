@@ -41,7 +41,7 @@ export async function switching ({ quick }) {
   ]
   try {
     for (const { way } of ways) await thereAndBack(way)
-    return rows(ways, await measure(ways, quick ? 5 : 40))
+    return rows(ways, await measure(ways, quick ? 3 : 20))
   } finally {
     await Promise.all([close(), seeing.close()])
   }

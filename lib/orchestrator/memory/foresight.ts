@@ -29,6 +29,8 @@ interface Basis {
   others: Array<number | undefined>
   /** Bytes by which that has grown. */
   grown: number[]
+  /** Whether that is known of the present sleep, or cannot be known. */
+  confirmed: boolean
 }
 
 /** What was seen holds for so long, as far as no engine has changed. Milliseconds. */
@@ -50,6 +52,7 @@ export class Foresight {
   #basis: Basis | undefined
   /** Counts what may change memory. */
   #changes = 0
+  #counting: Promise<void> = Promise.resolve()
   #confirmation: Promise<void> = Promise.resolve()
 
   constructor (context: ForesightContext) {
@@ -66,8 +69,8 @@ export class Foresight {
   sleeping (): void {
     this.#changes++
     const basis = this.#basis
-    if (basis === undefined || basis.others.every(bytes => bytes === undefined)) return
-    basis.time = -Infinity
+    if (basis === undefined) return
+    basis.confirmed = false
     this.#confirmation = this.#inTime(signal => this.#confirm(basis, signal))
   }
 
@@ -75,29 +78,29 @@ export class Foresight {
     this.#basis?.slept.push(model)
   }
 
-  /** While nothing changes yet. Resolves at once where a list of processes will do later, and after a moment in any case. */
+  /** While nothing changes yet. Resolves at once if it was looked at after the last wake, and after a moment in any case. */
   async prepare ({ gpus }: ResolvedModel): Promise<void> {
     const { others } = this.#basis ?? {}
     if (others !== undefined && gpus.every(gpu => others[gpu] !== undefined)) return
     await this.#inTime(async signal => {
       const changes = this.#changes
-      this.#remember(changes, await this.#context.reader.retry(signal), [])
+      const counting = this.#count(signal)
+      const basis = this.#remember(changes, await this.#context.reader.retry(signal))
+      if (basis !== undefined) this.#counting = counting.then(counted => { basis.others = counted })
     })
   }
 
   /** Looks in the background, a moment after a wake. Resolves with the memory, undefined if it cannot be read. */
   async observe ({ atOnce }: { atOnce: boolean }): Promise<GpuMemories | undefined> {
-    const { clock, closed, reader, readProcesses, ownGroups } = this.#context
+    const { clock, closed, reader } = this.#context
     const changes = this.#changes
     // The first requests are on their way to the engine by then.
     if (!atOnce) await pause(clock, observeAfter, closed)
     if (closed.aborted || changes !== this.#changes) return undefined
     // Before the memory: what a process takes between the two looks counts twice, and not at all the other way round.
-    const processes = await readProcesses?.(closed).catch(() => undefined)
-    const { own, others } = await tellApart(processes ?? [], ownGroups)
+    const others = await this.#count(closed)
     const memories = await reader.retry(closed)
-    const counts = (gpu: number) => own.some(process => process.gpu === gpu)
-    if (own.length > 0) this.#remember(changes, memories, memories?.map((_, gpu) => counts(gpu) ? sum(others, gpu) : undefined) ?? [])
+    if (others.length > 0) this.#remember(changes, memories, others)
     return memories
   }
 
@@ -107,7 +110,7 @@ export class Foresight {
     const { clock, freed } = this.#context
     const basis = this.#basis
     const need = freed(id)
-    if (need === undefined || basis === undefined || clock.now() - basis.time > holds) return false
+    if (need === undefined || basis === undefined || !basis.confirmed || clock.now() - basis.time > holds) return false
     return gpus.every(gpu => {
       const memory = basis.memories[gpu]
       if (memory === undefined || memory.shared) return false
@@ -116,20 +119,36 @@ export class Foresight {
     })
   }
 
-  #remember (changes: number, memories: GpuMemories | undefined, others: Basis['others']): void {
-    if (memories === undefined || changes !== this.#changes) return
-    this.#basis = { memories, time: this.#context.clock.now(), slept: [], others, grown: [] }
+  #remember (changes: number, memories: GpuMemories | undefined, others: Basis['others'] = []): Basis | undefined {
+    if (memories === undefined || changes !== this.#changes) return undefined
+    this.#basis = { memories, time: this.#context.clock.now(), slept: [], others, grown: [], confirmed: true }
+    return this.#basis
+  }
+
+  /** What other processes hold of each GPU, by its index. Undefined where no engine is listed: the list may not be of this GPU's processes. Never rejects. */
+  async #count (signal: AbortSignal): Promise<Basis['others']> {
+    const { readProcesses, ownGroups } = this.#context
+    const processes = await readProcesses?.(signal).catch(() => undefined) ?? []
+    const { own, others } = await tellApart(processes, ownGroups)
+    const counted: Basis['others'] = []
+    for (const { gpu } of own) counted[gpu] = sum(others, gpu)
+    return counted
   }
 
   async #confirm (basis: Basis, signal: AbortSignal): Promise<void> {
     const { clock, readProcesses, ownGroups } = this.#context
-    // To start a program takes some milliseconds of the processor: the order to sleep is to be out by then.
-    await setImmediate()
-    const processes = await readProcesses?.(signal)
-    if (processes === undefined) return
-    const { others } = await tellApart(processes, ownGroups)
-    basis.grown = basis.others.map((bytes, gpu) => bytes === undefined ? 0 : Math.max(0, sum(others, gpu) - bytes))
-    basis.time = clock.now()
+    await this.#counting
+    // Where processes are not listed, the look before the sleep must do.
+    if (basis.others.length > 0) {
+      // To start a program takes some milliseconds of the processor: the order to sleep is to be out by then.
+      await setImmediate()
+      const processes = await readProcesses?.(signal)
+      if (processes === undefined) return
+      const { others } = await tellApart(processes, ownGroups)
+      basis.grown = Array.from(basis.others, (bytes, gpu) => bytes === undefined ? 0 : Math.max(0, sum(others, gpu) - bytes))
+      basis.time = clock.now()
+    }
+    basis.confirmed = true
   }
 
   /** Waits for a look only for a moment. One that takes longer goes on, so that it is known whether the command hangs. */
