@@ -29,6 +29,8 @@ export interface FleetSimulationOptions {
 
 export interface FleetSimulationResult extends WaitStatistics {
   switches: number
+  /** The share of the time from the first arrival to the last answer in which a node was going from one model to another, on average. */
+  switching: number
   /** Requests by node. */
   byNode: number[]
 }
@@ -44,10 +46,14 @@ export function simulateFleet ({ arrivals, nodes: count, policy, costs, choose =
   const models = modelsOf(arrivals)
   const waits: Wait[] = []
   let switches = 0
+  let switching = 0
   const fail = (error: Error) => { throw new SimulationError(error.message, { cause: error }) }
   const nodes = Array.from({ length: count }, (_, index) => {
     const events = new LlmuxEvents()
-    events.on('transition', ({ from, to }) => { if (from === 'waking' && to === 'idle') switches++ })
+    events.on('transition', ({ from, to, duration }) => {
+      if (from === 'evicting' || from === 'waking') switching += duration
+      if (from === 'waking' && to === 'idle') switches++
+    })
     const switcher = new Switcher(models.map(id => simulatedModel(id, maxConcurrency)), {
       engines: new SimulatedEngines(clock, costs, '', false), clock, events, policy: createPolicy(policy), limits: unlimited
     })
@@ -75,5 +81,6 @@ export function simulateFleet ({ arrivals, nodes: count, policy, costs, choose =
   const end = (arrivals.at(-1)?.time ?? 0) + patience
   while (waits.length < arrivals.length && clock.now() < end && clock.advanceToNext()) if (failure !== undefined) fail(failure)
   if (waits.length < arrivals.length) fail(new Error(`${arrivals.length - waits.length} requests are still waiting`))
-  return { ...waitStatistics(waits), switches, byNode: nodes.map(({ requests }) => requests) }
+  const duration = clock.now() - (arrivals[0]?.time ?? 0)
+  return { ...waitStatistics(waits), switches, switching: duration === 0 ? 0 : switching / duration / count, byNode: nodes.map(({ requests }) => requests) }
 }

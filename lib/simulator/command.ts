@@ -1,6 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { LlmuxError } from '../errors.ts'
+import { simulateFleet } from '../fleet/simulate.ts'
+import type { FleetSimulationResult } from '../fleet/simulate.ts'
 import { jobOf } from './cli/arguments.ts'
 import type { Job } from './cli/arguments.ts'
 import { help } from './cli/help.ts'
@@ -9,6 +11,8 @@ import { picture } from './picture.ts'
 import { simulate } from './simulate.ts'
 import type { SimulationResult } from './simulate.ts'
 import { table } from './table.ts'
+
+type Result = SimulationResult | FleetSimulationResult
 
 try {
   const job = jobOf(process.argv.slice(2))
@@ -20,9 +24,10 @@ try {
   process.exitCode = 2
 }
 
-function run ({ policies, ...job }: Job): Record<string, SimulationResult> {
+function run ({ policies, ...job }: Job): Record<string, Result> {
   if (job.picture !== undefined) mkdirSync(job.picture, { recursive: true })
   return Object.fromEntries(Object.entries(policies).map(([name, policy]) => {
+    if (job.nodes > 1) return [name, simulateFleet({ ...job, policy })]
     const { timeline, ...result } = simulate({ ...job, policy, timeline: job.picture !== undefined })
     const file = `${name.replace(/[^\w.-]+/g, '-').replace(/^-|-$/g, '')}.svg`
     if (timeline !== undefined) writeFileSync(join(job.picture!, file), picture(timeline, { title: name }))
@@ -30,7 +35,7 @@ function run ({ policies, ...job }: Job): Record<string, SimulationResult> {
   }))
 }
 
-function print ({ json, arrivals }: Job, results: Record<string, SimulationResult>): void {
+function print ({ json, arrivals }: Job, results: Record<string, Result>): void {
   if (json) return console.log(JSON.stringify(results, undefined, 2))
   console.log(`${arrivals.length} requests; how long they wait, in seconds\n\n${table(results)}`)
 }

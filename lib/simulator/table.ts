@@ -1,7 +1,9 @@
 import type { SimulationResult } from './simulate.ts'
 
+type Row = Omit<SimulationResult, 'duration' | 'timeline'>
+
 /** What a table has of a result: seconds with a digit or two, shares in per cent. */
-export function row ({ mean, p50, p95, p99, max, end, slowdown, switches, switching, worstMean, jain }: SimulationResult): Record<string, string> {
+export function row ({ mean, p50, p95, p99, max, end, slowdown, switches, switching, worstMean, jain }: Row): Record<string, string> {
   return {
     mean: seconds(mean),
     p50: seconds(p50),
@@ -18,7 +20,7 @@ export function row ({ mean, p50, p95, p99, max, end, slowdown, switches, switch
 }
 
 /** Results by name as a Markdown table, waits in seconds, padded so that it can be read as text too. */
-export function table (results: Readonly<Record<string, SimulationResult>>, first = 'policy'): string {
+export function table (results: Readonly<Record<string, Row>>, first = 'policy'): string {
   return markdown(Object.entries(results).map(([name, result]) => ({ [first]: name, ...row(result) })))
 }
 

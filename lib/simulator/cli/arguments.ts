@@ -15,6 +15,7 @@ export interface Job {
   costs: Costs
   maxConcurrency: number
   gpus: number
+  nodes: number
   picture: string | undefined
   json: boolean
 }
@@ -39,6 +40,7 @@ const options = {
   start: { type: 'string' },
   concurrency: { type: 'string', default: '32' },
   gpus: { type: 'string', default: '1' },
+  nodes: { type: 'string', default: '1' },
   picture: { type: 'string' },
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false }
@@ -52,6 +54,9 @@ export function jobOf (argv: readonly string[]): Job | undefined {
   const duration = number('duration', values.duration) * 1000
   const seed = number('seed', values.seed)
   const made = values.generate.map((spec, index) => generate(spec, { duration, seed: seed * 1000 + index }))
+  const nodes = count('nodes', values.nodes)
+  const gpus = count('gpus', values.gpus)
+  if (nodes > 1 && (gpus > 1 || values.picture !== undefined)) throw new UsageError('--nodes goes with neither --gpus nor --picture: each node has one GPU')
   const arrivals = stretch(merge(...files, ...made), number('stretch', values.stretch))
   if (arrivals.length === 0) throw new UsageError('no requests: name a CSV file, or use --generate')
   return {
@@ -59,7 +64,8 @@ export function jobOf (argv: readonly string[]): Job | undefined {
     policies: values.policy === undefined ? everyPolicy : Object.fromEntries(values.policy.map(policy => [policy, policyOf(policy)])),
     costs: { switch: costOf(values.cost), ...(values.start !== undefined && { start: number('start', values.start) * 1000 }) },
     maxConcurrency: Math.max(1, number('concurrency', values.concurrency)),
-    gpus: Math.max(1, Math.round(number('gpus', values.gpus))),
+    gpus,
+    nodes,
     picture: values.picture,
     json: values.json
   }
@@ -109,6 +115,10 @@ function json (name: string, text: string): unknown {
   } catch (error) {
     throw new UsageError(`--${name}: ${(error as Error).message}`, { cause: error })
   }
+}
+
+function count (name: string, text: string): number {
+  return Math.max(1, Math.round(number(name, text)))
 }
 
 function number (name: string, text: string): number {

@@ -21,6 +21,7 @@ A CSV has a header with time_s, model and service_s (or input_tokens and output_
   --start SECONDS      seconds of a model's first start (as any switch)
   --concurrency NUMBER requests that an engine works on at once (32)
   --gpus NUMBER        GPUs of the machine; each model takes one of them (1)
+  --nodes NUMBER       machines with a GPU each behind an edge of fastify-llmux/fleet (1)
   --picture DIRECTORY  writes a picture of each policy to POLICY.svg there
   --json               JSON instead of a table; times in milliseconds
   --help

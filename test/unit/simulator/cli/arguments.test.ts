@@ -27,7 +27,8 @@ test('all policies unless some are named, by name or with options', () => {
 })
 
 test('costs in seconds, as a number or a matrix', () => {
-  expect(jobOf([recorded, '--cost', '2.5', '--start', '60', '--concurrency', '8', '--gpus', '4'])).toMatchObject({ costs: { switch: 2_500, start: 60_000 }, maxConcurrency: 8, gpus: 4 })
+  expect(jobOf([recorded, '--cost', '2.5', '--start', '60', '--concurrency', '8', '--gpus', '4'])).toMatchObject({ costs: { switch: 2_500, start: 60_000 }, maxConcurrency: 8, gpus: 4, nodes: 1 })
+  expect(jobOf([recorded, '--nodes', '3'])).toMatchObject({ nodes: 3, gpus: 1 })
   expect(jobOf([recorded, '--cost', file('costs.json', '{"a":{"b":3},"b":{"a":0.3}}')])).toMatchObject({ costs: { switch: { a: { b: 3_000 }, b: { a: 300 } } } })
 })
 
@@ -58,6 +59,7 @@ describe('what is wrong is named', () => {
     [[join(directory, 'none.csv')], /none\.csv/],
     [[service], /b\.csv.*line 1: no column `model`/],
     [[recorded, '--cost', 'much'], /--cost.*much/],
+    [[recorded, '--nodes', '2', '--gpus', '2'], /--nodes goes with neither --gpus nor --picture/],
     [[recorded, '--seed', ''], /--seed/],
     [[recorded, '--policy', '{'], /--policy/],
     [['--generate', 'flood model=a'], /no flood, but poisson/],
