@@ -1,10 +1,11 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '../../clock.ts'
 import type { ResolvedModel } from '../../options/types.ts'
-import { pause } from '../time-limit.ts'
+import { pause, withTimeLimit } from '../time-limit.ts'
 import type { GpuMemories } from './gpu-memory.ts'
-import type { ReadProcesses } from './gpu-processes.ts'
+import type { GpuProcess, ReadProcesses } from './gpu-processes.ts'
 import { tellApart, type OwnGroups } from './holders.ts'
+import { commandLimit, pauseAfterFailure } from './memory-reader.ts'
 import type { MemoryReader } from './memory-reader.ts'
 
 export interface ForesightContext {
@@ -52,6 +53,7 @@ export class Foresight {
   #basis: Basis | undefined
   /** Counts what may change memory. */
   #changes = 0
+  #listAgainAt = -Infinity
   #counting: Promise<void> = Promise.resolve()
   #confirmation: Promise<void> = Promise.resolve()
 
@@ -71,7 +73,7 @@ export class Foresight {
     const basis = this.#basis
     if (basis === undefined) return
     basis.confirmed = false
-    this.#confirmation = this.#inTime(signal => this.#confirm(basis, signal))
+    this.#confirmation = this.#inTime(() => this.#confirm(basis))
   }
 
   slept (model: ResolvedModel): void {
@@ -84,7 +86,7 @@ export class Foresight {
     if (others !== undefined && gpus.every(gpu => others[gpu] !== undefined)) return
     await this.#inTime(async signal => {
       const changes = this.#changes
-      const counting = this.#count(signal)
+      const counting = this.#count()
       const basis = this.#remember(changes, await this.#context.reader.retry(signal))
       if (basis !== undefined) this.#counting = counting.then(counted => { basis.others = counted })
     })
@@ -98,7 +100,7 @@ export class Foresight {
     if (!atOnce) await pause(clock, observeAfter, closed)
     if (closed.aborted || changes !== this.#changes) return undefined
     // Before the memory: what a process takes between the two looks counts twice, and not at all the other way round.
-    const others = await this.#count(closed)
+    const others = await this.#count()
     const memories = await reader.retry(closed)
     if (others.length > 0) this.#remember(changes, memories, others)
     return memories
@@ -126,23 +128,35 @@ export class Foresight {
   }
 
   /** What other processes hold of each GPU, by its index. Undefined where no engine is listed: the list may not be of this GPU's processes. Never rejects. */
-  async #count (signal: AbortSignal): Promise<Basis['others']> {
-    const { readProcesses, ownGroups } = this.#context
-    const processes = await readProcesses?.(signal).catch(() => undefined) ?? []
-    const { own, others } = await tellApart(processes, ownGroups)
+  async #count (): Promise<Basis['others']> {
+    const { own, others } = await tellApart(await this.#list() ?? [], this.#context.ownGroups)
     const counted: Basis['others'] = []
     for (const { gpu } of own) counted[gpu] = sum(others, gpu)
     return counted
   }
 
-  async #confirm (basis: Basis, signal: AbortSignal): Promise<void> {
-    const { clock, readProcesses, ownGroups } = this.#context
+  /** A command that fails or hangs is tried again after a pause. That it does is reported where memory is read. Never rejects. */
+  async #list (): Promise<GpuProcess[] | undefined> {
+    const { clock, closed, readProcesses } = this.#context
+    if (readProcesses === undefined || clock.now() < this.#listAgainAt) return undefined
+    // A command that hangs is not helped by more of them.
+    this.#listAgainAt = Infinity
+    let again = -Infinity
+    const timeout = () => new Error('the command hangs')
+    return await withTimeLimit({ clock, limit: commandLimit, timeout, signals: [closed] }, readProcesses).catch(() => {
+      again = clock.now() + pauseAfterFailure
+      return undefined
+    }).finally(() => { this.#listAgainAt = again })
+  }
+
+  async #confirm (basis: Basis): Promise<void> {
+    const { clock, ownGroups } = this.#context
     await this.#counting
     // Where processes are not listed, the look before the sleep must do.
     if (basis.others.length > 0) {
       // To start a program takes some milliseconds of the processor: the order to sleep is to be out by then.
       await setImmediate()
-      const processes = await readProcesses?.(signal)
+      const processes = await this.#list()
       if (processes === undefined) return
       const { others } = await tellApart(processes, ownGroups)
       basis.grown = Array.from(basis.others, (bytes, gpu) => bytes === undefined ? 0 : Math.max(0, sum(others, gpu) - bytes))

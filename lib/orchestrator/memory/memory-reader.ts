@@ -11,8 +11,8 @@ export interface MemorySeen {
 }
 
 /** A command that takes longer hangs. One that fails or hangs is tried again after the pause. Milliseconds. */
-const limit = 2_000
-const pauseAfterFailure = 60_000
+export const commandLimit = 2_000
+export const pauseAfterFailure = 60_000
 
 /** Reads GPU memory. A command that fails or hangs is reported once, and delays nothing until it works again. */
 export class MemoryReader {
@@ -40,8 +40,8 @@ export class MemoryReader {
   async retry (signal: AbortSignal): Promise<GpuMemories | undefined> {
     if (this.#failure !== undefined && this.#clock.now() < this.#failure.until) return undefined
     try {
-      const timeout = () => new MemoryCommandError(`there was no answer within ${limit} ms`)
-      const memories = await withTimeLimit({ clock: this.#clock, limit, timeout, signals: [signal] }, this.#command)
+      const timeout = () => new MemoryCommandError(`there was no answer within ${commandLimit} ms`)
+      const memories = await withTimeLimit({ clock: this.#clock, limit: commandLimit, timeout, signals: [signal] }, this.#command)
       this.#failure = undefined
       if (memories !== undefined) this.#seen = { time: this.#clock.now(), memories }
       return memories

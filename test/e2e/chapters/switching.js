@@ -2,10 +2,11 @@ import { chat, Stream } from '../chat.js'
 import { judge, summary } from '../verdict.js'
 import { prompts } from './serving.js'
 
-/** Another model is asked for while streams run: they end whole, and before it begins. @param {import('../stage.js').Stage} stage */
+/** Another model is asked for while streams run: they end whole, and before it begins unless the policy freezes them. @param {import('../stage.js').Stage} stage */
 export async function midStream ({ app, subject: { models: [a, b], tokens }, report, expected }) {
   const [first, second] = [String(a?.name), String(b?.name)]
   await chat(app, first, 'Hello', 2)
+  const from = app.events.length
   const running = prompts.map(prompt => new Stream(app, first, prompt, tokens))
   await app.until('the streams have begun', () => running.every(({ text }) => text.length > 2))
   const others = prompts.slice(0, 2).map(prompt => new Stream(app, second, prompt, tokens))
@@ -22,7 +23,8 @@ export async function midStream ({ app, subject: { models: [a, b], tokens }, rep
   })
   const lastOfFirst = Math.max(...answers.slice(0, running.length).map(({ ended }) => ended))
   const firstOfSecond = Math.min(...answers.slice(running.length, -1).map(({ ended }) => ended))
-  report.check('those who came first have ended first', lastOfFirst < firstOfSecond)
+  const frozen = app.events.slice(from).some(({ event, to }) => event === 'request' && to === 'frozen')
+  report.check(`those who came first have ended first, unless they were frozen${frozen ? ', as they were' : ''}`, frozen || lastOfFirst < firstOfSecond)
 }
 
 /** There and back, each answer looked at. @param {import('../stage.js').Stage} stage @param {number} count */

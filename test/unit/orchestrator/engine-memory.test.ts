@@ -12,12 +12,13 @@ const total = 24_000
  * listed too: every engine that runs, and another process that holds `gpu.other` MiB.
  */
 function setUpWithGpu (models = [makeModel('a'), makeModel('b')], { lists = false } = {}) {
-  const gpu = { used: 0, other: 0, looks: 0, lists: 0, answer: undefined as undefined | (() => Promise<GpuMemories | undefined>) }
+  const gpu = { used: 0, other: 0, looks: 0, lists: 0, hangs: false, answer: undefined as undefined | (() => Promise<GpuMemories | undefined>) }
   const process = (pid: number, bytes: number) => ({ gpu: 0, pid, name: 'python3', bytes: bytes * mebibyte })
   const setup = setUp(models, {
     ...(lists && {
       readProcesses: async () => {
         gpu.lists++
+        if (gpu.hangs) await new Promise(() => {})
         return [...setup.driver.processes.map(({ pid }) => process(pid, 1_000)), ...(gpu.other > 0 ? [process(4_000_000, gpu.other)] : [])]
       }
     }),
@@ -117,6 +118,28 @@ describe('before a wake that needs memory which is known', () => {
     await vi.waitFor(() => expect(wake.error).toBeDefined())
     expect(wake.error).toMatchObject({ code: 'LLMUX_ERR_GPU_MEMORY', message: expect.stringMatching(/18000 MiB are free: process 4000000 \(python3\) holds 5000 MiB of GPU 0$/) })
     expect(driver.calls).not.toContain('b wake')
+  })
+
+  it('a list that hangs costs one switch a moment, and is not asked for again in the next minute', async () => {
+    const { orchestrator, gpu, driver, clock } = await setUpSwitch(undefined, { lists: true })
+    gpu.hangs = true
+    await orchestrator.prepare('b')
+    await orchestrator.sleep('a')
+    gpu.used = 1_000
+    const wake = outcome(orchestrator.wake('b'))
+    await vi.waitFor(() => expect(gpu.lists).toBe(1))
+    await pass(clock, 2_001)
+    expect(wake.value).toBe(true)
+    gpu.used = 21_000
+    for (const [from, to] of [['b', 'a'], ['a', 'b']] as const) {
+      await orchestrator.prepare(to)
+      await orchestrator.sleep(from)
+      gpu.used = 1_000
+      await orchestrator.wake(to)
+      gpu.used = 21_000
+    }
+    expect(gpu.lists).toBe(1)
+    expect(driver.calls.filter(call => call.endsWith(' wake'))).toHaveLength(3)
   })
 
   it('what it held before is not', async () => {
