@@ -30,6 +30,25 @@ t.test('a node that hangs is out, what had no byte goes elsewhere, and it comes 
   await until('it has let go of the request that went elsewhere', () => a.gpu.records().some(({ event }) => event === 'aborted' || event === 'finished'))
 })
 
+t.test('a request without a byte outlives the nodes that it is sent to: two die in turn, the third answers', async t => {
+  const slow = { 'prompt-ms': 60_000 }
+  const [a, b, c] = await Promise.all([startNodeProcess(t, { mock: slow }), startNodeProcess(t, { mock: slow }), startNodeProcess(t)])
+  const edge = await startEdgeProcess(t, [a, b, c])
+  t.equal((await edge.operate(a, 'models/m/switch?wait=true')).statusCode, 200)
+  t.equal((await edge.operate(b, 'models/m/switch?wait=true')).statusCode, 200)
+  await until('the edge has heard of it', async () => (await edge.status()).filter(({ models }) => models[0]?.awake).length === 2)
+  const answer = edge.chat({ max_tokens: 2 })
+  await until('it is at one of them', () => reached(a) + reached(b) === 1)
+  const [first, second] = reached(a) === 1 ? [a, b] : [b, a]
+  await first.stop('SIGKILL')
+  await until('it is at the other one', () => reached(second) === 1)
+  await second.stop('SIGKILL')
+  const { statusCode, body } = await answer
+  t.equal(statusCode, 200)
+  await body.dump()
+  t.equal(served(c), 1)
+})
+
 t.test('a node that dies during a stream breaks it visibly; it comes back when it is started anew', async t => {
   const [a, b] = await Promise.all([startNodeProcess(t, { mock: { 'token-ms': 20 } }), startNodeProcess(t)])
   const [one, two] = await Promise.all([startEdgeProcess(t, [a, b]), startEdgeProcess(t, [a, b])])

@@ -124,12 +124,12 @@ export class FleetRequest implements EngineLink {
     return elsewhere.has(String(headers[errorHeader]))
   }
 
-  /** Whether the node's answer is passed on. */
+  /** Whether the node's answer is passed on, or without one whether the node is still there: then the request has only one more try. */
   async examine (reason: string, head?: Head, held?: Buffer): Promise<boolean> {
     if (head === undefined) {
       this.#reason = reason
       this.#node!.failed(reason)
-      return true
+      return this.#node!.up
     }
     const [, name] = /"code":"(closing|draining)"/.exec(held?.toString('latin1') ?? '') ?? []
     const code = head.headers[errorHeader] ?? (name === undefined || this.lease.heardAt !== undefined ? undefined : `LLMUX_ERR_${name.toUpperCase()}`)
