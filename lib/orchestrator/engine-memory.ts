@@ -23,7 +23,8 @@ export class EngineMemory {
   #report: SleepReport | undefined
 
   constructor (context: EngineMemoryContext) {
-    this.#context = context
+    // A server that runs elsewhere takes nothing here.
+    this.#context = context.model.url === undefined ? context : { ...context, memory: undefined }
   }
 
   /** Milliseconds waited since `reset`; undefined if there was nothing to wait for, or no way to know. */

@@ -62,13 +62,15 @@ function check ({ cycles, share }: Settings): void {
 }
 
 function chosen ({ models, names }: ResolvedOptions, wanted: string[] | undefined): ResolvedModel[] {
-  if (wanted === undefined) return models
+  const here = models.filter(({ url }) => url === undefined)
+  if (wanted === undefined) return here
   const ids = wanted.map(name => {
     const id = names.get(name)
     if (id === undefined) throw new ModelNotFoundError(name)
+    if (here.every(model => model.id !== id)) throw new OptionsError('models', `must name models that run on this machine, not ${JSON.stringify(name)}, which has a url`)
     return id
   })
-  return models.filter(({ id }) => ids.includes(id))
+  return here.filter(({ id }) => ids.includes(id))
 }
 
 async function validateModel (model: ResolvedModel, settings: Settings): Promise<ModelReport> {

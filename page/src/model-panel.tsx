@@ -27,7 +27,7 @@ export function ModelPanel ({ name, overview: { status } }: { name: string, over
           <div><dt>in flight</dt><dd>{model.inFlight}</dd></div>
           <div><dt>waiting</dt><dd>{model.waiting + model.passive}</dd></div>
           {(model.frozen ?? 0) > 0 && <div><dt>frozen</dt><dd>{model.frozen}</dd></div>}
-          <div><dt>GPU</dt><dd>{model.gpus.join(', ')}</dd></div>
+          <div><dt>GPU</dt><dd>{model.gpus.join(', ') || 'none: it runs elsewhere'}</dd></div>
           <div><dt>process group</dt><dd>{model.pid ?? 'none'}</dd></div>
           {[...model.aliases, ...model.adapters].length > 0 && <div><dt>also called</dt><dd>{[...model.aliases, ...model.adapters].join(', ')}</dd></div>}
         </dl>

@@ -94,7 +94,7 @@ export function Timeline ({ overview }: { overview: Overview }) {
       </header>
       <div class='lanes'>
         <ul class='lane-names' aria-hidden='true'>
-          {groups.map(({ gpu, models }) => models.map((name, index) => <li key={name}>{index === 0 && groups.length > 1 && <small>GPU {gpu}</small>}<span>{name}</span></li>))}
+          {groups.map(({ gpu, models }) => models.map((name, index) => <li key={name}>{index === 0 && groups.length > 1 && <small>{gpu === '' ? 'elsewhere' : `GPU ${gpu}`}</small>}<span>{name}</span></li>))}
         </ul>
         <div class='lane-canvas'>
           <canvas

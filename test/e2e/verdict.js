@@ -6,7 +6,7 @@
 
 /** @typedef {{ text: string, tokens: Token[] }} Said */
 
-/** @typedef {{ ok: boolean, parted?: number, margin?: number, why?: string }} Verdict */
+/** @typedef {{ ok: boolean, parted?: number, margin?: number, why?: string, where?: string }} Verdict */
 
 /**
  * Two tokens whose logarithms of probability differ by less are nearly tied: another batch, or a part computed again, adds
@@ -47,7 +47,7 @@ function sameText (undisturbed, answer) {
   const length = Math.max(answer.text.length, undisturbed.text.length)
   const at = Array.from({ length }, (_, index) => index).find(index => answer.text[index] !== undisturbed.text[index]) ?? length
   const around = (/** @type {string} */ text) => JSON.stringify(text.slice(Math.max(0, at - 10), at + 20))
-  return { ok: false, why: `the same tokens, and another text: at ${at} of ${undisturbed.text.length} characters ${around(undisturbed.text)} became ${around(answer.text)} of ${answer.text.length}` }
+  return { ok: false, why: 'the same tokens, and another text', where: `at ${at} of ${undisturbed.text.length} characters ${around(undisturbed.text)} became ${around(answer.text)} of ${answer.text.length}` }
 }
 
 /** How answers came out, for the line of a check. @param {Verdict[]} verdicts */
