@@ -54,7 +54,6 @@ export class Foresight {
   /** Counts what may change memory. */
   #changes = 0
   #listAgainAt = -Infinity
-  #counting: Promise<void> = Promise.resolve()
   #confirmation: Promise<void> = Promise.resolve()
 
   constructor (context: ForesightContext) {
@@ -86,9 +85,9 @@ export class Foresight {
     if (others !== undefined && gpus.every(gpu => others[gpu] !== undefined)) return
     await this.#inTime(async signal => {
       const changes = this.#changes
-      const counting = this.#count()
-      const basis = this.#remember(changes, await this.#context.reader.retry(signal))
-      if (basis !== undefined) this.#counting = counting.then(counted => { basis.others = counted })
+      // Both before the sleep begins: a process that comes between the two would not be missed afterwards.
+      const [others, memories] = await Promise.all([this.#count(), this.#context.reader.retry(signal)])
+      this.#remember(changes, memories, others)
     })
   }
 
@@ -121,10 +120,9 @@ export class Foresight {
     })
   }
 
-  #remember (changes: number, memories: GpuMemories | undefined, others: Basis['others'] = []): Basis | undefined {
-    if (memories === undefined || changes !== this.#changes) return undefined
+  #remember (changes: number, memories: GpuMemories | undefined, others: Basis['others']): void {
+    if (memories === undefined || changes !== this.#changes) return
     this.#basis = { memories, time: this.#context.clock.now(), slept: [], others, grown: [], confirmed: true }
-    return this.#basis
   }
 
   /** What other processes hold of each GPU, by its index. Undefined where no engine is listed: the list may not be of this GPU's processes. Never rejects. */
@@ -151,7 +149,6 @@ export class Foresight {
 
   async #confirm (basis: Basis): Promise<void> {
     const { clock, ownGroups } = this.#context
-    await this.#counting
     // Where processes are not listed, the look before the sleep must do.
     if (basis.others.length > 0) {
       // To start a program takes some milliseconds of the processor: the order to sleep is to be out by then.
