@@ -18,6 +18,9 @@ export interface NodeContext {
 /** Connections that fail in a row before a node is out. */
 const mostFailures = 3
 
+/** All connections of a node that dies break within this time: of two, either may be heard of first. Milliseconds. */
+const together = 100
+
 /** From one try to hear of a node to the next, the first and the longest. Milliseconds. */
 const pause = { first: 100, longest: 2_000 }
 
@@ -84,9 +87,11 @@ export class Node implements NodeView {
     this.#failures = 0
   }
 
-  /** A connection to it failed, or broke. */
-  failed (reason: string): void {
+  /** A connection to it failed, or broke. Returns whether its state is still heard of when all that broke with it has been seen. */
+  async outlives (reason: string): Promise<boolean> {
     if (++this.#failures >= mostFailures) this.#out(`${this.#failures} connections failed, the last one: ${reason}`)
+    if (this.up) await new Promise<void>(resolve => this.#context.clock.setTimeout(resolve, together))
+    return this.up
   }
 
   close (): void {

@@ -128,8 +128,7 @@ export class FleetRequest implements EngineLink {
   async examine (reason: string, head?: Head, held?: Buffer): Promise<boolean> {
     if (head === undefined) {
       this.#reason = reason
-      this.#node!.failed(reason)
-      return this.#node!.up
+      return await this.#node!.outlives(reason)
     }
     const [, name] = /"code":"(closing|draining)"/.exec(held?.toString('latin1') ?? '') ?? []
     const code = head.headers[errorHeader] ?? (name === undefined || this.lease.heardAt !== undefined ? undefined : `LLMUX_ERR_${name.toUpperCase()}`)
