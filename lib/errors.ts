@@ -95,6 +95,8 @@ export const WakeError = make<[string, string]>('WAKE_FAILED', 'the engine of mo
 export const WakeTimeoutError = make<[string, number]>('WAKE_TIMEOUT', 'the engine of model `%s` did not wake within %d ms', 503)
 /** The engine did not reload its weights within `timeouts.reload`. */
 export const ReloadTimeoutError = make<[string, number]>('RELOAD_TIMEOUT', 'the engine of model `%s` did not reload its weights within %d ms', 503)
+/** The engine refused to load the LoRA adapter that the request names, or took longer than `timeouts.reload`. Its words are in the log, and with `exposeEngineOutput` in the message. Other requests of the model are not affected. Arguments: the adapter, the model, what happened. */
+export const AdapterError = make<[string, string, string]>('ADAPTER', 'the LoRA adapter `%s` of model `%s` could not be loaded: %s', 503)
 /** The engine did not answer a health probe within `timeouts.health`. */
 export const HealthTimeoutError = make<[string, number]>('HEALTH_TIMEOUT', 'the engine of model `%s` did not answer a health probe within %d ms', 503)
 /** Another gateway on this machine holds the GPU; the message names its process. This gateway takes over when that process has ended. Arguments: the model, the GPU, the process. */

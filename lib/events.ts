@@ -149,6 +149,17 @@ export interface StartProgress extends Happening {
   remaining?: number
 }
 
+export interface AdapterChange extends Happening {
+  /** The key in `models`. */
+  model: string
+  /** The name of the LoRA adapter. */
+  adapter: string
+  /** Whether it was loaded; `false`: it was unloaded, to make room for another one. */
+  loaded: boolean
+  /** Milliseconds that it took. */
+  duration: number
+}
+
 export interface ControlChange {
   /** Milliseconds since the epoch. */
   time: number
@@ -197,6 +208,8 @@ export interface LlmuxEventMap {
   first: [FirstByte]
   /** A start made progress, according to the engine's output. */
   progress: [StartProgress]
+  /** The gateway loaded a LoRA adapter for a request, or unloaded it. */
+  adapter: [AdapterChange]
   /** Something failed that changed no state. */
   warning: [Warning]
   /** An operator pinned, unpinned, disabled or enabled models, or paused or resumed switching or traffic; or the gateway drains, or accepts requests again. */
@@ -208,7 +221,7 @@ export interface LlmuxEventMap {
 export type EventName = keyof LlmuxEventMap
 
 // An object, so that a missing name does not compile.
-const names: Record<EventName, true> = { engine: true, transition: true, request: true, response: true, first: true, progress: true, warning: true, control: true, models: true }
+const names: Record<EventName, true> = { engine: true, transition: true, request: true, response: true, first: true, progress: true, adapter: true, warning: true, control: true, models: true }
 
 /** The names of all events. */
 export const eventNames = Object.freeze(Object.keys(names)) as readonly EventName[]

@@ -6,6 +6,7 @@ import { mockFlags } from './mock-flags.js'
  * @property {string} model
  * @property {string[]} servedNames the first is in every answer
  * @property {Record<string, string>} adapters LoRA name → path
+ * @property {boolean} lora whether adapters can be loaded while it runs
  * @property {string} host
  * @property {number} port
  * @property {string} uds
@@ -96,6 +97,7 @@ export function parseArgs (words, env) {
     isOld: Number(mock.version.split('.')[1]) < 28,
     resumesEarly: Number(mock.version.split('.')[1]) < 26,
     name: mock.name || (servedNames[0] ?? model),
+    lora: flags.has('enable-lora') && /^(1|true)$/i.test(env['VLLM_ALLOW_RUNTIME_LORA_UPDATING'] ?? ''),
     adapters: Object.fromEntries((flags.get('lora-modules') ?? []).map(adapter)),
     host: flags.get('host')?.[0] ?? '0.0.0.0',
     port: number('port', 8000),

@@ -20,6 +20,7 @@ export const faultKinds = {
   request: ['die', '500', 'hang', 'api-die'],
   stream: ['die', 'api-die', 'stall', 'cut'],
   poison: ['die'],
+  lora: ['500', 'hang', 'die'],
   memory: ['grows'],
   output: ['garbage'],
   sigterm: ['ignore']

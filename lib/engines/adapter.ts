@@ -55,6 +55,8 @@ export interface Launch {
   sleepLevel: 1 | 2 | 3
   /** The share of each GPU's memory that it is to take; undefined: its own default, or what `args` says. */
   memoryShare?: number | undefined
+  /** How many LoRA adapters it is to keep loaded; 0 if none are loaded while it runs. */
+  adapters: number
   args: string[]
 }
 
@@ -129,6 +131,15 @@ export interface EngineAdapter {
     keeps (version: string | undefined, level: 1 | 2): boolean
     /** Whether the arguments allow it. Default: yes. */
     allowedBy? (args: readonly string[]): boolean
+  }
+
+  /** LoRA adapters that are loaded while it runs. Default: it cannot. */
+  readonly lora?: {
+    /** Environment variables that allow it. Default: none. */
+    readonly env?: Readonly<Record<string, string>>
+    /** Loads one, also if it has an adapter of that name already. */
+    load (calls: EngineCalls, name: string, path: string): Promise<void>
+    unload (calls: EngineCalls, name: string): Promise<void>
   }
 
   /** The progress of a start, from a line of output. Default: unknown. */

@@ -1,5 +1,5 @@
 import type { EngineAdapter } from './adapter.ts'
-import { numberOf, productOf } from './arguments.ts'
+import { flagOf, numberOf, productOf } from './arguments.ts'
 import { recognise } from './start-cause.ts'
 import { versionAt, wakeSteps } from './tagged-memory.ts'
 import { banner, parseSleepReport, parseWeights, readSign } from './vllm-log.ts'
@@ -13,6 +13,15 @@ const firstKeeping = { 1: 17, 2: 26 } as const
 
 const parallelSize = (args: readonly string[]) =>
   productOf(args, ['--tensor-parallel-size', '-tp'], ['--pipeline-parallel-size', '-pp'], ['--data-parallel-size', '-dp'])
+
+/** Without `--max-cpu-loras` it keeps only as many as one batch may contain, and reads the others again at each use. */
+function loraArgs (count: number, args: readonly string[]): string[] {
+  const given = (...flags: string[]) => args.some(argument => flags.includes(flagOf(argument)))
+  return [
+    ...(given('--enable-lora') ? [] : ['--enable-lora']),
+    ...(given('--max-loras', '--max-cpu-loras') ? [] : ['--max-cpu-loras', String(count)])
+  ]
+}
 
 /** https://docs.vllm.ai, as of 0.17 to 0.32. */
 export const vllm: EngineAdapter = Object.freeze<EngineAdapter>({
@@ -37,13 +46,14 @@ export const vllm: EngineAdapter = Object.freeze<EngineAdapter>({
   ]),
 
   /** The served names come before another flag, which ends their list. */
-  argv: ({ command, path, servedNames, address, sleepMode, gpus, memoryShare, args }) => [
+  argv: ({ command, path, servedNames, address, sleepMode, gpus, memoryShare, adapters, args }) => [
     ...command, 'serve', path,
     '--served-model-name', ...servedNames,
     ...('port' in address ? ['--port', String(address.port), '--host', '127.0.0.1'] : ['--uds', address.socket]),
     ...(sleepMode ? ['--enable-sleep-mode'] : []),
     ...(gpus > 1 && parallelSize(args) === undefined ? ['--tensor-parallel-size', String(gpus)] : []),
     ...(memoryShare === undefined ? [] : ['--gpu-memory-utilization', String(memoryShare)]),
+    ...(adapters > 0 ? loraArgs(adapters, args) : []),
     ...args
   ],
   parallelSize,
@@ -66,6 +76,19 @@ export const vllm: EngineAdapter = Object.freeze<EngineAdapter>({
     },
     // With several engines behind one API process a pause has been seen to hang, so it is off by default.
     allowedBy: args => (numberOf(args, '--data-parallel-size', '-dp') ?? 1) <= 1
+  },
+
+  lora: {
+    env: { VLLM_ALLOW_RUNTIME_LORA_UPDATING: '1' },
+    async load (calls, name, path) {
+      const adapter = { lora_name: name, lora_path: path }
+      // 400: it has one of that name. What is left of it after a sleep at level 2 is not what was loaded.
+      if (await calls.post('/v1/load_lora_adapter', adapter) === 200) return
+      await calls.post('/v1/unload_lora_adapter', { lora_name: name })
+      await calls.order('/v1/load_lora_adapter', adapter)
+    },
+    // 404: it has none of that name, which is just as well.
+    async unload (calls, name) { await calls.post('/v1/unload_lora_adapter', { lora_name: name }) }
   },
 
   readSign,

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '../clock.ts'
 import { streamingRoutes } from '../options/index.ts'
 import type { Endpoint } from '../orchestrator/driver.ts'
+import type { LoraUse } from '../orchestrator/lora-loader.ts'
 import type { Orchestrator } from '../orchestrator/orchestrator.ts'
 import type { Lease } from '../switcher/lease.ts'
 import type { Answer, Comeback } from '../switcher/queue.ts'
@@ -62,6 +63,8 @@ export class Hold implements EngineLink {
   /** The host's hooks and handlers find its context, not that of a caller that has made way for it. */
   readonly #scope = new AsyncResource('llmux.Hold')
   #leave = () => {}
+  /** Its LoRA adapter, if that is loaded on request. */
+  #adapter: LoraUse | undefined
   #wait: Wait | undefined
   #passage: Passage | undefined
   /** Waits with the client for the engine's first byte. */
@@ -112,6 +115,14 @@ export class Hold implements EngineLink {
 
   renew (suspicion: Suspicion, answer: Answer): () => void {
     return this.#ask(answer, { since: this.#since, ...suspicion })
+  }
+
+  load (): Promise<void> | undefined {
+    const { id, choice: { name } } = this.#held
+    // Its engine is another one if the model has been renewed since the last attempt.
+    this.#adapter?.release()
+    this.#adapter = name === id ? undefined : this.#context.orchestrator.adapterFor(id, name)
+    return this.#adapter?.load()
   }
 
   silent (): void {
@@ -178,6 +189,7 @@ export class Hold implements EngineLink {
   #over (): void {
     const { reply } = this.#held
     this.#record.end()
+    this.#adapter?.release()
     this.#wait?.resumed()
     this.#leave()
     if (this.#passage !== undefined) this.#passage.left()

@@ -5,6 +5,12 @@ import { LeaseEndedError } from '../errors.ts'
 import type { Endpoint } from '../orchestrator/driver.ts'
 import type { Lease } from '../switcher/lease.ts'
 
+/** The LoRA adapter that a lease is for. */
+interface LeasedAdapter {
+  load: () => Promise<void> | undefined
+  release: () => void
+}
+
 /**
  * A hold on an awake model for your own routes, until you release it or it is taken away. When its engine goes to sleep the
  * lease is frozen: calls get no bytes, and continue when the engine is awake again. Emits `frozen` and `thawed`.
@@ -14,12 +20,15 @@ export class HostLease extends EventEmitter<{ frozen: [], thawed: [] }> {
   readonly model: string
   readonly #lease: Lease
   readonly #endpoint: Endpoint
+  readonly #adapter: LeasedAdapter | undefined
 
-  constructor (lease: Lease, endpoint: Endpoint) {
+  /** @internal */
+  constructor (lease: Lease, endpoint: Endpoint, adapter?: LeasedAdapter) {
     super()
     this.model = lease.model
     this.#lease = lease
     this.#endpoint = endpoint
+    this.#adapter = adapter
     lease.whenFrozen(frozen => this.emit(frozen ? 'frozen' : 'thawed'))
   }
 
@@ -35,14 +44,18 @@ export class HostLease extends EventEmitter<{ frozen: [], thawed: [] }> {
 
   /**
    * Calls the engine, `lease.fetch('/v1/chat/completions', { method: 'POST', … })`, once it is awake. The call ends when the
-   * lease is taken away; its end does not release the lease.
+   * lease is taken away; its end does not release the lease. If the lease is for a LoRA adapter with a path, that is loaded first.
    *
    * @throws {LeaseEndedError} The lease was released or taken away, or its engine died.
+   * @throws {AdapterError} The engine could not load the adapter.
    */
   async fetch (path: string, init: RequestInit = {}): Promise<Response> {
     const signals = init.signal == null ? [this.signal] : [this.signal, init.signal as AbortSignal]
     const signal = AbortSignal.any(signals)
-    if (this.frozen) await once(this, 'thawed', { signal })
+    do {
+      if (this.frozen) await once(this, 'thawed', { signal })
+      await this.#adapter?.load()
+    } while (this.frozen)
     if (this.#lease.ended) throw new LeaseEndedError(this.model, { cause: this.#lease.error })
     const { origin, dispatcher, apiKey } = this.#endpoint
     const headers = new Headers(init.headers)
@@ -52,6 +65,7 @@ export class HostLease extends EventEmitter<{ frozen: [], thawed: [] }> {
 
   /** Ends the lease. A second call does nothing. */
   release (): void {
+    this.#adapter?.release()
     this.#lease.release()
   }
 }

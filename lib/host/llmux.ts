@@ -102,7 +102,7 @@ export class Llmux {
         refused: error => { stopListening(); reject(error) }
       }, details)
     })
-    return new HostLease(lease, orchestrator.endpoint(id))
+    return new HostLease(lease, orchestrator.endpoint(id), orchestrator.adapterFor(id, model))
   }
 
   /** Starts or wakes a model and evicts what is in its way; freezes requests in flight where possible. Resolves when the model is awake. Later the policy decides again. */

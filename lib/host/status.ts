@@ -44,6 +44,8 @@ export interface ModelStatus {
   aliases: string[]
   /** Its LoRA adapters, which are names for the same engine. */
   adapters: string[]
+  /** The adapters that the gateway has loaded, the one first that has not been used for longest. */
+  loadedAdapters: string[]
   /** The GPUs it lives on, by index. */
   gpus: readonly number[]
   /** The part of each of them that it takes: the option. */

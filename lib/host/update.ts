@@ -77,7 +77,7 @@ function add (context: UpdateContext, model: ResolvedModel): void {
 function renew ({ directory, orchestrator, switcher }: UpdateContext, id: string, before: ResolvedModel): Promise<void> {
   const wanted = () => directory.find(id)
   // An engine answers to the names that it was started with, so a new name must not reach it.
-  const names = (model: ResolvedModel | undefined) => model && [model.aliases, model.adapters]
+  const names = (model: ResolvedModel | undefined) => model && [model.aliases, model.adapters, model.adapterPaths]
   const patience = isDeepStrictEqual(names(before), names(wanted())) ? before.timeouts.drain : 0
   return new Promise((resolve, reject) => switcher.roster.renew(id, {
     patience,

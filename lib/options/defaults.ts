@@ -28,6 +28,8 @@ export const modelDefaults = (name: string): Omit<ResolvedModel, 'id' | 'engine'
   path: name,
   aliases: [],
   adapters: [],
+  adapterPaths: {},
+  maxAdapters: 8,
   args: [],
   env: {},
   preload: false,

@@ -4,7 +4,7 @@ import { OptionsError } from '../errors.ts'
 import { optionPath } from './path.ts'
 import type { Command, ModelOptions, ResolvedModel } from './types.ts'
 
-type Checked = Pick<ResolvedModel, 'id' | 'engine' | 'args' | 'gpuShare' | 'sleepLevel' | 'port' | 'url' | 'command'>
+type Checked = Pick<ResolvedModel, 'id' | 'engine' | 'args' | 'gpuShare' | 'sleepLevel' | 'sleepMode' | 'port' | 'url' | 'command' | 'adapters' | 'adapterPaths'>
 
 /** @throws {OptionsError} for an adapter that is not one. */
 export function resolveEngine (id: string, engine: NonNullable<ModelOptions['engine']>): EngineAdapter {
@@ -12,6 +12,13 @@ export function resolveEngine (id: string, engine: NonNullable<ModelOptions['eng
   const [key, demand] = adapterFault(adapter) ?? []
   if (key !== undefined) throw new OptionsError(optionPath('models', id, 'engine', key), demand!)
   return adapter
+}
+
+/** @throws {OptionsError} for adapters to be loaded by an engine that cannot. */
+export function resolveAdapters (id: string, { adapters = [] }: ModelOptions, engine: EngineAdapter): Pick<ResolvedModel, 'adapters' | 'adapterPaths'> {
+  if (Array.isArray(adapters)) return { adapters, adapterPaths: {} }
+  if (engine.lora === undefined) throw new OptionsError(optionPath('models', id, 'adapters'), `must be a list of names: ${engine.name} cannot load adapters while it runs`)
+  return { adapters: Object.keys(adapters), adapterPaths: adapters }
 }
 
 /** The top-level command is for the default engine. @throws {OptionsError} if there is none. */
@@ -24,6 +31,7 @@ export function resolveCommand (id: string, engine: NonNullable<ModelOptions['en
 /** What an engine requires of a model's options. */
 export function checkEngine (model: Checked): void {
   checkLevel(model)
+  checkAdapters(model)
   checkArgs(model)
   checkGpuShare(model)
   checkAddress(model)
@@ -32,6 +40,12 @@ export function checkEngine (model: Checked): void {
 function checkLevel ({ id, engine, sleepLevel }: Checked): void {
   if (sleepLevel === 3 || engine.levels.includes(sleepLevel)) return
   throw new OptionsError(optionPath('models', id, 'sleepLevel'), `must be ${[...engine.levels].sort().join(' or ')} for ${engine.name}, not ${sleepLevel}`)
+}
+
+/** Level 2 discards the weights of adapters as well, and vLLM does not load them again. */
+function checkAdapters ({ id, sleepLevel, sleepMode, adapters, adapterPaths }: Checked): void {
+  if (sleepLevel !== 2 || sleepMode !== true || adapters.every(name => Object.hasOwn(adapterPaths, name))) return
+  throw new OptionsError(optionPath('models', id, 'adapters'), 'must be an object of paths by name where sleepLevel is 2, which discards the weights of adapters: the gateway then loads them again')
 }
 
 function checkArgs ({ id, engine: { ownFlags }, args }: Checked): void {

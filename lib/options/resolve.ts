@@ -1,7 +1,7 @@
 import { checkDefaultModel, checkModels, originOf } from './checks.ts'
 import { elsewhereStart, resolveUrl } from './elsewhere.ts'
 import { resolveContainer } from './container.ts'
-import { resolveCommand, resolveEngine } from './engine.ts'
+import { resolveAdapters, resolveCommand, resolveEngine } from './engine.ts'
 import { defaultTimeouts, modelDefaults, topDefaults } from './defaults.ts'
 import { given } from './given.ts'
 import { placeAnywhere, placeModel } from './gpus.ts'
@@ -37,6 +37,7 @@ function resolveModel (name: string, model: ModelOptions, { command, freeze, tim
     freeze: engine.freeze?.allowedBy?.(args) === false ? false : freeze,
     ...given(model),
     engine,
+    ...resolveAdapters(name, model, engine),
     sleepLevel: typeof sleepLevel === 'number' ? sleepLevel : engine.levels[0]!,
     sleepAuto: sleepLevel === 'auto',
     command: url !== undefined ? [] : own ?? resolveCommand(name, kind, command),

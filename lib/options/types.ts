@@ -55,7 +55,7 @@ export interface Timeouts {
   sleep?: number
   /** One `/wake_up` call. Default 120 000. Minimum 1. `LLMUX_ERR_WAKE_TIMEOUT` */
   wake?: number
-  /** `reload_weights` on the way back from level 2. Default 60 000. Minimum 1. `LLMUX_ERR_RELOAD_TIMEOUT` */
+  /** `reload_weights` on the way back from level 2, or loading one LoRA adapter (`LLMUX_ERR_ADAPTER`). Default 60 000. Minimum 1. `LLMUX_ERR_RELOAD_TIMEOUT` */
   reload?: number
   /** `/reset_prefix_cache` after level 2. After that the gateway warns and continues. Default 30 000. Minimum 1. `LLMUX_ERR_RESET_PREFIX_CACHE_TIMEOUT` */
   resetPrefixCache?: number
@@ -102,8 +102,14 @@ export interface ModelOptions {
   path?: string
   /** Other names for the same model, accepted in `model`. Default `[]`. */
   aliases?: string[]
-  /** Names of LoRA adapters that the same engine serves (`--lora-modules` in `args`). Requests for them go to this engine. Default `[]`. */
-  adapters?: string[]
+  /**
+   * LoRA adapters of the same engine: requests for their names go to it. A list: names that the engine knows from its start
+   * (`--lora-modules` in `args`). An object of names and paths: each is loaded at the first request for it, and again after each start
+   * of the engine. Needs vLLM. Default `[]`.
+   */
+  adapters?: string[] | Record<string, string>
+  /** The number of adapters with a path that stay loaded. Before one more is loaded, the gateway unloads the one that has not been used for longest, unless requests in flight need it. Default 8. Minimum 1. */
+  maxAdapters?: number
   /** More arguments for the engine. Arguments that llmux sets itself are refused. Default `[]`. */
   args?: string[]
   /** More environment for the process. The gateway uses the engine's key in it (`VLLM_API_KEY`, `LLAMA_API_KEY`) for its own calls and for relayed requests. Default `{}`. */
@@ -281,7 +287,7 @@ export interface LlmuxOptions {
 }
 
 /** One model's options with every default filled in. The floors below the plugin see only this. */
-export interface ResolvedModel extends Required<Omit<ModelOptions, 'sleepLevel' | 'engine' | 'stopCommand' | 'container' | 'readyPath' | 'port' | 'url' | 'apiKey' | 'maxQueue' | 'timeouts' | 'gpus'>> {
+export interface ResolvedModel extends Required<Omit<ModelOptions, 'sleepLevel' | 'engine' | 'stopCommand' | 'container' | 'readyPath' | 'port' | 'url' | 'apiKey' | 'maxQueue' | 'timeouts' | 'gpus' | 'adapters'>> {
   /** The engine's own id: names, aliases and adapters map to it at the edge. */
   id: string
   engine: EngineAdapter
@@ -303,6 +309,10 @@ export interface ResolvedModel extends Required<Omit<ModelOptions, 'sleepLevel' 
   /** The origin of its server, if that runs elsewhere. */
   url: string | undefined
   apiKey: string | undefined
+  /** The names of its LoRA adapters. */
+  adapters: string[]
+  /** The path of each adapter that is loaded at the first request for it, by name. */
+  adapterPaths: Record<string, string>
   maxQueue: number | undefined
   timeouts: Required<ModelTimeouts>
 }

@@ -63,6 +63,9 @@ export interface Driver {
   wake (model: ResolvedModel, tag: 'weights' | 'kv_cache' | undefined, signal: AbortSignal): Promise<void>
   reload (model: ResolvedModel, signal: AbortSignal): Promise<void>
   resetPrefixCache (model: ResolvedModel, signal: AbortSignal): Promise<void>
+  /** Loads a LoRA adapter of `adapterPaths`, also if the engine has one of that name already. Rejects with what the engine says. */
+  loadAdapter (model: ResolvedModel, name: string, signal: AbortSignal): Promise<void>
+  unloadAdapter (model: ResolvedModel, name: string, signal: AbortSignal): Promise<void>
   /** Generates one token; resolves with false if the model is not one that generates. */
   warmUp (model: ResolvedModel, signal: AbortSignal): Promise<boolean>
   /** Removes its own files. Called when no engine is left. */

@@ -107,6 +107,8 @@ export class EngineOperations {
       if (real === 3) return await this.stop('host memory is short')
       await this.#steps(epoch).sleep(real, this.kept.hold(frozen))
       await this.#memory.slept(life, real)
+      // Their weights are gone as well, and nothing but a load brings them back.
+      if (real === 2) life.adapters.clear()
       status.change('asleep', 'sleep requested', { ...details, level: real, ...this.#memory.report })
     } catch (error) {
       await this.#failSleep(error as Error, epoch)

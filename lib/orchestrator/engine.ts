@@ -9,6 +9,7 @@ import { EngineStatus } from './engine-status.ts'
 import { mayFreeze } from './keeping.ts'
 import { lastWords, withLastWords } from './last-words.ts'
 import type { Life } from './life.ts'
+import { LoraLoader } from './lora-loader.ts'
 import type { HostBudget } from './memory/host-budget.ts'
 import type { Sleepers } from './memory/memory-at-hand.ts'
 import type { MemoryWatch } from './memory/memory-watch.ts'
@@ -54,6 +55,7 @@ const servingStates: readonly EngineState[] = ['awake', 'sleeping', 'asleep', 'w
 /** One engine and its life. Orders are carried out in turn; only a stop interrupts the present one. */
 export class Engine {
   readonly model: ResolvedModel
+  readonly adapters: LoraLoader
   readonly #driver: Driver
   readonly #onLost: EngineContext['onLost']
   readonly #status: EngineStatus
@@ -84,6 +86,12 @@ export class Engine {
       progress: this.#progress,
       onExit: life => this.#die(life, life.obituary()),
       onStuck: life => this.#watch(life)
+    })
+    this.adapters = new LoraLoader({
+      ...context,
+      now: () => ({ state: this.state, life: this.#operations.life, epoch: this.#epoch.signal }),
+      run: operation => this.#queue.run(operation),
+      examine: reason => this.examine(reason)
     })
   }
 
@@ -150,6 +158,7 @@ export class Engine {
       retryAt,
       holdsGpu: this.stuck,
       pid: this.pid,
+      loadedAdapters: this.adapters.loaded,
       lastLines: lastWords(this.lastLines(1_000), this.model.engine.noise)
     }
   }

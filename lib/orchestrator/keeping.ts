@@ -2,8 +2,9 @@ import { FreezeUnsupportedError } from '../errors.ts'
 import type { ResolvedModel } from '../options/types.ts'
 import type { SleepMode } from './driver.ts'
 
-/** Whether requests of a model are ever to be frozen. */
-export function mayFreeze ({ engine, freeze, sleepLevel, sleepMode }: Pick<ResolvedModel, 'engine' | 'freeze' | 'sleepLevel' | 'sleepMode'>): boolean {
+/** Whether requests of a model are ever to be frozen. Level 2 discards LoRA adapters, and a frozen request would continue without its own. */
+export function mayFreeze ({ engine, freeze, sleepLevel, sleepMode, adapters }: Pick<ResolvedModel, 'engine' | 'freeze' | 'sleepLevel' | 'sleepMode' | 'adapters'>): boolean {
+  if (sleepLevel === 2 && adapters.length > 0) return false
   return engine.freeze !== undefined && freeze !== false && sleepMode !== false && sleepLevel !== 3
 }
 

@@ -27,6 +27,8 @@ export class Life {
   stuck = false
   /** It has slept at level 1, and keeps the host memory that it pinned for that. */
   pinned = false
+  /** The LoRA adapters that it has loaded on request, the one first that has not been used for longest. */
+  readonly adapters = new Set<string>()
 
   private constructor ({ id, engine }: ResolvedModel, process: EngineProcess) {
     this.#id = id

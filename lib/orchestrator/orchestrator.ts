@@ -5,6 +5,7 @@ import { mayLiveOn } from '../options/gpus.ts'
 import type { ResolvedModel, SleepLevel } from '../options/types.ts'
 import type { Driver, Endpoint } from './driver.ts'
 import { Engine } from './engine.ts'
+import type { LoraUse } from './lora-loader.ts'
 import type { SleepOptions, WakeOptions } from './engine.ts'
 import type { GpuClaims } from './gpus/claims.ts'
 import type { GpuProcess, ReadProcesses } from './memory/gpu-processes.ts'
@@ -184,6 +185,11 @@ export class Orchestrator {
   /** Whether the core of an awake engine answers, which `/health` does not tell, within `timeouts.health`. */
   async responds (id: string): Promise<boolean> {
     return await this.#engine(id).responds()
+  }
+
+  /** The LoRA adapter of that name, for one request or lease; undefined if the model has none that is loaded on request. */
+  adapterFor (id: string, name: string): LoraUse | undefined {
+    return this.#engine(id).adapters.use(name)
   }
 
   endpoint (id: string): Endpoint {

@@ -9,6 +9,7 @@
  * @property {import('./seen-requests.js').SeenRequests} seen
  * @property {import('../log.js').Log} log
  * @property {{ sleeping: boolean, valid: boolean, dead: boolean, stopping: boolean, wasSignalled: boolean, level: number }} state as last told by EngineCore
+ * @property {Set<string>} spoiltAdapters LoRA adapters whose weights a sleep at level 2 has discarded
  * @property {{ requests: number, finished: number, aborted: number, failed: number, promptTokens: number, tokens: number }} counters
  */
 

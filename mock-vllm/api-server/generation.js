@@ -94,7 +94,7 @@ function generationOf (app, { body, prompt, limit, prefix }, allText) {
         asked: body.model ?? '',
         prompt,
         counter: Number(body.temperature ?? 1) === 0 ? undefined : number,
-        garbage: !app.state.valid || app.faults.peek('output') !== undefined
+        garbage: !app.state.valid || app.spoiltAdapters.has(served) || app.faults.peek('output') !== undefined
       })
       return text
     },

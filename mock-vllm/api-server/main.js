@@ -82,6 +82,7 @@ function createApp (config, faults, log) {
     scheduler: new Scheduler(config.maxSequences, () => engine.state),
     records: new Records(config, { api: process.pid, core: engine.pid }),
     seen: new SeenRequests(),
+    spoiltAdapters: new Set(),
     state: { sleeping: false, valid: true, dead: false, stopping: false, wasSignalled: false, level: 0 },
     counters: { requests: 0, finished: 0, aborted: 0, failed: 0, promptTokens: 0, tokens: 0 }
   }

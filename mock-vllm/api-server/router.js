@@ -2,6 +2,7 @@ import { sendDetail, sendJson, sendRedirect } from './http-answers.js'
 import { audioRoutes } from './routes/audio.js'
 import { controlRoutes } from './routes/control.js'
 import { generateRoutes } from './routes/generate.js'
+import { loraRoutes } from './routes/lora.js'
 import { metaRoutes } from './routes/meta.js'
 import { mockRoutes } from './routes/mock.js'
 import { poolingRoutes } from './routes/pooling.js'
@@ -11,12 +12,13 @@ import { tokenizeRoutes } from './routes/tokenize.js'
 /** @typedef {import('./app.js').Handler} Handler */
 
 /** @param {import('../args.js').Config} config */
-function routesOf ({ task, devMode }) {
+function routesOf ({ task, devMode, lora }) {
   return new Map([
     ...metaRoutes,
     ...tokenizeRoutes,
     ...mockRoutes,
     ...(devMode ? controlRoutes : []),
+    ...(lora ? loraRoutes : []),
     ...(task === 'pooling' ? [] : generateRoutes),
     ...(task === 'generate' ? [] : [...poolingRoutes, ...(task === 'any' ? audioRoutes : [])])
   ])

@@ -24,6 +24,7 @@ export async function sleep (app, level, mode) {
   const leak = Number(app.faults.take('memory')?.arg ?? 0)
   await callEngine(app, { op: 'sleep', level, leak, ...(fault && { fault }) })
   app.state.level = level
+  if (level === 2) for (const name of Object.keys(app.config.adapters)) app.spoiltAdapters.add(name)
 }
 
 /** @param {App} app @param {string[] | undefined} tags @returns {Promise<boolean>} whether it is fully awake */

@@ -26,6 +26,8 @@ export class App {
   constructor (subject, sleepLevel) {
     this.#subject = subject
     const models = Object.fromEntries(subject.models.map(({ name, ...model }) => [name, { ...model, sleepLevel, timeouts: { start: subject.patience } }]))
+    // At level 2 a model with adapters is never frozen, which other chapters are about.
+    if (sleepLevel === 1 && subject.adapters !== undefined) Object.assign(Object.values(models)[0] ?? {}, { adapters: subject.adapters, maxAdapters: 1 })
     this.#child = spawn(process.execPath, [server], {
       env: { ...process.env, ...subject.env, PORT: '0', REQUESTS_PER_MINUTE: '1000000', LLMUX_MODELS: JSON.stringify(models) },
       stdio: ['ignore', 'pipe', 'inherit']

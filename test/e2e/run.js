@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import { coreCrash, sigkill, sigterm } from './chapters/ends.js'
 import { figures } from './chapters/figures.js'
 import { frozenAnswers } from './chapters/freezing.js'
+import { loraAdapters } from './chapters/lora.js'
 import { clients, firstRequests } from './chapters/serving.js'
 import { backAndForth, midStream } from './chapters/switching.js'
 import { Report } from './report.js'
@@ -53,6 +54,7 @@ if (levels.includes('1')) {
     await chapter('a switch amid streams', midStream)
     await chapter('answers frozen ten times', frozenAnswers)
     await chapter('ten switches', stage => backAndForth(stage, 10))
+    await chapter('LoRA adapters', loraAdapters)
     await chapter('EngineCore crashes', coreCrash)
     await chapter('SIGTERM under load', sigterm)
   })

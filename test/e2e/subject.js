@@ -2,12 +2,14 @@ import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeNvidiaSmi } from '../helpers/nvidia-smi.js'
+import { sizesOf, writeLora } from './lora.js'
 
 /**
  * @typedef {object} Subject
  * @property {string} title
  * @property {string} python with the `openai` package; empty: none
  * @property {({ name: string } & import('fastify-llmux').ModelOptions)[]} models two of them
+ * @property {Record<string, string>} [adapters] LoRA adapters of the first model, by name; default: none
  * @property {Record<string, string | undefined>} env of the example app
  * @property {number} patience milliseconds for whatever may take a start
  * @property {number} tokens of a long answer
@@ -25,6 +27,7 @@ export function realVllm (given) {
     title: `vLLM in ${dir}`,
     python: join(dir, 'bin/python'),
     models: names.map(name => ({ name, path: join(dir, 'models', name), sleepMode: /** @type {const} */ ('simulated'), env: { LLMUX_VLLM: dir } })),
+    adapters: Object.fromEntries(['lora-x', 'lora-y'].map((name, index) => [name, writeLora(join(dir, 'adapters', name), { ...sizesOf(join(dir, 'models', 'tiny-a')), seed: index + 1 })])),
     env: { LLMUX_VLLM: fileURLToPath(new URL('../contract/vllm-cpu.sh', import.meta.url)) },
     patience: 300_000,
     tokens: 1000
@@ -51,6 +54,7 @@ export function mocks (gpu) {
     title: 'mocks',
     python: '',
     models: names.map(name => ({ name, args: ['--mock-task', 'generate', '--mock-memory-lag', '0', '--mock-memory', '20000', '--mock-host-memory', '20'] })),
+    adapters: { 'lora-x': gpu, 'lora-y': gpu },
     env: { LLMUX_VLLM: undefined, MOCK_VLLM_GPU: gpu, PATH: `${makeNvidiaSmi(gpu, [process.execPath, mock, 'gpu', '--gpu', gpu])}:${process.env['PATH']}` },
     patience: 20_000,
     tokens: 60

@@ -44,7 +44,7 @@ export class Exchange implements AttemptListener {
   }
 
   send (): void {
-    this.#passage.awake(() => this.#dispatch())
+    this.#passage.ready(error => error === undefined ? this.#dispatch() : this.#giveUp(error))
   }
 
   started (controller: Dispatcher.DispatchController): void {

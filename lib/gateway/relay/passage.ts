@@ -39,6 +39,8 @@ export interface EngineLink {
    * from all. Returns a function that gives up.
    */
   renew (suspicion: Suspicion, answer: NextHold): () => void
+  /** Loads what the request needs into its engine; undefined if it is there. Default: nothing is needed. */
+  load? (): Promise<void> | undefined
   /** The answer that began while the request waited; undefined as long as nothing has been sent to the client. */
   begun (): AnswerSink | undefined
   /** Whether a request may be sent again after its engine died. */
@@ -123,14 +125,32 @@ export class Passage {
     return this.#abortReason
   }
 
-  /** Calls back once the engine is awake: nothing is sent to a sleeping engine. */
-  awake (callback: () => void): void {
-    if (this.#lease?.frozen !== true) return callback()
-    const go = () => {
-      this.#stopWaiting = this.#thawed = undefined
-      callback()
+  /** Calls back once the engine is awake and has what the request needs, or is to go without: nothing is sent to a sleeping engine. */
+  ready (callback: (error?: Error) => void): void {
+    if (this.#lease?.frozen === true) {
+      this.#thawed = this.#stopWaiting = () => {
+        this.#stopWaiting = this.#thawed = undefined
+        this.#abortReason === undefined ? this.ready(callback) : callback()
+      }
+      return
     }
-    this.#thawed = this.#stopWaiting = go
+    const loading = this.link?.load?.()
+    if (loading === undefined) callback()
+    else this.#await(loading, callback)
+  }
+
+  #await (loading: Promise<void>, callback: (error?: Error) => void): void {
+    let waits = true
+    const go = (error?: Error) => {
+      if (!waits) return
+      waits = false
+      this.#stopWaiting = undefined
+      // It was put to sleep before it was its turn to load.
+      if (error === undefined && this.#lease?.frozen === true && this.#abortReason === undefined) this.ready(callback)
+      else callback(error)
+    }
+    this.#stopWaiting = () => go()
+    loading.then(() => go(), go)
   }
 
   /** The request is on its way, and can be broken off from now on. */

@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
-import type { EngineChange, LlmuxEvents, RequestChange, ResponseEnd, StartProgress, TransitionChange, Warning } from '../../events.ts'
+import type { AdapterChange, EngineChange, LlmuxEvents, RequestChange, ResponseEnd, StartProgress, TransitionChange, Warning } from '../../events.ts'
 import type { LogLevel } from '../../options/index.ts'
 import { OverloadLog } from './overload.ts'
 import { switchLine } from './switch-line.ts'
@@ -20,6 +20,7 @@ export function logEvents (events: LlmuxEvents, log: FastifyBaseLogger): void {
   })
   events.on('request', change => logRequest(change, log))
   events.on('progress', progress => logProgress(progress, log))
+  events.on('adapter', change => logAdapter(change, log))
   events.on('control', ({ reason, pinned, paused }) => log.info({ pinned, paused }, reason))
   events.on('models', ({ reason, added, removed, changed }) => log.info({ added, removed, changed }, `models: ${reason}`))
   events.on('warning', warning => logWarning(warning, log))
@@ -72,6 +73,10 @@ function logProgress ({ model, stage, done, total, remaining, request }: StartPr
   const count = done === undefined ? '' : ` ${done} of ${total}`
   const left = remaining === undefined ? '' : `, about ${seconds(remaining)} left`
   log.debug({ model, stage, done, total, reqId: request }, `start of ${model}: ${stage}${count}${left}`)
+}
+
+function logAdapter ({ model, adapter, loaded, duration }: AdapterChange, log: FastifyBaseLogger): void {
+  log.info({ model, adapter, duration: Math.round(duration) }, `LoRA adapter ${adapter} of ${model} ${loaded ? 'loaded' : 'unloaded'} in ${seconds(duration)}`)
 }
 
 function logWarning ({ model, error, request }: Warning, log: FastifyBaseLogger): void {

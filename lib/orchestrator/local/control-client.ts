@@ -101,6 +101,14 @@ export class ControlClient {
     await this.#target.model.engine.resetPrefixCache!(this.#calls(WakeError, signal))
   }
 
+  async loadAdapter (name: string, path: string, signal: AbortSignal): Promise<void> {
+    await this.#target.model.engine.lora!.load(this.#calls(WakeError, signal), name, path)
+  }
+
+  async unloadAdapter (name: string, signal: AbortSignal): Promise<void> {
+    await this.#target.model.engine.lora!.unload(this.#calls(WakeError, signal), name)
+  }
+
   /** One token. Resolves with false if the model is none that generates: embedding models have no such route. */
   async warmUp (signal: AbortSignal): Promise<boolean> {
     const body = { model: this.#target.model.id, prompt: 'Hi', max_tokens: 1, temperature: 0 }

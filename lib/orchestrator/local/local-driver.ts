@@ -137,6 +137,14 @@ export class LocalDriver implements Driver {
     await this.#connection(model).control.resetPrefixCache(signal)
   }
 
+  async loadAdapter (model: ResolvedModel, name: string, signal: AbortSignal): Promise<void> {
+    await this.#connection(model).control.loadAdapter(name, model.adapterPaths[name]!, signal)
+  }
+
+  async unloadAdapter (model: ResolvedModel, name: string, signal: AbortSignal): Promise<void> {
+    await this.#connection(model).control.unloadAdapter(name, signal)
+  }
+
   async warmUp (model: ResolvedModel, signal: AbortSignal): Promise<boolean> {
     return await this.#connection(model).control.warmUp(signal)
   }

@@ -66,7 +66,7 @@ export class HostBudget {
    */
   async levelFor (model: ResolvedModel, frozen: number): Promise<SleepLevel> {
     const { limit, missed, users } = this.#context
-    const { id, sleepAuto, level2Safe } = model
+    const { id, sleepAuto, level2Safe, adapters } = model
     if (limit === Infinity) return 1
     const growth = this.#growth.get(id) ?? this.#weights.get(id) ?? 0
     for (;;) {
@@ -74,7 +74,7 @@ export class HostBudget {
       if (growth <= left) return 1
       const [next] = users().filter(other => other.model !== model && other.asleepSince !== undefined).sort((a, b) => missed(a.model.id) - missed(b.model.id) || a.asleepSince! - b.asleepSince!)
       if (next === undefined || (sleepAuto && frozen === 0 && missed(next.model.id) > missed(id))) {
-        const level = frozen > 0 ? 1 : sleepAuto && level2Safe ? 2 : 3
+        const level = frozen > 0 ? 1 : sleepAuto && level2Safe && adapters.length === 0 ? 2 : 3
         this.#warn(model, growth, left, level)
         return level
       }

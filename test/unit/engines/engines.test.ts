@@ -3,7 +3,7 @@ import { adapterFault, engines, type EngineAdapter, type Launch } from '../../..
 import { modelOf, refusal, withModel } from '../options/helper.ts'
 
 const launch = (more: Partial<Launch> = {}): Launch => ({
-  model: 'm', path: '/models/m.gguf', servedNames: ['m', 'alias'], command: ['run'], address: { socket: '/run/x.sock' }, gpus: 1, devices: '0', sleepMode: true, sleepLevel: 1, args: [], ...more
+  model: 'm', path: '/models/m.gguf', servedNames: ['m', 'alias'], command: ['run'], address: { socket: '/run/x.sock' }, gpus: 1, devices: '0', sleepMode: true, sleepLevel: 1, adapters: 0, args: [], ...more
 })
 const line = (engine: EngineAdapter, more?: Partial<Launch>) => engine.argv(launch(more)).join(' ')
 const port = { address: { port: 7 } }
@@ -50,6 +50,17 @@ describe('SGLang', () => {
     expect(line(engine, { ...port, gpus: 2 })).toMatch(/--tp-size 2$/)
     expect(line(engine, { ...port, gpus: 2, args: ['--dp', '2'] })).toMatch(/backup --dp 2$/)
     expect(engine.parallelSize!(['--tp', '2', '--pp-size=2'])).toBe(4)
+  })
+})
+
+describe('vLLM', () => {
+  const engine = engines.vllm
+
+  it('keeps as many LoRA adapters as it is told to, unless its arguments say', () => {
+    expect(line(engine)).not.toContain('lora')
+    expect(line(engine, { adapters: 4 })).toMatch(/--enable-lora --max-cpu-loras 4$/)
+    expect(line(engine, { adapters: 4, args: ['--max-loras', '2'] })).toMatch(/--enable-lora --max-loras 2$/)
+    expect(line(engine, { adapters: 4, args: ['--enable-lora', '--max-cpu-loras=9'] })).toMatch(/mode --enable-lora --max-cpu-loras=9$/)
   })
 })
 

@@ -3,6 +3,14 @@ import { describe, expect, test } from 'vitest'
 import { modelOf, refusal, resolve, withModel, withTop } from './helper.ts'
 
 describe('names', () => {
+  test('adapters with a path are for engines that can load them, and those without are lost at sleep level 2', () => {
+    const adapters = { sql: '/adapters/sql' }
+    expect(modelOf(withModel({ adapters, sleepLevel: 2 }))).toMatchObject({ adapters: ['sql'], adapterPaths: adapters })
+    expect(refusal(() => withModel({ adapters, engine: 'llama.cpp' }))).toBe('models["a"].adapters must be a list of names: llama.cpp cannot load adapters while it runs')
+    expect(refusal(() => withModel({ adapters: ['sql'], sleepLevel: 2 }))).toMatch(/^models\["a"\].adapters must be an object of paths by name where sleepLevel is 2/)
+    expect(modelOf(withModel({ adapters: ['sql'], sleepLevel: 2, sleepMode: 'simulated' })).adapterPaths).toEqual({})
+  })
+
   test('names, aliases and adapters map to the engine that serves them', () => {
     const { names } = resolve({ models: { a: { aliases: ['a1', 'org/a'], adapters: ['lora'] }, b: {} } })
     expect(names).toEqual(new Map([['a', 'a'], ['a1', 'a'], ['org/a', 'a'], ['lora', 'a'], ['b', 'b']]))

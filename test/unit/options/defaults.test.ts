@@ -14,6 +14,8 @@ describe('with only a model\'s name given', () => {
       path: 'a',
       aliases: [],
       adapters: [],
+      adapterPaths: {},
+      maxAdapters: 8,
       args: [],
       env: {},
       command: 'vllm',

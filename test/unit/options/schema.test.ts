@@ -38,9 +38,10 @@ const modelCases: Record<string, Case> = {
     ]
   },
   adapters: {
-    good: [[], ['lora']],
-    bad: [['lora', '', 'must be a list of names'], [[null], '[0]', `${name}, not null`]]
+    good: [[], ['lora'], {}, { lora: '/adapters/lora' }],
+    bad: [['lora', '', 'must be a list of names, or an object of paths by name'], [[null], '[0]', `${name}, not null`], [{ lora: '' }, '.lora', 'must be a non-empty string'], [{ ' x': '/x' }, '[" x"]', name]]
   },
+  maxAdapters: { good: [1, 100], bad: [[0, '', 'must be a whole number of at least 1, not 0']] },
   args: {
     good: [[], ['--max-model-len', '4096'], ['']],
     bad: [['--a', '', 'must be a list of strings, one argument each, not a string'], [['--n', 4096], '[1]', 'must be a string without NUL characters, not 4096'], [['a\0'], '[0]', 'must be a string without NUL']]

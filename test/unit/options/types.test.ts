@@ -23,6 +23,7 @@ test('every option of the type can be written, and the schema knows it', () => {
     path: 'org/a',
     aliases: ['b'],
     adapters: ['c'],
+    maxAdapters: 8,
     args: ['--dtype', 'auto'],
     env: { A: '1' },
     command: 'vllm',

@@ -6,7 +6,7 @@ import { refusal, withModel, withTop } from './helper.ts'
 const misspelt = (word: string): string => word.slice(0, -2) + word.slice(-1)
 
 const top = Object.keys(optionsSchema.properties)
-const model = ['engine', 'readyPath', 'url', 'apiKey', 'path', 'aliases', 'adapters', 'args', 'env', 'command', 'stopCommand', 'container', 'timeouts', 'preload', 'idleTimeout', 'idleStopTimeout', 'keepAwake', 'maxConcurrency', 'maxQueue', 'warmup', 'port', 'sleepLevel', 'level2Safe', 'sleepMode', 'freeze', 'gpus', 'gpuShare', 'resident']
+const model = ['engine', 'readyPath', 'url', 'apiKey', 'path', 'aliases', 'adapters', 'maxAdapters', 'args', 'env', 'command', 'stopCommand', 'container', 'timeouts', 'preload', 'idleTimeout', 'idleStopTimeout', 'keepAwake', 'maxConcurrency', 'maxQueue', 'warmup', 'port', 'sleepLevel', 'level2Safe', 'sleepMode', 'freeze', 'gpus', 'gpuShare', 'resident']
 const timeouts = ['start', 'sleep', 'wake', 'reload', 'resetPrefixCache', 'health', 'drain', 'queue', 'passive', 'wedged', 'stalled', 'memory', 'stop']
 
 test.each(top)('%s misspelt at the top is refused with the right word', option => {

@@ -95,7 +95,7 @@ export const fails = (error: Error): Call => () => Promise.reject(error)
 export class FakeDriver implements Driver {
   readonly calls: string[] = []
   readonly processes: FakeProcess[] = []
-  readonly does: Partial<Record<'prepare' | 'spawn' | 'probe' | 'responds' | 'version' | 'sleep' | 'wake' | 'wake weights' | 'wake kv_cache' | 'reload' | 'resetPrefixCache' | 'warmUp', Call>> = {}
+  readonly does: Partial<Record<'prepare' | 'spawn' | 'probe' | 'responds' | 'version' | 'sleep' | 'wake' | 'wake weights' | 'wake kv_cache' | 'reload' | 'resetPrefixCache' | 'warmUp' | 'load' | 'unload', Call>> = {}
   stamina: Stamina = 'ends on SIGTERM'
   /** What `/version` says of its engines. */
   engineVersion: string | undefined = '0.32.0'
@@ -175,6 +175,14 @@ export class FakeDriver implements Driver {
 
   async resetPrefixCache (model: ResolvedModel, signal: AbortSignal): Promise<void> {
     await this.#call(model, 'resetPrefixCache', signal)
+  }
+
+  async loadAdapter (model: ResolvedModel, name: string, signal: AbortSignal): Promise<void> {
+    await this.#call(model, 'load', signal, ` ${name}`)
+  }
+
+  async unloadAdapter (model: ResolvedModel, name: string, signal: AbortSignal): Promise<void> {
+    await this.#call(model, 'unload', signal, ` ${name}`)
   }
 
   async warmUp (model: ResolvedModel, signal: AbortSignal): Promise<boolean> {

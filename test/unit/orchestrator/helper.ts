@@ -50,6 +50,8 @@ export function makeModel (id: string, changes: Changes = {}): ResolvedModel {
     path: id,
     aliases: [],
     adapters: [],
+    adapterPaths: {},
+    maxAdapters: 8,
     args: [],
     env: {},
     command: 'vllm',

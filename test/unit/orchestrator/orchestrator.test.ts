@@ -84,7 +84,7 @@ describe('several engines', () => {
     await pass(clock, 7)
     await orchestrator.wake('a')
     driver.process.lines = Array.from({ length: 30 }, (_, index) => `line ${index}`)
-    expect(orchestrator.snapshot('a')).toEqual({ state: 'awake', level: undefined, pid: 100, since: 1_000_007, error: undefined, failures: 0, retryAt: undefined, holdsGpu: false, lastLines: driver.process.lines.slice(10) })
+    expect(orchestrator.snapshot('a')).toEqual({ state: 'awake', level: undefined, pid: 100, since: 1_000_007, error: undefined, failures: 0, retryAt: undefined, holdsGpu: false, loadedAdapters: [], lastLines: driver.process.lines.slice(10) })
     expect(orchestrator.lastLines('a', 25)).toHaveLength(25)
     await orchestrator.stop('a')
     expect(orchestrator.lastLines('a', 1)).toEqual(['line 29'])
