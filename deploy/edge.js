@@ -4,6 +4,7 @@ import closeWithGrace from 'close-with-grace'
 import Fastify from 'fastify'
 import fleet, { fleetAdmin, fleetMetrics } from 'fastify-llmux/fleet'
 import health from 'fastify-llmux/health'
+import { fleetPage } from 'fastify-llmux/page'
 import { Registry } from 'prom-client'
 
 const { API_KEYS = '', ADMIN_KEY, NODE_ADMIN_KEY, NODE_API_KEY, EDGE_KEY, NODES_DNS, NODES_PORT = '3000', PORT = '3000', METRICS_PORT = '9090', HOST = '0.0.0.0' } = process.env
@@ -19,6 +20,7 @@ await app.register(fleet, { nodes: { dns: NODES_DNS, port: Number(NODES_PORT) },
 const registry = new Registry()
 await app.register(fleetMetrics, { registry })
 await app.register(fleetAdmin, { prefix: '/admin', guard: ADMIN_KEY })
+await app.register(fleetPage, { prefix: '/admin', guard: ADMIN_KEY })
 await app.register(health, { prefix: '/health' })
 
 // On a port of its own, which no Service offers.

@@ -14,7 +14,7 @@ const limit = 150 * 1024
 mkdirSync(out, { recursive: true })
 
 await build({
-  entryPoints: { app: join(here, 'src/main.tsx') },
+  entryPoints: { app: join(here, 'src/main.tsx'), fleet: join(here, 'src/fleet/main.tsx') },
   outdir: out,
   bundle: true,
   minify: true,
@@ -44,7 +44,7 @@ await build({
 })
 await build({ entryPoints: { app: join(here, 'src/app.css') }, outdir: out, bundle: true, minify: true, target: 'es2022', logLevel: 'warning' })
 
-const kept = ['app.js', 'what-if.js', 'app.css', 'index.html', 'icon.svg']
+const kept = ['app.js', 'fleet.js', 'what-if.js', 'app.css', 'index.html', 'icon.svg']
 for (const name of ['index.html', 'icon.svg']) copyFileSync(join(here, 'src', name), join(out, name))
 for (const name of readdirSync(out)) if (!kept.includes(name)) rmSync(join(out, name))
 

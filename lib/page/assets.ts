@@ -17,6 +17,8 @@ export interface Place {
   admin: string
   /** Whether one signs in with a key. */
   signIn: boolean
+  /** Which page: of one gateway, or of an edge before several. */
+  script: 'app' | 'fleet'
 }
 
 const types: Record<string, string> = {
@@ -33,8 +35,8 @@ export function assets (place: Place): Map<string, Asset> {
   return new Map(readdirSync(folder).map(name => [name, asset(name, readFileSync(join(folder, name)), place)]))
 }
 
-function asset (name: string, content: Buffer, { admin, signIn }: Place): Asset {
-  const body = name === 'index.html' ? Buffer.from(String(content).replace('{admin}', admin).replace('{signIn}', String(signIn))) : content
+function asset (name: string, content: Buffer, { admin, signIn, script }: Place): Asset {
+  const body = name === 'index.html' ? Buffer.from(String(content).replace('{admin}', admin).replace('{signIn}', String(signIn)).replace('{script}', script)) : content
   return {
     type: types[extname(name)] ?? 'application/octet-stream',
     body,

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { beStrict } from '../admin/validation.ts'
 import { assets } from './assets.ts'
-import type { Asset } from './assets.ts'
+import type { Asset, Place } from './assets.ts'
 import { checkOptions } from './options.ts'
 import type { PageOptions } from './options.ts'
 import { sessionRoutes } from './session-routes.ts'
@@ -27,13 +27,17 @@ const headers = {
 
 /** A page for operators, in a scope of its own: register it after `fastify-llmux/admin`, with a `prefix`. */
 async function page (scope: FastifyInstance, options: PageOptions): Promise<void> {
+  await serve(scope, options, 'app')
+}
+
+async function serve (scope: FastifyInstance, options: PageOptions, script: Place['script']): Promise<void> {
   checkOptions(options)
   const { guard, admin = scope.prefix } = options
   beStrict(scope)
   // With a key, what is served here is the same for everybody and tells nothing: all that there is to see is asked of the operators' routes.
   if (typeof guard === 'function') scope.addHook('preValidation', guard as never)
   if (typeof guard === 'string') sessionRoutes(scope, guard, admin)
-  const files = assets({ admin: posix.relative(`${scope.prefix}/`, `${admin}/`) || '.', signIn: typeof guard === 'string' })
+  const files = assets({ admin: posix.relative(`${scope.prefix}/`, `${admin}/`) || '.', signIn: typeof guard === 'string', script })
   for (const [name, asset] of files) scope.get(`/page/${name}`, { schema: { hide: true } as object }, async (request, reply) => send(asset, request, reply))
   scope.get('/', { schema: { hide: true } as object }, async (request, reply) => {
     // The names in it are relative, so that a proxy may put it where it likes.
@@ -55,6 +59,9 @@ function send ({ type, body, gzipped, tag }: Asset, request: FastifyRequest, rep
 const plugin = fp(page, { fastify: '5.x', name: 'fastify-llmux-page', dependencies: ['fastify-llmux-admin'], encapsulate: true })
 
 export default plugin
+
+/** The page of an edge, over the routes of `fleetAdmin`: a row for each node. Register it after them, with the same `prefix` and `guard`. */
+export const fleetPage = fp(async (scope: FastifyInstance, options: PageOptions) => await serve(scope, options, 'fleet'), { fastify: '5.x', name: 'fastify-llmux-fleet-page', dependencies: ['fastify-llmux-fleet-admin'], encapsulate: true })
 
 export { page }
 export type { PageOptions } from './options.ts'

@@ -1,7 +1,8 @@
-import { modelPath, post } from './api.ts'
+import { modelPath } from './api.ts'
 import { plural } from './format.ts'
 import { lookSoon } from './live.ts'
-import { changed, tell } from './store.ts'
+import { answer, ask } from './question.ts'
+import type { Question } from './question.ts'
 import type { InFlight, Model, Status, Waiting } from './types.ts'
 
 export type Action =
@@ -10,42 +11,11 @@ export type Action =
   | { kind: 'cut', request: InFlight | Waiting }
   | { kind: 'pause' | 'resume' | 'unpin' }
 
-export interface Question {
-  title: string
-  /** What the action will do, above all to requests in flight. */
-  text: string[]
-  /** The actions with the words on their buttons; several if there is a choice. */
-  answers: Array<{ label: string, danger?: boolean, path: string, body?: object }>
-}
-
-let asked: Question | undefined
-export const question = () => asked
-
 /** Runs harmless actions at once, and asks before all others. */
 export function act (action: Action, status: Status): void {
-  const wanted = questionOf(action, status)
-  if (action.kind === 'resume' || action.kind === 'enable' || action.kind === 'unpin') {
-    answer(wanted, wanted.answers[0]!)
-    return
-  }
-  asked = wanted
-  changed()
-}
-
-export function dismiss (): void {
-  asked = undefined
-  changed()
-}
-
-export async function answer ({ title }: Question, { path, body }: Question['answers'][number]): Promise<void> {
-  dismiss()
-  try {
-    await post(path, body)
-    tell('good', `${title.replace(/\?$/, '')}: asked for`)
-  } catch (error) {
-    tell('bad', `${title.replace(/\?$/, '')}: ${(error as Error).message}`)
-  }
-  lookSoon(0)
+  const wanted = { ...questionOf(action, status), done: () => lookSoon(0) }
+  if (action.kind === 'resume' || action.kind === 'enable' || action.kind === 'unpin') answer(wanted, wanted.answers[0]!)
+  else ask(wanted)
 }
 
 /** What happens to requests in flight when a model makes room for another one, goes to sleep at a level, or is stopped. */

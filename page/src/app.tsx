@@ -3,12 +3,14 @@ import { leave, signsIn } from './api.ts'
 import { Confirmation } from './confirm.tsx'
 import { Header } from './header.tsx'
 import { Hero } from './hero.tsx'
+import { follow } from './live.ts'
 import { Memory } from './memory.tsx'
 import { ModelPanel } from './model-panel.tsx'
 import { Models } from './models.tsx'
 import { Plots } from './plots.tsx'
 import { InFlightList, Recent, WaitingList } from './requests.tsx'
-import { SignIn } from './sign-in.tsx'
+import { Notes } from './notes.tsx'
+import { Outside } from './sign-in.tsx'
 import { useStore } from './store.ts'
 import { Timeline } from './timeline.tsx'
 import { TryModel } from './try-model.tsx'
@@ -28,11 +30,7 @@ function useHash (): string {
 export function App () {
   const { view, overview } = useStore()
   const hash = useHash()
-  if (view === 'sign-in' && signsIn) return <SignIn />
-  if (view === 'sign-in' || view === 'refused') {
-    return <main class='alone'><h1>llmux</h1><p>The gateway refuses access. Its guard decides who may see this page; without a key, only an address of this machine works.</p></main>
-  }
-  if (overview === undefined) return <main class='alone' aria-busy='true'><h1>llmux</h1><p role='status'>Asking the gateway…</p></main>
+  if (overview === undefined || view === 'sign-in' || view === 'refused') return <Outside view={view} onEnter={follow} />
   const model = /^#\/model\/(.+)$/.exec(hash)?.[1]
   return (
     <>
@@ -62,9 +60,4 @@ function Page ({ hash, model, overview }: { hash: string, model: string | undefi
       </div>
     </div>
   )
-}
-
-function Notes () {
-  const { notes } = useStore()
-  return <div class='notes' role='status'>{notes.map(({ id, kind, text }) => <p key={id} class={kind}>{text}</p>)}</div>
 }

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks'
-import { answer, dismiss, question } from './actions.ts'
+import { answer, dismiss, question } from './question.ts'
 import { useStore } from './store.ts'
 
 /** Asks before something is done, and says what it will do. */

@@ -1,9 +1,18 @@
 import { useState } from 'preact/hooks'
-import { enter } from './api.ts'
-import { follow } from './live.ts'
+import { enter, signsIn } from './api.ts'
 import { changed, state } from './store.ts'
+import type { State } from './store.ts'
 
-export function SignIn () {
+/** What there is to see as long as there is no state to show. */
+export function Outside ({ view, onEnter }: { view: State['view'], onEnter: () => void }) {
+  if (view === 'sign-in' && signsIn) return <SignIn onEnter={onEnter} />
+  if (view === 'sign-in' || view === 'refused') {
+    return <main class='alone'><h1>llmux</h1><p>The gateway refuses access. Its guard decides who may see this page; without a key, only an address of this machine works.</p></main>
+  }
+  return <main class='alone' aria-busy='true'><h1>llmux</h1><p role='status'>Asking the gateway…</p></main>
+}
+
+function SignIn ({ onEnter }: { onEnter: () => void }) {
   const [error, setError] = useState<string>()
   const [busy, setBusy] = useState(false)
   const submit = async (event: SubmitEvent) => {
@@ -15,7 +24,7 @@ export function SignIn () {
       await enter(key)
       state.view = 'loading'
       changed()
-      follow()
+      onEnter()
     } catch (failure) {
       setError((failure as Error).message)
       setBusy(false)

@@ -31,8 +31,17 @@ if (chromium === undefined) {
 execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--prefix', here], { stdio: ['ignore', 'ignore', 'inherit'] })
 // With types of its own, which the rest of the project does without.
 execFileSync(join(root, 'node_modules/.bin/tsc'), ['-p', here], { stdio: 'inherit' })
-const [program = '', ...args] = process.argv.includes('--screenshots')
-  ? [process.execPath, join(here, 'screenshots.js')]
-  : [join(root, 'node_modules/.bin/tap'), 'run', '--output-file', 'reports/page.tap', 'test/page/page.test.ts']
-const { status } = spawnSync(program, args, { cwd: root, stdio: 'inherit', env: { ...process.env, CHROMIUM: chromium } })
-process.exitCode = status ?? 1
+const tap = join(root, 'node_modules/.bin/tap')
+
+/** @param {string} program @param {string[]} args @param {Record<string, string>} [env] */
+function run (program, args, env) {
+  const { status } = spawnSync(program, args, { cwd: root, stdio: 'inherit', env: { ...process.env, CHROMIUM: chromium, ...env } })
+  if (status !== 0) process.exitCode = 1
+}
+
+if (process.argv.includes('--screenshots')) {
+  run(process.execPath, [join(here, 'screenshots.js')])
+  run(tap, ['run', 'test/page/fleet.test.ts'], { PAGE_SCREENSHOT: 'docs/page/fleet.png' })
+} else {
+  run(tap, ['run', '--output-file', 'reports/page.tap', 'test/page/page.test.ts', 'test/page/fleet.test.ts'])
+}

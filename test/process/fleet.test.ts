@@ -179,15 +179,15 @@ t.test('operators drain a node and switch on it from the edge, and see its metri
 
 t.test('the edge of docs/fleet.md, and its function', async t => {
   const page = readFileSync(new URL('../../docs/fleet.md', import.meta.url), 'utf8')
-  const [server = '', own = ''] = [...page.matchAll(/```js\n([^]*?)```/g)].map(([, code]) => code)
+  const [server = '', own = '', pageOfIt = ''] = [...page.matchAll(/```js\n([^]*?)```/g)].map(([, code]) => code)
   const [node, ...before] = plainNode
-  const code = `${own}${server.replace('port: 3000, host: \'0.0.0.0\'', 'port: 0').replace('logger: true', 'logger: false')}
+  const code = `${own}${server.replace('await app.listen', `${pageOfIt}await app.listen`).replace('port: 3000, host: \'0.0.0.0\'', 'port: 0').replace('logger: true', 'logger: false')}
     const node = { models: [{ id: 'a-70b', awake: true, inFlight: 0, waiting: 0, sent: 0, maxConcurrency: 1, serviceTime: 1, gpus: [0] }] }
     const chosen = choose({ model: 'a-70b', nodes: [{ ...node, name: 'http://gpu-2:3000' }, { ...node, name: 'http://gpu-1:3000' }] })
-    console.log(JSON.stringify({ chosen, ready: (await app.inject('/health/ready')).statusCode, nodes: (await app.inject({ url: '/admin/nodes', headers: { 'x-llmux-key': 'c' } })).json().nodes.length }))
+    console.log(JSON.stringify({ chosen, ready: (await app.inject('/health/ready')).statusCode, page: (await app.inject('/admin/')).body.includes('page/fleet.js'), nodes: (await app.inject({ url: '/admin/nodes', headers: { 'x-llmux-key': 'c' } })).json().nodes.length }))
     await app.close()`
   const { stdout } = await promisify(execFile)(node, [...before, '--input-type=module', '-e', code], { env: { ...process.env, NODE_ADMIN_KEY: 'a', NODE_API_KEY: 'b', EDGE_KEY: 'e', ADMIN_KEY: 'c' } })
-  t.same(JSON.parse(stdout), { chosen: 'http://gpu-1:3000', ready: 503, nodes: 2 })
+  t.same(JSON.parse(stdout), { chosen: 'http://gpu-1:3000', ready: 503, page: true, nodes: 2 })
 })
 
 t.test('options that are wrong are refused by name', async t => {
