@@ -86,7 +86,7 @@ function questionOf ({ name, models }: NodeStatus, deed: Deed, model: string): Q
   const path = `nodes/${host}/${model === '' ? deed : modelPath(model, deed)}`
   const flying = models.reduce((sum, { inFlight }) => sum + inFlight, 0)
   switch (deed) {
-    case 'drain': return { title: `Drain ${host}?`, text: ['It takes no new requests: they go to other nodes.', `${plural(flying, 'request')} in flight, and those that wait there, are served. Then its models go to sleep.`], answers: [{ label: 'Drain', danger: true, path }] }
+    case 'drain': return { title: `Drain ${host}?`, text: ['It takes no new requests: they go to other nodes.', `${plural(flying, 'request')} in flight, and the requests that wait there, are served. Then its models go to sleep.`], answers: [{ label: 'Drain', danger: true, path }] }
     case 'undrain': return { title: `Undrain ${host}`, text: [], answers: [{ label: 'Undrain', path }] }
     case 'switch': return { title: `Switch ${host} to ${model}?`, text: ['Models that are in its way on that node make room: their requests are frozen where possible, or finished first.', 'Afterwards the policy of that node decides again.'], answers: [{ label: 'Switch', path }] }
     case 'sleep': return { title: `Put ${model} on ${host} to sleep?`, text: ['Its requests in flight end first, or are frozen. The next request for it may wake it there, or on another node.'], answers: [{ label: 'Put to sleep', path }] }
