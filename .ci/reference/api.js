@@ -63,3 +63,11 @@ export function facadeTable () {
     `\`${member.name?.getText()}${ts.isMethodDeclaration(member) ? `(${member.parameters.map(one => spell(source, one)).join(', ')})` : ''}\``, comment(member)
   ]))
 }
+
+/** The operators' routes of an edge. */
+export function fleetAdminTable () {
+  const code = read('lib/fleet/admin.ts')
+  const [, orders = ''] = /orderSchema: FastifySchema = Object.assign\(schema\('(.*?)'\)/.exec(code) ?? []
+  const routes = [...code.matchAll(/scope\.(get|post)(?:<.*>)?\('\/(\S+)', \{ schema: (?:schema\('(.*?)'\)|orderSchema)/g)]
+  return table(['route', 'what it does'], routes.map(([, method = '', url = '', summary = orders]) => [`\`${method.toUpperCase()} ${url.replace('*', 'HOST:PORT/…').replace(':host', 'HOST:PORT').replace(':id', 'ID')}\``, summary]))
+}

@@ -1,13 +1,13 @@
 import ts from 'typescript'
 import { comment, findInterface, parse, spellOut, table } from './source.js'
 
-const source = parse('lib/events.ts')
+const source = parse('lib/events.ts', 'lib/fleet/events.ts')
 
 /** @typedef {{ name: string, when: string, type: ts.InterfaceDeclaration, isChange: boolean }} Event */
 
-/** @returns {Event[]} */
-function events () {
-  return findInterface(source, 'LlmuxEventMap').members.filter(ts.isPropertySignature).map(member => {
+/** @param {string} map @returns {Event[]} */
+function events (map) {
+  return findInterface(source, map).members.filter(ts.isPropertySignature).map(member => {
     const [, typeName = ''] = /^\[(\w+)\]$/.exec(member.type?.getText() ?? '') ?? []
     const type = findInterface(source, typeName)
     const isChange = type.heritageClauses?.[0]?.types[0]?.typeArguments !== undefined
@@ -23,7 +23,7 @@ const codes = (/** @type {string} */ union) => union.replaceAll(/'(\w+)'/g, '`$1
 
 /** Each event with its own fields, after those that several share. */
 export function eventsText () {
-  const all = events()
+  const all = events('LlmuxEventMap')
   const changes = all.filter(({ isChange }) => isChange).map(({ name }) => `\`${name}\``)
   const base = all.filter(({ type }) => type.heritageClauses === undefined).map(({ name }) => `\`${name}\``)
   return [
@@ -32,7 +32,16 @@ export function eventsText () {
     `${changes.join(', ')} are changes of state, and also have these:`, fields(findInterface(source, 'StateChange')),
     ...all.flatMap(({ name, type }) => [`### \`${name}\``, fields(type)]),
     '## Words in the fields',
-    table(['type', 'values', ''], source.statements.filter(ts.isTypeAliasDeclaration).filter(({ type }) => ts.isUnionTypeNode(type) && type.types.every(ts.isLiteralTypeNode))
+    table(['type', 'values', ''], parse('lib/events.ts').statements.filter(ts.isTypeAliasDeclaration).filter(({ type }) => ts.isUnionTypeNode(type) && type.types.every(ts.isLiteralTypeNode))
       .map(alias => [`\`${alias.name.text}\``, codes(alias.type.getText()), comment(alias)]))
+  ].join('\n\n')
+}
+
+/** Those of an edge. */
+export function fleetEventsText () {
+  const all = events('FleetEventMap')
+  return [
+    table(['event', 'when'], all.map(({ name, when }) => [`[\`${name}\`](#${name})`, when])),
+    ...all.flatMap(({ name, type }) => [`### \`${name}\``, fields(type)])
   ].join('\n\n')
 }

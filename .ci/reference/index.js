@@ -2,10 +2,10 @@
 //
 //     npm run readme        writes them between the markers in the documents below
 import { writeFileSync } from 'node:fs'
-import { adminTable, facadeTable, routesTable } from './api.js'
+import { adminTable, facadeTable, fleetAdminTable, routesTable } from './api.js'
 import { errorsTable } from './errors.js'
-import { eventsText } from './events.js'
-import { metricsTable } from './metrics.js'
+import { eventsText, fleetEventsText } from './events.js'
+import { fleetMetricsTable, metricsTable } from './metrics.js'
 import { optionsTable } from './options.js'
 import { read } from './source.js'
 
@@ -19,6 +19,7 @@ export const tables = {
   'docs/reference/metrics.md': { metrics: metricsTable },
   'docs/reference/events.md': { events: eventsText },
   'docs/reference/api.md': { 'fastify.llmux': facadeTable, routes: routesTable },
+  'docs/reference/fleet.md': { ...options('FleetOptions', 'DnsNodes'), 'routes of fleetAdmin': fleetAdminTable, 'metrics of fleetMetrics': fleetMetricsTable, 'events of an edge': fleetEventsText },
   'docs/admin.md': { 'operators\' routes': adminTable },
   'docs/errors.md': errors('request', 'edge', 'operators', 'code', 'warnings', 'simulator')
 }

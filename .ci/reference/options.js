@@ -1,7 +1,7 @@
 import ts from 'typescript'
 import { comment, findInterface, parse, spellOut, table } from './source.js'
 
-const source = parse('lib/options/types.ts', 'lib/options/policy-options.ts')
+const source = parse('lib/options/types.ts', 'lib/options/policy-options.ts', 'lib/fleet/options.ts')
 
 /** @typedef {{ name: string, type: string, fallback: string, effect: string }} Row */
 

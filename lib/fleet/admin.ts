@@ -14,7 +14,7 @@ import type { Node } from './nodes/node.ts'
 interface Order { Params: { '*': string }, Querystring: { wait?: string }, Body: object | null | undefined }
 
 const schema = (summary: string, more: FastifySchema = {}): FastifySchema => Object.assign({ summary, tags: ['llmux'] }, more)
-const orderSchema: FastifySchema = Object.assign(schema('Drain a node, or take requests again; switch, put to sleep, stop, restart, disable or enable a model on it: nodes/HOST:PORT/drain, nodes/HOST:PORT/models/NAME/switch'), {
+const orderSchema: FastifySchema = Object.assign(schema('nodes/HOST:PORT/drain: the node takes no new requests, serves those it has, and puts its models to sleep. …/undrain: it takes requests again. …/models/NAME/ACTION, with switch, sleep, stop, restart, disable or enable: on that node'), {
   params: { type: 'object', properties: { '*': { type: 'string', pattern: '^[^/]+/(drain|undrain|models/.+/(switch|sleep|stop|restart|disable|enable))$' } }, required: ['*'] },
   querystring: { type: 'object', properties: { wait: { type: 'string', enum: ['true', 'false'] } }, additionalProperties: false }
 })
@@ -38,7 +38,7 @@ async function admin (scope: FastifyInstance, options: AdminOptions): Promise<vo
     return await passOn(reply, node, { method: 'POST', path: `/${path}${patient ? '?wait=true' : ''}`, body: body ?? undefined, patient })
   })
 
-  scope.get<{ Params: { host: string, id: string } }>('/nodes/:host/operations/:id', { schema: schema('What has come of something that was asked of a node') }, async ({ params }, reply) =>
+  scope.get<{ Params: { host: string, id: string } }>('/nodes/:host/operations/:id', { schema: schema('The state of an operation on that node') }, async ({ params }, reply) =>
     await passOn(reply, find(params.host), { method: 'GET', path: `/operations/${encodeURIComponent(params.id)}` }))
 
   scope.get<{ Headers: { 'last-event-id'?: string } }>('/events', { schema: schema('Every change of a node, every retry and every end of a request, as server-sent events'), exposeHeadRoute: false }, ({ headers }, reply) => {

@@ -1,33 +1,42 @@
 import { EventEmitter } from 'node:events'
 import { listenToEvery, type Happening, type LlmuxEvents, type ResponseEnd } from '../events.ts'
 
-/** `unknown`: not heard of yet. `up`: takes requests. `draining`: takes none, and is to go. `out`: not heard of for too long, or refuses connections. */
+/** `unknown`: it has not told its state yet. `up`: it takes requests. `draining`: it takes none, because it is being taken out of service. `out`: it has been silent for too long, or refuses connections. `gone`: it is no longer one of the nodes. */
 export type NodeCondition = 'unknown' | 'up' | 'draining' | 'out' | 'gone'
 
 export interface NodeChange extends Happening {
+  /** The node's origin. */
   node: string
+  /** The condition until now. */
   from: NodeCondition
+  /** The condition from now on. */
   to: NodeCondition
   /** Why, in words. */
   reason: string
 }
 
-/** A request without a byte goes to another node. */
 export interface Retry extends Happening {
+  /** The model that the request is for. */
   model: string
+  /** The origin of the node that gave no byte. */
   from: string
+  /** The origin of the node that gets the request now. */
   to: string
+  /** What happened, in words. */
   reason: string
 }
 
 export interface FleetResponseEnd extends ResponseEnd {
-  /** The node that it went to last; undefined if it went to none. */
+  /** The origin of the node that had the request last; undefined if none had it. */
   node: string | undefined
 }
 
 export interface FleetEventMap {
+  /** A node changed its condition. */
   node: [NodeChange]
+  /** A request without a byte of an answer goes to another node. */
   retry: [Retry]
+  /** A request is over. */
   response: [FleetResponseEnd]
 }
 

@@ -5,69 +5,70 @@ import { knownRoutes } from '../options/index.ts'
 import { chooseNode } from './choice/choose.ts'
 import type { ChooseNode } from './choice/types.ts'
 
-/** All addresses that a name has, a headless Service of Kubernetes's say. */
+/** All addresses of a name, such as a headless Service of Kubernetes. */
 export interface DnsNodes {
+  /** The name. */
   dns: string
-  /** Default 3 000. */
+  /** The port of each node. Default 3 000. */
   port?: number
-  /** Default `'http'`. With `'https'` certificates are checked for the name `dns`. */
+  /** With `'https'` certificates are checked for the name `dns`. Default `'http'`. */
   protocol?: 'http' | 'https'
 }
 
-/** Origins (`https://gpu-1:3000`). A function is asked again every `lookup`. */
+/** Origins such as `https://gpu-1:3000`: a list, the addresses of a name, or a function. The last two are asked again every `lookup`. */
 export type NodeSource = readonly string[] | DnsNodes | (() => readonly string[] | Promise<readonly string[]>)
 
 /** Options of the plugin `fastify-llmux/fleet`. Unknown keys are refused. Durations are milliseconds. */
 export interface FleetOptions {
-  /** Where the nodes are: gateways with llmux and its operators' routes. */
+  /** Where the nodes are, which are gateways with llmux and its operators' routes: a list of origins, all addresses of a name (`{ dns, port, protocol }`), or a function that returns origins. */
   nodes: NodeSource
   /** The key of the nodes' operators' routes. */
   adminKey: string
-  /** Where those are on the nodes. Default `'/admin'`. */
+  /** The prefix of the nodes' operators' routes. Default `'/admin'`. */
   adminPrefix?: string
-  /** Put before the models' routes on the nodes. Default `''`. */
+  /** The prefix of the models' routes on the nodes. Default `''`. */
   nodePrefix?: string
-  /** Key of the models' routes on the nodes, sent as `Authorization: Bearer`. Default: none. */
+  /** The key of the models' routes on the nodes. The edge sends it as `Authorization: Bearer`. Default: none. */
   key?: string
-  /** As `edgeKey` of the nodes: what this edge says of priorities counts there. Default: they are not told. */
+  /** The nodes' option `edgeKey`. With it the edge tells nodes the priority of a request and whether it may cause a switch. Default: none. */
   edgeKey?: string
-  /** How nodes are known, and this edge to them: `ca`, `cert`, `key` and the like, as of `tls.connect`. Default: Node's. */
+  /** `ca`, `cert`, `key` and other options of `tls.connect`, for connections to nodes. Default: Node's. */
   tls?: ConnectionOptions
-  /** Put before every route. Default `''`. */
+  /** Prefix of every route of the edge. Default `''`. */
   prefix?: string
-  /** The routes that are offered. Default: all of `knownRoutes`. */
+  /** The routes that the edge offers. Default: all of `knownRoutes`. */
   routes?: string[]
-  /** Header that names the model and wins over the body, `false`: none. Default `'model-override'`. */
+  /** Header that names the model and takes precedence over the body; `false`: none. Default `'model-override'`. */
   modelHeader?: string | false
-  /** Model of requests that name none. Default: they are refused. */
+  /** The model of requests that name none. Default: such requests are refused. */
   defaultModel?: string
-  /** Bytes. Default 32 MiB. */
+  /** The largest body, in bytes. Default 33 554 432 (32 MiB). */
   bodyLimit?: number
-  /** Chooses the node for each request. Default: see docs/fleet.md. */
+  /** A function that chooses the node of each request. Default: `chooseNode`, see [which node](../fleet.md#which-node). */
   choose?: ChooseNode
-  /** Header by which requests of one conversation are known. Without it the hash of the first messages tells. Default `'x-llmux-conversation'`. */
+  /** Header that names the conversation of a request. Without it, requests with the same messages up to the first one of the user belong together. Default `'x-llmux-conversation'`. */
   conversationHeader?: string
-  /** Headers that say who asks. Default: none; `forwarded`, `x-forwarded-…` and `x-real-ip` are not passed on either. */
+  /** A function from the request to headers that tell nodes who asks. Default: none; `forwarded`, `x-forwarded-…`, `x-real-ip` and `via` do not pass either. */
   identity?: (request: FastifyRequest) => Record<string, string>
-  /** As llmux's option: of requests that come to this edge. Default `false`. */
+  /** As the option of llmux, for requests to this edge. Needs `edgeKey`. Default `false`. */
   priority?: boolean | ((request: FastifyRequest) => number)
-  /** As llmux's option. Default: for all of them. */
+  /** As the option of llmux, for requests to this edge. Needs `edgeKey`. Default: every request may. */
   mayCauseSwitch?: (request: FastifyRequest) => boolean
-  /** From one look at where the nodes are to the next. Default 5 000. */
+  /** Time from one look at where the nodes are to the next. Default 5 000. */
   lookup?: number
-  /** How long a node may be silent before it is out, and its requests without a byte go elsewhere. Default 3 000. */
+  /** How long a node may be silent. After that it is out, and its requests without a byte go to other nodes. Default 3 000. */
   stale?: number
-  /** How long one that is out may keep a stream on which nothing comes. Default 15 000. */
+  /** How long a node that is out may keep a stream without sending anything on it. Default 15 000. */
   cut?: number
-  /** How long a connection may take to be made. Default 2 000. */
+  /** How long it may take to connect to a node. Default 2 000. */
   connect?: number
-  /** How long a node may take to answer what an operator asks of it, unless it is to answer when that is done. Default 10 000. */
+  /** How long a node may take to answer an operator. With `?wait=true`, as long as it is not out. Default 10 000. */
   operation?: number
-  /** How long a body may take. Default 60 000. */
+  /** How long reading a request's body may take. Default 60 000. */
   body?: number
-  /** How long streams may run on when the server closes. Default 30 000. */
+  /** How long streams may still run when the server closes. Default 30 000. */
   grace?: number
-  /** Requests that may be sent to a second node, as a share of all; ten at once may be in any case, and all that a node has when it goes out. Default 0.2. */
+  /** The share of requests that may be sent to another node while their node stays up. Ten at once always may, and so may all requests of a node that goes out. Default 0.2. */
   retries?: number
 }
 
