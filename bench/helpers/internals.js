@@ -15,8 +15,8 @@ export const { LlmuxEvents } = await built('events')
 export const { evenHanded } = await built('switcher/policy/even-handed')
 /** @type {typeof import('../../lib/switcher/policy/serving-time.ts')} */
 export const { servingTime } = await built('switcher/policy/serving-time')
-/** @type {typeof import('../../lib/fleet/choice/rendezvous.ts')} */
-export const { affinity } = await built('fleet/choice/rendezvous')
+/** @type {typeof import('../../lib/fleet/choice/choose.ts')} */
+export const { affinity } = await built('fleet/choice/choose')
 /** @type {typeof import('../../lib/host/node-state.ts')} */
 export const { nodeState } = await built('host/node-state')
 /** @type {typeof import('../../lib/simulator/clock.ts')} */

@@ -1,6 +1,5 @@
 import { createRequire } from 'node:module'
-import { readArguments, type Arguments } from './arguments.ts'
-import { UsageError } from './usage.ts'
+import { readArguments, type Arguments, UsageError } from './arguments.ts'
 
 /** 0: success. 1: it failed, or a level is broken. 2: the command line or the file is wrong. */
 export async function run (argv: string[]): Promise<number> {

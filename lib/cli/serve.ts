@@ -9,7 +9,6 @@ import { demoConfig } from './demo/config.ts'
 import { makeTraffic } from './demo/traffic.ts'
 import { gate, keysFrom } from './gate.ts'
 import { isOperators, operate } from './operate.ts'
-import { reloadOnHangup } from './reload.ts'
 
 /** Open to everyone: probes have no key. */
 const healthPrefix = '/health'
@@ -53,4 +52,20 @@ async function shareAcrossOrigins (app: FastifyInstance, origins: Config['gatewa
   await app.register(cors, {
     delegator: (request, done) => done(null, { origin: isOperators(request.url.split('?', 1)[0]!) ? false : origins })
   })
+}
+
+/** SIGHUP reads the models of the file again. A wrong file changes nothing. */
+export function reloadOnHangup (app: FastifyInstance, file: string): void {
+  const reload = async () => {
+    const { options: { models } } = await readConfig(file)
+    return await app.llmux.update(models)
+  }
+  const listener = () => {
+    reload().then(
+      ({ added, removed, changed }) => app.log.info({ added, removed, changed }, `${file} reloaded`),
+      error => app.log.error({ err: error }, `${file} not reloaded: ${error.message}`)
+    )
+  }
+  process.on('SIGHUP', listener)
+  app.addHook('onClose', async () => { process.off('SIGHUP', listener) })
 }

@@ -4,7 +4,6 @@ import { reportText, validate, type LevelReport, type ValidationReport } from '.
 import type { ValidateArguments } from './arguments.ts'
 import { readConfig } from './config/read.ts'
 import { writeLevels } from './config/write-levels.ts'
-import { interruption } from './interruption.ts'
 
 /**
  * Resolves with the exit code: 1 if a level is broken, or loses answers that it should freeze. The table goes to stdout,
@@ -47,4 +46,17 @@ async function writeBest (file: string, { models }: ValidationReport): Promise<v
     const level = best.get(model)
     console.log(level === undefined ? `${file}: no change for ${model}, since no level is safe` : `${file}: ${model} now sleeps at level ${level}`)
   }
+}
+
+/** Aborts at SIGINT and SIGTERM, so that engines are stopped in order. A second signal ends the process at once, as usual. */
+export function interruption (): { signal: AbortSignal, forget: () => void } {
+  const controller = new AbortController()
+  const signals = ['SIGINT', 'SIGTERM'] as const
+  const listener = (signal: NodeJS.Signals) => {
+    forget()
+    controller.abort(new Error(`interrupted by ${signal}`))
+  }
+  const forget = () => { for (const signal of signals) process.off(signal, listener) }
+  for (const signal of signals) process.on(signal, listener)
+  return { signal: controller.signal, forget }
 }

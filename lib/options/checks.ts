@@ -1,7 +1,7 @@
 import { OptionsError } from '../errors.ts'
 import { checkEngine } from './engine.ts'
 import { optionPath } from './path.ts'
-import { suggestion } from './suggestion.ts'
+import { suggestion } from './explanation.ts'
 import type { ResolvedModel } from './types.ts'
 
 // What a schema cannot express: conditions between options.

@@ -1,6 +1,8 @@
 import type { EngineName } from '../engines/index.ts'
 import { knownRoutes } from './routes.ts'
-import type { Command, Freeze, PolicyOption, ResolvedModel, ResolvedOptions, Timeouts } from './types.ts'
+import type { Command, Freeze, ResolvedModel, ResolvedOptions, Timeouts } from './types.ts'
+import type { PolicyOption, PolicyOptions, ResolvedPolicy } from './policy-options.ts'
+import type { Policy } from './policy-types.ts'
 
 /** Milliseconds. `sleep` and `wake` leave room for large models: 36 s has been measured for a 14B model at level 1. */
 export const defaultTimeouts: Readonly<Required<Timeouts>> = Object.freeze({
@@ -80,3 +82,29 @@ export const topDefaults = (): TopDefaults => ({
   maxQueueBytes: 512 * 1024 ** 2,
   timeouts: {}
 })
+
+type Given<T> = { [K in keyof T]?: Exclude<T[K], undefined> }
+
+/**
+ * The own keys that are not undefined. Spread over defaults that name every key, neither `{ port: undefined }` nor a
+ * polluted prototype takes effect.
+ */
+export function given<T extends object> (options: T | undefined): Given<T> {
+  const entries = Object.entries(options ?? {}).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(entries) as Given<T>
+}
+
+export const policyDefaults: Readonly<{ [Type in PolicyOptions['type']]: Extract<ResolvedPolicy, { type: Type }> }> = {
+  'even-handed': { type: 'even-handed', beta: 0.5, maxWait: 60_000 },
+  fifo: { type: 'fifo', minActive: 0 },
+  'cost-aware': { type: 'cost-aware', amortizationFactor: 0.5, coalesceWindow: 2_000, maxWait: 15_000 },
+  'time-slice': { type: 'time-slice', minQuantum: 2_000, maxWait: 15_000 },
+  simple: { type: 'simple', perRequest: 3, perSecond: 0.3, maxWait: 120_000 }
+}
+
+/** Fills in the defaults of a valid option. */
+export function resolvePolicy (option: PolicyOption): ResolvedPolicy | Policy {
+  if (typeof option === 'function') return option
+  if (typeof option === 'string') return policyDefaults[option]
+  return { ...policyDefaults[option.type], ...given(option) } as ResolvedPolicy
+}

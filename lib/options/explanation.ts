@@ -1,7 +1,7 @@
 import type { ErrorObject } from 'ajv'
+import { closest, distance } from 'fastest-levenshtein'
 import { optionPath, pointerKeys } from './path.ts'
 import { modelSchema, optionsSchema, routeSchema, timeoutsSchema, type Schema } from './schema.ts'
-import { suggestion } from './suggestion.ts'
 
 type Explanation = [path: string, allowed: string]
 type Properties = Record<string, Schema>
@@ -52,4 +52,14 @@ export function explain (error: ErrorObject, options: unknown): Explanation {
     default:
       return [optionPath(...keys), allowed(schema, error.data)]
   }
+}
+
+/** More than half of the letters wrong is not a typing error. */
+const isNear = (word: string, known: string): boolean =>
+  distance(word.toLowerCase(), known.toLowerCase()) <= Math.max(2, known.length / 2)
+
+/** A suggestion for an unknown word: the nearest known one, or all of them if none is near. */
+export function suggestion (word: string, known: readonly string[]): string {
+  const nearest = closest(word, known)
+  return isNear(word, nearest) ? `did you mean ${nearest}?` : `known are ${known.join(', ')}`
 }

@@ -1,11 +1,11 @@
 import type { FastifyRequest } from 'fastify'
 import type { EngineAdapter, EngineName } from '../engines/index.ts'
 import type { AnyPlace } from './gpus.ts'
-import type { ContainerOptions, ResolvedContainer } from './container-options.ts'
+import type { ContainerOptions, ResolvedContainer } from './container.ts'
 import type { PolicyOption, ResolvedPolicy } from './policy-options.ts'
 import type { Policy } from './policy-types.ts'
 
-export type * from './container-options.ts'
+export type * from './container.ts'
 export type * from './policy-options.ts'
 export type * from './policy-types.ts'
 

@@ -1,6 +1,6 @@
 import type { SleepLevel } from '../options/types.ts'
 import { mebibytes, percent, quoted, seconds } from './words.ts'
-import type { GpuFigures, Trial, Verdict } from './types.ts'
+import type { GpuFigures, Trial, Verdict, LevelReport } from './types.ts'
 
 export interface Judgement {
   verdict: Verdict
@@ -110,4 +110,16 @@ export function judge (trial: Trial, share: number): Judgement {
 function praise ({ level, cycles, gpu }: Trial): string {
   const freed = gpu !== undefined && isMeasurable(gpu) ? `, and frees ${percent(freedShare(gpu))} of its GPU memory` : ''
   return `it ${level === 3 ? 'starts again' : 'wakes'} with the same answer, ${cycles.length} of ${cycles.length} times${freed}`
+}
+
+const order: Verdict[] = ['safe', 'slow', 'broken']
+
+export function worst (verdicts: Verdict[]): Verdict {
+  return order.findLast(verdict => verdicts.includes(verdict)) ?? 'safe'
+}
+
+/** Of the levels that are safe the one whose switches are the quickest; of equals the first. Undefined if none is safe. */
+export function bestLevel (levels: LevelReport[]): SleepLevel | undefined {
+  const safe = levels.filter(({ verdict }) => verdict === 'safe')
+  return safe.toSorted((a, b) => roundTrip(a) - roundTrip(b))[0]?.level
 }

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { ContainerOptions } from '../../lib/options/container-options.ts'
+import type { ContainerOptions } from '../../lib/options/container.ts'
 import type { Find } from './failure-cases.ts'
 import { groupMembers } from './engine-process.ts'
 import { statusOf } from './gateway-view.ts'

@@ -1,4 +1,4 @@
-import { given } from '../../options/given.ts'
+import { given } from '../../options/defaults.ts'
 import type { LlmuxOptions } from '../../options/types.ts'
 import type { Note } from './config.ts'
 import type { Fields } from './fields.ts'

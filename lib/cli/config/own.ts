@@ -3,7 +3,7 @@ import { gatewayDefaults, type Config, type GatewayOptions } from './config.ts'
 import { withDurations } from './durations.ts'
 import { Fields } from './fields.ts'
 import { OptionsError } from '../../errors.ts'
-import { suggestion } from '../../options/suggestion.ts'
+import { suggestion } from '../../options/explanation.ts'
 
 const serverFields = ['port', 'host', 'keys', 'adminKey', 'metricsKey', 'cors', 'logLevel']
 

@@ -1,5 +1,4 @@
 import { cost, isOpen } from './cost.ts'
-import { affinity } from './rendezvous.ts'
 import type { FleetSnapshot, NodeModelView, NodeView } from './types.ts'
 
 interface Candidate {
@@ -34,4 +33,18 @@ export function chooseNode ({ model: id, conversation, nodes }: FleetSnapshot): 
 
 function highest<T> (list: readonly T[], of: (one: T) => number): T {
   return list.reduce((best, one) => of(one) > of(best) ? one : best)
+}
+
+/**
+ * How strongly a key belongs to a node: the node with the highest number is its home (rendezvous hashing). A node that comes
+ * takes only the keys that are its own, one that goes leaves all others where they are. FNV-1a with a finish that mixes.
+ */
+export function affinity (key: string, node: string): number {
+  let hash = 0x811c9dc5
+  for (const text of [key, '\0', node]) {
+    for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return (hash ^ (hash >>> 16)) >>> 0
 }

@@ -1,8 +1,11 @@
+import { lookup } from 'node:dns/promises'
+import { isIPv6 } from 'node:net'
 import type { Timer } from '../../clock.ts'
-import { unknownModel } from '../../unknown-model.ts'
-import { originsOf } from './lookup.ts'
+import { unknownModel } from '../../directory.ts'
 import { Node } from './node.ts'
 import type { NodeContext } from './node.ts'
+import type { NodeSource } from '../options.ts'
+import { isOrigin } from '../options.ts'
 
 /** The nodes that there are; looked up again and again. */
 export class Nodes {
@@ -73,4 +76,17 @@ export class Nodes {
     }
     for (const origin of origins) if (!this.#nodes.has(origin)) this.#nodes.set(origin, new Node(origin, this.#context))
   }
+}
+
+/** The origins of all nodes that there are now. Rejects if that cannot be said. */
+export async function originsOf (source: NodeSource): Promise<string[]> {
+  if ('dns' in source) {
+    const { dns, port = 3_000, protocol = 'http' } = source
+    const addresses = await lookup(dns, { all: true })
+    return addresses.map(({ address }) => `${protocol}://${isIPv6(address) ? `[${address}]` : address}:${port}`)
+  }
+  const origins = typeof source === 'function' ? await source() : source
+  const wrong = origins.find(origin => !isOrigin(origin))
+  if (wrong !== undefined) throw new Error(`${wrong} is no origin (http://host:port)`)
+  return origins.map(origin => new URL(origin).origin)
 }

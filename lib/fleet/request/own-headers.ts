@@ -1,7 +1,6 @@
 import type { FastifyRequest } from 'fastify'
-import { edgeHeader, passiveHeader, priorityHeader } from '../../gateway/edge.ts'
+import { edgeHeader, passiveHeader, priorityHeader, priorityOf } from '../../gateway/request-details.ts'
 import type { OwnHeaders } from '../../gateway/relay/request-headers.ts'
-import { priorityOf } from '../../gateway/request-details.ts'
 import type { ResolvedFleetOptions } from '../options.ts'
 
 const ours = new Set([edgeHeader, priorityHeader, passiveHeader])

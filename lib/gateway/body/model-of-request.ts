@@ -1,9 +1,7 @@
 import { BodyNotJsonError, BodyNotMultipartError, ModelMissingError, ModelNotStringError } from '../../errors.ts'
 import type { Route } from '../../options/index.ts'
-import { headerModel } from './header-model.ts'
 import { locateJsonModel } from './json-location.ts'
-import { readJsonModel } from './json-model.ts'
-import { replaceJsonModel } from './json-replace.ts'
+import { readJsonModel, replaceJsonModel } from './json-model.ts'
 import { locateMultipartModel } from './multipart-location.ts'
 import { readMultipartModel, replaceMultipartModel } from './multipart-model.ts'
 
@@ -117,4 +115,18 @@ export function chosenModel (sources: ModelSources): ChosenModel {
 function knownName (name: string, { isKnown = () => true }: ModelSources): string {
   const [, base] = /^(.+):latest$/.exec(name) ?? []
   return base !== undefined && !isKnown(name) && isKnown(base) ? base : name
+}
+
+/** Node gives the bytes of a header as Latin-1; a name with other letters is sent as UTF-8. */
+function decoded (value: string): string {
+  const bytes = Buffer.from(value, 'latin1')
+  const isBytes = bytes.toString('latin1') === value
+  const text = bytes.toString('utf8')
+  return isBytes && !text.includes('\ufffd') ? text : value
+}
+
+/** Joins repeated headers as Node joins headers that it does not know: an unknown name is better than a guess. */
+export function headerModel (header: string | string[] | undefined): string | undefined {
+  const value = Array.isArray(header) ? header.join(', ') : header
+  return value === undefined || value.trim() === '' ? undefined : decoded(value.trim())
 }

@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { BodyNotMultipartError } from '../../errors.ts'
 import { ascii } from './ascii.ts'
-import { headerParameters } from './header-parameters.ts'
 
 /** Where in a multipart body the model is, in bytes. */
 export interface MultipartLocation {
@@ -93,4 +92,16 @@ export function locateMultipartModel (body: Buffer, contentType: string): Multip
   const first = isDelimiter ? afterDelimiter(body, start + delimiter.length) : undefined
   if (first === undefined) throw new BodyNotMultipartError('it does not start with its boundary')
   return { delimiter, start, value: scanParts(body, delimiter, first) }
+}
+
+/** One parameter of a structured header: a name, and a token or a quoted string. */
+const parameter = /;\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))/gs
+
+/** The parameters behind a header's value, as in `form-data; name="model"`; names in lower case, quotes and their escapes undone. */
+export function headerParameters (header: string): Map<string, string> {
+  const found = new Map<string, string>()
+  for (const [, name = '', quoted, token = ''] of header.matchAll(parameter)) {
+    found.set(name.toLowerCase(), quoted?.replace(/\\(.)/gs, '$1') ?? token)
+  }
+  return found
 }

@@ -1,6 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { edgeHeader } from '../edge.ts'
-import { connectionNames } from './connection-names.ts'
+import { edgeHeader } from '../request-details.ts'
 
 /**
  * Headers between the client and the gateway only. undici refuses some of them, such as `expect`, which curl sends with
@@ -41,4 +40,11 @@ export function requestHeaders (headers: IncomingHttpHeaders, apiKey: string | u
 /** The pseudo-headers of HTTP/2, such as `:path`. */
 function isPseudo (name: string): boolean {
   return name.startsWith(':')
+}
+
+/** The headers that belong to one connection because its `connection` header names them (RFC 9110, 7.6.1); undefined if it names none. */
+export function connectionNames (connection: string | undefined): string[] | undefined {
+  // Nearly all `connection` headers name no other header.
+  if (connection === undefined || connection === 'keep-alive' || connection === 'close') return undefined
+  return connection.toLowerCase().split(',').map(name => name.trim())
 }

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { isEventStream } from './answer.ts'
-import { connectionNames } from './connection-names.ts'
+import { connectionNames } from './request-headers.ts'
 
 /**
  * Headers between the target and the gateway only (RFC 9110, 7.6.1): with the target's `connection: keep-alive`, a client

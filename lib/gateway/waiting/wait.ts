@@ -1,4 +1,4 @@
-import type { FastifyReply } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AnswerBody } from '../relay/answer.ts'
 import type { Outlook } from '../../switcher/outlook.ts'
 import type { Waiter } from '../../switcher/queue.ts'
@@ -6,7 +6,7 @@ import type { Switcher } from '../../switcher/switcher.ts'
 import { EarlyAnswer } from './early-answer.ts'
 import type { EarlyAnswerOptions } from './early-answer.ts'
 import { Heartbeat } from './heartbeat.ts'
-import { wholeSeconds } from './seconds.ts'
+import type { Directory } from '../../directory.ts'
 
 export const positionHeader = 'x-llmux-queue-position'
 export const estimateHeader = 'x-llmux-estimated-wait'
@@ -81,4 +81,16 @@ export class Wait {
     const outlook = this.#outlook()
     return outlook === undefined ? 'with the engine' : `waiting, position ${outlook.position}, about ${wholeSeconds(outlook.wait)} s`
   }
+}
+
+/** Whole seconds for clients. At least one: a waiting request has not been served yet. */
+export function wholeSeconds (milliseconds: number): number {
+  return Math.max(1, Math.ceil(milliseconds / 1_000))
+}
+
+/** The wait, in seconds, of a request that arrived now for the model of that request; undefined if it is for none of your models. */
+export function secondsToWait (request: FastifyRequest, { names }: Pick<Directory, 'names'>, switcher: Pick<Switcher, 'outlook'>): number | undefined {
+  const id = names.get(request.llmux.model ?? '')
+  const outlook = id === undefined ? undefined : switcher.outlook(id)
+  return outlook && wholeSeconds(outlook.wait)
 }

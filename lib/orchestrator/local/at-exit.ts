@@ -1,3 +1,5 @@
+import { systemKill, type Kill } from './process-group.ts'
+
 const tasks = new Set<() => void>()
 
 /** The last resort: no promise is waited for any more. */
@@ -22,4 +24,9 @@ export function atExit (task: () => void): () => void {
     tasks.delete(task)
     if (tasks.size === 0) process.off('exit', runTasks)
   }
+}
+
+/** Has a process group killed if this process ends before it. Returns a function to call when the group is gone. */
+export function trackGroup (group: number, kill: Kill = systemKill): () => void {
+  return atExit(() => kill(-group, 'SIGKILL'))
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { dirname } from 'node:path'
 import type { Address } from '../../engines/index.ts'
-import type { ResolvedContainer } from '../../options/container-options.ts'
+import type { ResolvedContainer } from '../../options/container.ts'
 import type { ResolvedModel } from '../../options/types.ts'
 import type { Outside } from '../orphans/outside.ts'
 

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import { execa } from 'execa'
 import type { ProcessExit } from '../driver.ts'
 import { watcher } from '../orphans/watcher.ts'
-import { trackGroup } from './live-groups.ts'
+import { trackGroup } from './at-exit.ts'
 
 /** The first process of a group. */
 export interface Leader {

@@ -1,6 +1,8 @@
 import type { StartStage } from '../../events.ts'
-import { stages } from './stages.ts'
 import type { StageSign } from '../../engines/index.ts'
+
+/** The stages of a start, in the order in which they come. */
+export const stages: readonly StartStage[] = ['launching', 'initializing', 'loading', 'compiling', 'profiling', 'capturing', 'listening']
 
 /** How one start went: when each stage began, and how long all took. Milliseconds since the process was started. */
 export interface StartCourse {

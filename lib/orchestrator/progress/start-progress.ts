@@ -1,8 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import type { LlmuxEvents, StartProgress as Progress, StartStage } from '../../events.ts'
 import type { StageSign } from '../../engines/index.ts'
-import { stages } from './stages.ts'
-import { estimate } from './estimate.ts'
+import { stages, estimate } from './estimate.ts'
 import type { StartCourse } from './estimate.ts'
 
 export interface ProgressContext {

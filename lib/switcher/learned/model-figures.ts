@@ -1,6 +1,5 @@
-import { ArrivalRate } from './arrival-rate.ts'
+import { ArrivalRate, TimeAverage } from './averages.ts'
 import { MovingAverage } from './moving-average.ts'
-import { TimeAverage } from './time-average.ts'
 
 /** The figures of one model that are kept between runs, in milliseconds; undefined if not measured. */
 export interface KnownFigures {

@@ -1,4 +1,4 @@
-import { resolvePolicy } from '../../options/policy-defaults.ts'
+import { resolvePolicy } from '../../options/defaults.ts'
 import type { PolicyOption, ResolvedPolicy } from '../../options/index.ts'
 import { costAware } from './cost-aware.ts'
 import { evenHanded } from './even-handed.ts'

@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { chooseNode } from '../../../lib/fleet/choice/choose.ts'
-import { affinity } from '../../../lib/fleet/choice/rendezvous.ts'
+import { chooseNode, affinity } from '../../../lib/fleet/choice/choose.ts'
 import type { NodeModelView, NodeView } from '../../../lib/fleet/choice/types.ts'
 import { property } from '../../helpers/property.ts'
 

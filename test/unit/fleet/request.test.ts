@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { RetryBudget } from '../../../lib/fleet/request/budget.ts'
 import { conversationOf } from '../../../lib/fleet/request/conversation.ts'
 import { resolveFleetOptions } from '../../../lib/fleet/options.ts'
-import { originsOf } from '../../../lib/fleet/nodes/lookup.ts'
+import { originsOf } from '../../../lib/fleet/nodes/nodes.ts'
 
 describe('the budget of retries', () => {
   test('ten at once, then a share of all requests', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { affinity } from '../../../lib/fleet/choice/rendezvous.ts'
+import { affinity } from '../../../lib/fleet/choice/choose.ts'
 import type { ChooseNode, NodeView } from '../../../lib/fleet/choice/types.ts'
 import { simulateFleet } from '../../../lib/fleet/simulate.ts'
 import { simulate } from '../../../lib/simulator/simulate.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { LlmuxEvents } from '../../../lib/events.ts'
-import { warnOfSharedMemory } from '../../../lib/host/shared-memory.ts'
+import { warnOfSharedMemory } from '../../../lib/host/start-check.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { makeModel } from '../orchestrator/helper.ts'
 

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { bestLevel, worst } from '../../../lib/validate/best-level.ts'
-import { freedShare, judge, median, targetUse } from '../../../lib/validate/judge.ts'
+import { bestLevel, worst, freedShare, judge, median, targetUse } from '../../../lib/validate/judge.ts'
 import { reportText } from '../../../lib/validate/report-text.ts'
 import type { Cycle, LevelReport, Trial } from '../../../lib/validate/types.ts'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
-import { replaceJsonModel } from '../../../../lib/gateway/body/json-replace.ts'
+import { replaceJsonModel } from '../../../../lib/gateway/body/json-model.ts'
 import { failure, numbers, renderMembers } from './helper.ts'
 
 // Many random cases, on a machine that may have other things to do.

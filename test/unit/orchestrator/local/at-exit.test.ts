@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { atExit } from '../../../../lib/orchestrator/local/at-exit.ts'
-import { trackGroup } from '../../../../lib/orchestrator/local/live-groups.ts'
+import { atExit, trackGroup } from '../../../../lib/orchestrator/local/at-exit.ts'
 
 const listeners = () => process.listeners('exit')
 

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { ArrivalRate } from '../../../../lib/switcher/learned/arrival-rate.ts'
+import { ArrivalRate, TimeAverage } from '../../../../lib/switcher/learned/averages.ts'
 import { Learned } from '../../../../lib/switcher/learned/learned.ts'
 import { MovingAverage } from '../../../../lib/switcher/learned/moving-average.ts'
-import { TimeAverage } from '../../../../lib/switcher/learned/time-average.ts'
 
 describe('a moving average', () => {
   const options = { initial: 10, weight: 0.25, outlier: 3 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { policyDefaults } from '../../../../lib/options/policy-defaults.ts'
+import { policyDefaults } from '../../../../lib/options/defaults.ts'
 import { longestWait } from '../../../../lib/switcher/policy/bound.ts'
 import { snapshot, view } from '../helper.ts'
 

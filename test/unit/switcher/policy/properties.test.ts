@@ -1,7 +1,7 @@
 // What every policy must keep to, whatever its snapshot and its traffic.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { policyDefaults } from '../../../../lib/options/policy-defaults.ts'
+import { policyDefaults } from '../../../../lib/options/defaults.ts'
 import type { PolicyOptions } from '../../../../lib/options/types.ts'
 import { ask } from '../../../../lib/switcher/policy/ask.ts'
 import { longestWait } from '../../../../lib/switcher/policy/bound.ts'
