@@ -22,7 +22,7 @@ const choices = {
     return ({ nodes }) => nodes[Math.floor(random() * nodes.length)]?.name
   },
   'least in flight': () => ({ nodes }) => highest(nodes, node => -load(node)),
-  'hashing alone': () => ({ model, nodes }) => highest(nodes, ({ name }) => affinity(model, name))
+  'hashing alone': () => ({ model, nodes }) => highest(nodes, ({ name }) => affinity(model)(name))
 }
 
 const policy = 'even-handed'

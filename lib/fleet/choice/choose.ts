@@ -1,11 +1,11 @@
-import { cost, isOpen } from './cost.ts'
+import { cost, isOpen, leastCost } from './cost.ts'
 import type { FleetSnapshot, NodeModelView, NodeView } from './types.ts'
 
 interface Candidate {
   node: NodeView
   model: NodeModelView
-  cost: number
-  open: boolean
+  /** What it costs at least: the rest is only worked out for candidates that may win. */
+  least: number
 }
 
 /**
@@ -14,37 +14,59 @@ interface Candidate {
  * A conversation continues on its node as long as that costs no more than another request or two, and causes no switch.
  */
 export function chooseNode ({ model: id, conversation, nodes }: FleetSnapshot): string | undefined {
-  let best: Candidate | undefined
-  let home = -1
-  const open: Candidate[] = []
+  const candidates: Candidate[] = []
   for (const node of nodes) {
     const model = node.models.find(model => model.id === id)
-    if (model === undefined || model.full || model.obstacle !== undefined) continue
-    const candidate = { node, model, cost: cost(node, model), open: isOpen(model) }
-    if (candidate.open) open.push(candidate)
-    if (best !== undefined && candidate.cost > best.cost) continue
-    const own = affinity(id, node.name)
-    if (best === undefined || candidate.cost < best.cost || own > home) [best, home] = [candidate, own]
+    if (model !== undefined && !model.full && model.obstacle === undefined) candidates.push({ node, model, least: leastCost(model) })
   }
-  if (conversation === undefined || best?.open !== true) return best?.node.name
-  const slack = best.cost + best.model.serviceTime / 4
-  return highest(open.filter(({ cost }) => cost <= slack), ({ node }) => affinity(conversation, node.name)).node.name
+  const best = cheapest(candidates, id)
+  if (best === undefined || conversation === undefined || !isOpen(best.model)) return best?.node.name
+  return continued(candidates, conversation, best.cost + best.model.serviceTime / 4)?.node.name
 }
 
-function highest<T> (list: readonly T[], of: (one: T) => number): T {
-  return list.reduce((best, one) => of(one) > of(best) ? one : best)
+/** Of equals the home of the model. */
+function cheapest (candidates: readonly Candidate[], id: string): Candidate & { cost: number } | undefined {
+  const affinityTo = affinity(id)
+  let best: Candidate & { cost: number } | undefined
+  let home = -1
+  for (const candidate of candidates) {
+    if (best !== undefined && candidate.least > best.cost) continue
+    const own = affinityTo(candidate.node.name)
+    if (best !== undefined && candidate.least === best.cost && own <= home) continue
+    const exact = cost(candidate.node, candidate.model)
+    if (best === undefined || exact < best.cost || (exact === best.cost && own > home)) [best, home] = [{ ...candidate, cost: exact }, own]
+  }
+  return best
+}
+
+/** Of the candidates that are awake with a free place and cost at most so much, the home of the conversation. */
+function continued (candidates: readonly Candidate[], conversation: string, most: number): Candidate | undefined {
+  const affinityTo = affinity(conversation)
+  let chosen: Candidate | undefined
+  let home = -1
+  for (const candidate of candidates) {
+    if (candidate.least > most || !isOpen(candidate.model)) continue
+    const own = affinityTo(candidate.node.name)
+    if (own > home && cost(candidate.node, candidate.model) <= most) [chosen, home] = [candidate, own]
+  }
+  return chosen
 }
 
 /**
  * How strongly a key belongs to a node: the node with the highest number is its home (rendezvous hashing). A node that comes
  * takes only the keys that are its own, one that goes leaves all others where they are. FNV-1a with a finish that mixes.
  */
-export function affinity (key: string, node: string): number {
-  let hash = 0x811c9dc5
-  for (const text of [key, '\0', node]) {
-    for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
+export function affinity (key: string): (node: string) => number {
+  const start = hashed(hashed(0x811c9dc5, key), '\0')
+  return node => {
+    let hash = hashed(start, node)
+    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+    return (hash ^ (hash >>> 16)) >>> 0
   }
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return (hash ^ (hash >>> 16)) >>> 0
+}
+
+function hashed (hash: number, text: string): number {
+  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
+  return hash
 }

@@ -11,14 +11,19 @@ export function load ({ inFlight, waiting, sent }: NodeModelView): number {
 
 /** What it costs everybody, in milliseconds of waiting, if one more request for a model goes to a node. */
 export function cost (node: NodeView, model: NodeModelView): number {
-  const crowding = model.serviceTime * load(model) / model.maxConcurrency
-  if (isOpen(model)) return crowding / 2 + delay(node, model)
-  return model.wait + model.sent * model.serviceTime / model.maxConcurrency + harm(node, model)
+  return leastCost(model) + (isOpen(model) ? delay(node, model) : harm(node, model))
+}
+
+/** The part of it that does not depend on the other models there. */
+export function leastCost (model: NodeModelView): number {
+  if (isOpen(model)) return model.serviceTime * load(model) / model.maxConcurrency / 2
+  return model.wait + model.sent * model.serviceTime / model.maxConcurrency
 }
 
 /** Others wait there until its requests are done: each makes that longer, the less the more there are already. */
 function delay (node: NodeView, model: NodeModelView): number {
-  const waiting = neighbours(node, model).reduce((sum, { waiting, sent, awake }) => sum + (awake ? 0 : waiting + sent), 0)
+  let waiting = 0
+  for (const other of neighbours(node, model)) if (!other.awake) waiting += other.waiting + other.sent
   return waiting * model.serviceTime / (load(model) + 1)
 }
 
@@ -30,11 +35,13 @@ function delay (node: NodeView, model: NodeModelView): number {
 function harm (node: NodeView, model: NodeModelView): number {
   if (model.awake || model.waking || model.waiting + model.sent > 0) return 0
   const beneficiaries = 1 + model.arrivalRate * (model.cost + model.serviceTime)
-  return neighbours(node, model).reduce((sum, other) => {
-    if (!other.awake) return sum
+  let sum = 0
+  for (const other of neighbours(node, model)) {
+    if (!other.awake) continue
     const away = model.cost + model.serviceTime + other.cost
-    return sum + (other.arrivalRate * away * away / 2 + (other.inFlight + other.sent) * away / 4) / beneficiaries
-  }, 0)
+    sum += (other.arrivalRate * away * away / 2 + (other.inFlight + other.sent) * away / 4) / beneficiaries
+  }
+  return sum
 }
 
 function neighbours ({ models }: NodeView, model: NodeModelView): NodeModelView[] {

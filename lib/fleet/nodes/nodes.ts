@@ -13,6 +13,8 @@ export class Nodes {
   readonly #warn: (error: Error) => void
   readonly #nodes = new Map<string, Node>()
   #names: ReadonlyMap<string, string> = new Map()
+  /** What `#names` was made of. */
+  #namesOfNodes: Array<ReadonlyMap<string, string>> = []
   #timer: Timer
   #closed = false
 
@@ -35,12 +37,13 @@ export class Nodes {
 
   /** Every name of a model on any node, and the model that it stands for. */
   get names (): ReadonlyMap<string, string> {
-    const all = this.all
-    // Most of the time the nodes agree.
-    const [first] = all
-    if (all.length === 1) return first!.names
-    if (all.every(({ names }) => [...names].every(([name, id]) => this.#names.get(name) === id))) return this.#names
-    this.#names = new Map(all.flatMap(({ names }) => [...names]))
+    // Read for every request, and changed when a node tells its names again.
+    let index = 0
+    let same = this.#namesOfNodes.length === this.#nodes.size
+    for (const { names } of this.#nodes.values()) same &&= this.#namesOfNodes[index++] === names
+    if (same) return this.#names
+    this.#namesOfNodes = this.all.map(({ names }) => names)
+    this.#names = new Map(this.#namesOfNodes.flatMap(names => [...names]))
     return this.#names
   }
 

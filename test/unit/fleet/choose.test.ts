@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { chooseNode, affinity } from '../../../lib/fleet/choice/choose.ts'
+import { cost, isOpen } from '../../../lib/fleet/choice/cost.ts'
 import type { NodeModelView, NodeView } from '../../../lib/fleet/choice/types.ts'
 import { property } from '../../helpers/property.ts'
 
@@ -34,6 +35,17 @@ describe('any fleet', () => {
       const chosen = choose(nodes)
       expect(able.length === 0 ? chosen === undefined : able.includes(chosen!)).toBe(true)
     }), property(300))
+  })
+
+  test('is what working out every cost would choose', () => {
+    fc.assert(fc.property(anyNodes, fc.option(fc.string(), { nil: undefined }), (nodes, conversation) => {
+      const all = nodes.flatMap(node => node.models.filter(({ id, full }) => id === 'm' && !full).map(model => ({ name: node.name, model, cost: cost(node, model) })))
+      const top = (list: typeof all, key: string) => list.toSorted((a, b) => affinity(key)(b.name) - affinity(key)(a.name))[0]
+      const best = top(all.filter(one => one.cost === Math.min(...all.map(({ cost }) => cost))), 'm')
+      const continues = best !== undefined && conversation !== undefined && isOpen(best.model)
+      const expected = continues ? top(all.filter(one => isOpen(one.model) && one.cost <= best.cost + best.model.serviceTime / 4), conversation) : best
+      expect(choose(nodes, 'm', conversation)).toBe(expected?.name)
+    }), property(500))
   })
 
   test('the order in which nodes are listed does not matter, and the same snapshot has the same answer', () => {
@@ -79,7 +91,7 @@ describe('where a model goes', () => {
   })
 
   test('to the home as long as its wait is not worth what a second wake takes from others', () => {
-    const [home, other] = ['a', 'b'].sort((one, two) => affinity('m', two) - affinity('m', one)) as [string, string]
+    const [home, other] = ['a', 'b'].sort((one, two) => affinity('m')(two) - affinity('m')(one)) as [string, string]
     const busy = view('n', { awake: true, inFlight: 6, arrivalRate: 0.0002 })
     const at = (wait: number) => choose([node(home, view('m', { waking: true, waiting: 1, wait })), node(other, view('m', { wait: 14_000 }), busy)])
     expect(at(20_000)).toBe(home)

@@ -15,7 +15,7 @@ const roundRobin = (): ChooseNode => {
   let count = 0
   return ({ nodes }) => nodes[count++ % nodes.length]!.name
 }
-const hashing: ChooseNode = ({ model, nodes }) => nodes.reduce((best: NodeView, node) => affinity(model, node.name) > affinity(model, best.name) ? node : best).name
+const hashing: ChooseNode = ({ model, nodes }) => nodes.reduce((best: NodeView, node) => affinity(model)(node.name) > affinity(model)(best.name) ? node : best).name
 
 describe('several simulated machines', () => {
   test('one of them is what the simulator has without them', () => {
