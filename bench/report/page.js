@@ -25,6 +25,13 @@ You want to know which policy suits your traffic. \`npm run report\` makes this 
 production switcher and policies on a simulated clock. [Policies](policies.md) explains each policy and its options. Waits are in seconds, until a
 request is admitted to its engine. One GPU, K = 32 requests at once.
 
+\`\`\`yaml
+models:
+  chat: { path: Qwen/Qwen3-14B }
+  code: { path: Qwen/Qwen2.5-Coder-14B }
+policy: { type: fifo, minActive: 5000 } # in place of even-handed, the default
+\`\`\`
+
 ## Which to choose
 
 - \`even-handed\`, the default, if you have no reason for another: on recorded traffic its mean wait is ${of(recordedCases)} times that of \`time-slice\`, on

@@ -8,7 +8,7 @@ export const readme = read('README.md')
 /** Pages whose TypeScript snippets are parts of the README's server. The tests build and run them all together. */
 export const pagesOfParts = [
   'docs/get-started.md', 'docs/security.md', 'docs/admin.md', 'docs/page.md', 'docs/reference/api.md', 'docs/reference/events.md', 'docs/reference/metrics.md',
-  'docs/errors.md', 'docs/operations.md', 'docs/runbook.md', 'docs/how-it-works.md', 'docs/faq.md'
+  'docs/errors.md', 'docs/operations.md', 'docs/runbook.md', 'docs/how-it-works.md', 'docs/faq.md', 'docs/performance.md'
 ]
 
 /** Every document that people read. */

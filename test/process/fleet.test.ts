@@ -190,6 +190,14 @@ t.test('the edge of docs/fleet.md, and its function', async t => {
   t.same(JSON.parse(stdout), { chosen: 'http://gpu-1:3000', ready: 503, page: true, nodes: 2 })
 })
 
+t.test('the options at the head of docs/reference/fleet.md are taken', async t => {
+  const [, snippet = ''] = /```js\n([^]*?)```/.exec(readFileSync(new URL('../../docs/reference/fleet.md', import.meta.url), 'utf8')) ?? []
+  const [node, ...before] = plainNode
+  const code = `import Fastify from 'fastify'\nimport fleet from 'fastify-llmux/fleet'\nconst app = Fastify()\n${snippet}\nconsole.log(app.llmuxFleet.status().nodes.length)\nawait app.close()`
+  const { stdout } = await promisify(execFile)(node, [...before, '--input-type=module', '-e', code], { env: { ...process.env, NODE_ADMIN_KEY: 'a' } })
+  t.equal(stdout.trim(), '1')
+})
+
 t.test('options that are wrong are refused by name', async t => {
   const refused = async (options: object, message: RegExp) => await t.rejects(async () => { await Fastify().register(fleet, { nodes: ['http://a:1'], adminKey, ...options } as FleetOptions) }, message)
   await refused({ nodes: ['a'] }, /option nodes must be a list of origins/)
