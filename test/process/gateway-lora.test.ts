@@ -74,7 +74,7 @@ t.test('one that cannot be loaded is an error of its own, and harms no other req
 })
 
 t.test('a load that hangs ends at its limit, or when its client leaves', async t => {
-  const gateway = await start(t, { args: ['--mock-fault', 'lora=hang*2'], timeouts: { reload: 1_000 } })
+  const gateway = await start(t, { args: ['--mock-fault', 'lora=hang*2'], timeouts: { reload: 3_000 } })
   const leaver = new AbortController()
   const left = gateway.chat('sql', 'hi', {}, { signal: leaver.signal })
   await until('it loads', () => loads(gateway).length === 1)
