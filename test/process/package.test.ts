@@ -49,7 +49,7 @@ t.test('the package', async t => {
     const expected = [
       'CHANGELOG.md', 'LICENSE', 'README.md', 'llms.txt', 'package.json',
       ...filesBelow(join(root, 'docs')).filter(path => path.endsWith('.md')).map(path => `docs/${path}`),
-      ...['app.css', 'app.js', 'icon.svg', 'index.html', 'what-if.js'].map(name => `dist/lib/page/assets/${name}`),
+      ...['app.css', 'app.js', 'fleet.js', 'icon.svg', 'index.html', 'what-if.js'].map(name => `dist/lib/page/assets/${name}`),
       ...filesBelow(join(root, 'mock-vllm')).map(path => `mock-vllm/${path}`),
       ...sources.flatMap(path => [`dist/lib/${path}.js`, `dist/lib/${path}.d.ts`])
     ]
