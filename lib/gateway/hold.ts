@@ -119,7 +119,7 @@ export class Hold implements EngineLink {
 
   load (): Promise<void> | undefined {
     const { id, choice: { name } } = this.#held
-    // Its engine is another one if the model has been renewed since the last attempt.
+    // The model may have got another engine since the last attempt.
     this.#adapter?.release()
     this.#adapter = name === id ? undefined : this.#context.orchestrator.adapterFor(id, name)
     return this.#adapter?.load()

@@ -73,7 +73,7 @@ export class RequestRecord implements PassageRecord, LiveRequest {
     this.#waitsSince = this.#recorder.clock.now()
   }
 
-  /** It is not let in at once. */
+  /** The request has to wait. */
   queued (): void {
     this.#trace?.waits()
   }

@@ -42,7 +42,7 @@ export class EngineMemory {
     return this.#report
   }
 
-  /** It is about to be brought up, or put to sleep. */
+  /** Called before the engine starts, wakes or goes to sleep. */
   reset (): void {
     this.#took = undefined
   }
@@ -74,13 +74,13 @@ export class EngineMemory {
     memory?.learn(model, report)
   }
 
-  /** It is about to be put to sleep. */
+  /** Called before the engine goes to sleep. */
   sleeping (): void {
     this.#report = undefined
     this.#context.memory?.sleeping()
   }
 
-  /** It is about to take memory. */
+  /** Called before the engine takes memory. */
   taking (): void {
     this.#context.memory?.taking()
   }
@@ -99,14 +99,14 @@ export class EngineMemory {
     await host.learn(model, life.pid)
   }
 
-  /** Its processes are gone, or have failed to do what takes or frees memory: it may change from here on. */
+  /** Called when the processes have ended, or have failed to take or free memory: what is known of the memory no longer holds. */
   release (): void {
     const { model, memory, host } = this.#context
     host.reset(model)
     memory?.release(model.gpus)
   }
 
-  /** It serves: what memory is like now is looked at in the background. `stays`: whether the engine is still the one that has just started. */
+  /** Called when the engine serves: reads memory in the background. `stays`: whether the engine that has just started still runs. */
   observe (stays: () => boolean): void {
     const { model, status, memory } = this.#context
     const { since } = status

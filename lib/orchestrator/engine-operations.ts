@@ -31,7 +31,7 @@ export interface OperationsContext {
   memory: MemoryWatch | undefined
   host: HostBudget
   sleepers: Sleepers
-  /** It held frozen requests, and has lost them. */
+  /** Called when the engine has lost requests that it kept frozen. */
   onLost: (id: string, error: Error) => void
   /** The leader of the group ended. */
   onExit: (life: Life) => void
@@ -65,7 +65,7 @@ export class EngineOperations {
   /** What bringing it up consisted of, the last time. */
   get steps (): WakeSteps { return { ...this.#memory.steps, ...this.#timer.steps } }
 
-  /** What it has said itself of its last sleep and wake. */
+  /** What the engine has reported about its last sleep and wake. */
   get report (): SleepReport | undefined { return this.#memory.report }
 
   /** The last lines of this life or, after its end, of the last one. */
@@ -107,7 +107,7 @@ export class EngineOperations {
       if (real === 3) return await this.stop('host memory is short')
       await this.#steps(epoch).sleep(real, this.kept.hold(frozen))
       await this.#memory.slept(life, real)
-      // Their weights are gone as well, and nothing but a load brings them back.
+      // Level 2 also discards the weights of LoRA adapters; only another load restores them.
       if (real === 2) life.adapters.clear()
       status.change('asleep', 'sleep requested', { ...details, level: real, ...this.#memory.report })
     } catch (error) {
@@ -191,7 +191,7 @@ export class EngineOperations {
       return true
     } catch (error) {
       if (error instanceof GpuMemoryError) {
-        // It sleeps on, as whole as it was.
+        // The engine stays asleep and is not damaged.
         status.change('asleep', error.message, { level, pid: life.pid })
         throw error
       }
@@ -225,7 +225,7 @@ export class EngineOperations {
     return cause
   }
 
-  /** Its memory may be half released: what is certain is only that it is free when the processes are gone. */
+  /** A failed sleep may have released half of the memory. All of it is free only when the processes have ended. */
   async #failSleep (error: Error, epoch: AbortSignal): Promise<void> {
     const { status } = this.#context
     const cause = await this.#bury(error, epoch)

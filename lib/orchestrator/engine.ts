@@ -168,7 +168,7 @@ export class Engine {
   }
 
   async prepare (force = false): Promise<void> {
-    // One that sleeps may have been refused the memory that it needs.
+    // A sleeping engine may have been refused the memory for its wake.
     if (this.state === 'asleep' && !force) this.#backoff.check()
     if (this.#running) return
     // A port is not free before its former holder is gone.

@@ -20,7 +20,7 @@ export class KeptRequests {
     this.#onLost = onLost
   }
 
-  /** What its version says, asked once in each of its lives. */
+  /** Asks the engine for its version, once after each start. */
   async learn (model: ResolvedModel, ask: () => Promise<string | undefined>, warn: (error: Error) => void): Promise<void> {
     if (!mayFreeze(model)) return
     const version = await ask()
@@ -35,18 +35,18 @@ export class KeptRequests {
     return this.#any
   }
 
-  /** It goes to sleep with so many. */
+  /** The engine goes to sleep with this number of requests. */
   hold (count: number): SleepMode {
     this.#any = count > 0
     return this.#any ? 'keep' : 'wait'
   }
 
-  /** It goes on with them. */
+  /** The engine is awake and continues them. */
   resume (): void {
     this.#any = false
   }
 
-  /** It cannot go on with them. Told before their connections break. */
+  /** The engine cannot continue them. Called before their connections break. */
   lose (error: Error): void {
     if (!this.#any) return
     this.#any = false

@@ -25,7 +25,7 @@ export class Life {
   #obituary: LlmuxError | undefined
   /** Not even SIGKILL ended it. */
   stuck = false
-  /** It has slept at level 1, and keeps the host memory that it pinned for that. */
+  /** Whether the engine has slept at level 1: it keeps the host memory that it pinned then. */
   pinned = false
   /** The LoRA adapters that it has loaded on request, the one first that has not been used for longest. */
   readonly adapters = new Set<string>()
@@ -73,7 +73,7 @@ export class Life {
     return this.#obituary
   }
 
-  /** When its group is gone: an obituary with all that it said, any other error as it is; of a start, with its cause. */
+  /** The error to report once the group is gone. An unexpected exit gets the last lines of output, and a failed start its cause. */
   async complete (error: Error, starting: boolean): Promise<Error> {
     if (error !== this.#obituary && !starting) return error
     await this.#process.flushed()

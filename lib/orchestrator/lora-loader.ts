@@ -33,7 +33,7 @@ export interface LoraUse {
   release: () => void
 }
 
-/** Loads the LoRA adapters of one engine when requests need them, and unloads the ones that have not been used for longest. */
+/** Loads the LoRA adapters of one engine when requests need them, and unloads the least recently used. */
 export class LoraLoader {
   readonly #context: LoaderContext
   /** The number of requests in flight for each. */
@@ -43,7 +43,7 @@ export class LoraLoader {
     this.#context = context
   }
 
-  /** The names of what is loaded, the one first that has not been used for longest. */
+  /** The names of the loaded adapters, the least recently used first. */
   get loaded (): string[] {
     return [...this.#context.now().life?.adapters ?? []]
   }
@@ -88,7 +88,7 @@ export class LoraLoader {
       life.adapters.add(name)
       this.#tell(name, true, began)
     } catch (error) {
-      // If it is stopped or dead, its requests learn of that as they always do.
+      // If the engine was stopped or has died, its requests fail or are repeated like all others.
       if (epoch.aborted || !await examine('it did not load a LoRA adapter')) return
       const failure = this.#failure(name, error as Error)
       events.emit('warning', { time: clock.now(), model: model.id, error: failure })
@@ -103,7 +103,7 @@ export class LoraLoader {
       if (life.adapters.size < model.maxAdapters) return
       if (this.#users.has(name)) continue
       const began = clock.now()
-      // From here on a request for it waits for its turn, and has it loaded again.
+      // A request that names it from now on loads it again in its turn.
       life.adapters.delete(name)
       await this.#limited(name, life, signal => driver.unloadAdapter(model, name, signal))
       this.#tell(name, false, began)

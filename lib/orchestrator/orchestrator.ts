@@ -82,7 +82,7 @@ export class Orchestrator {
     this.#engines.set(model.id, new Engine({ ...this.#options, random, model, memory: this.#memory, host: this.#host, sleepers }))
   }
 
-  /** It must have no processes any more. */
+  /** The engine must have no processes. */
   remove (id: string): void {
     const { model } = this.#engine(id)
     this.#engines.delete(id)
@@ -123,7 +123,7 @@ export class Orchestrator {
   async prepare (id: string, { force }: WakeOptions = {}): Promise<void> {
     if (this.#closing !== undefined) throw new ClosingError()
     this.#claim(id)
-    // They hold memory, and perhaps the port.
+    // What an earlier gateway left holds memory, and perhaps the port.
     await this.#orphans
     // Others are served meanwhile: later, nobody would be.
     await Promise.all([this.#engine(id).prepare(force), this.#memory?.prepare(this.model(id))])
@@ -296,7 +296,7 @@ export class Orchestrator {
     return [...this.#engines.values()].flatMap(engine => engine.pid ?? [])
   }
 
-  /** Those on a model's GPUs that could be ended, who will be missed least first, and of equals who has slept longest. */
+  /** The sleeping engines on a model's GPUs, the least missed first, and among equals the one that has slept longest. */
   #sleepers (model: ResolvedModel): Engine[] {
     const asleep = this.#neighbours({ model }).filter(({ asleepSince }) => asleepSince !== undefined)
     return asleep.sort((a, b) => this.#missed(a.model.id) - this.#missed(b.model.id) || a.asleepSince! - b.asleepSince!)

@@ -101,7 +101,7 @@ export class Admission {
     }
   }
 
-  /** Its engine is about to sleep with their requests in it. */
+  /** The engine is about to sleep with the requests of these leases. */
   freeze (slot: Slot): void {
     const now = this.#context.clock.now()
     slot.frozenSince = now
@@ -111,7 +111,7 @@ export class Admission {
     }
   }
 
-  /** Its engine is awake again, and continues with them. */
+  /** The engine is awake again and continues the requests of these leases. */
   thaw (slot: Slot): void {
     if (slot.frozenSince === undefined) return
     const { clock } = this.#context

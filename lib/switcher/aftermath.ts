@@ -64,7 +64,7 @@ export class Aftermath {
     }
   }
 
-  /** Somebody else holds the memory that its wake needs. It sleeps on as whole as it was, and so do its requests, within the limit of waiting. */
+  /** Another process holds the memory that the wake needs. The model stays asleep, and its frozen requests wait on, within their limit. */
   #staysFrozen (slot: Slot, reason: Error): boolean {
     const now = this.#context.clock.now()
     if (!(reason instanceof GpuMemoryError) || slot.frozenSince === undefined || now - slot.frozenSince >= slot.model.timeouts.queue) return false

@@ -37,7 +37,7 @@ export class Chooser {
     const { board } = this.#context
     const views = board.views(reserved)
     if (!views.some(view => view.waiting > 0 && view.awakeSince === undefined && !view.held)) {
-      // Who was refused a wake is to be tried again, though nothing else may happen until then.
+      // A refused wake must be tried again, even if no event happens until then.
       this.#lookAgain(undefined, board.slots.some(({ frozen, retryAt }) => frozen > 0 && retryAt > 0))
       return undefined
     }

@@ -51,7 +51,7 @@ export class Idle {
     return undefined
   }
 
-  /** It failed to wake, or died: not again at once. */
+  /** The model failed to wake, or died: it is not woken again at once. */
   failed (slot: Slot): void {
     slot.returnAt = this.#context.clock.now() + returnPause
   }
@@ -84,7 +84,7 @@ export class Idle {
     return { at: sleepAt, plan: rest(slot, idleTimeout!, undefined) }
   }
 
-  /** It does not replace a model that has, or just had, requests. */
+  /** A kept model does not replace one that has requests, or had some a moment ago. */
   #return (slot: Slot): Due | undefined {
     const { board, controls } = this.#context
     if (board.busy(slot) || board.obstacle(slot) !== undefined || this.#othersWait(slot)) return undefined

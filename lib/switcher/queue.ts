@@ -15,7 +15,7 @@ export interface Answer {
 export interface Comeback {
   /** When it first arrived, in milliseconds since the epoch: its time limit runs from there. */
   since: number
-  /** It may have killed the engine: no two such requests are admitted at once. */
+  /** The request may have killed the engine. No two such requests are admitted at the same time. */
   suspect: boolean
   /** No other request is admitted beside it, until the engine's first byte shows that it is alive. */
   alone?: boolean

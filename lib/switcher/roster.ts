@@ -14,7 +14,7 @@ export interface Renewal {
   leaving: () => boolean
   /** Whether nothing remains to be done. */
   settled: () => boolean
-  /** Its processes have ended. Returns its replacement; undefined: none. */
+  /** Called when the processes have ended. Returns the replacement of the model, if there is one. */
   next: () => SwitchedModel | undefined
   done: () => void
   failed: (error: Error) => void
@@ -33,7 +33,7 @@ export interface RosterContext {
   orders: Orders
   clock: Clock
   onChange: () => void
-  /** It is no longer on the board. */
+  /** Called when the model has left the board. */
   onGone: (slot: Slot) => void
 }
 
@@ -96,7 +96,7 @@ export class Roster {
     }))
   }
 
-  /** It has no processes. */
+  /** The model has no processes. */
   #finish (pending: Pending, before: Pick<Slot, 'awake' | 'kept'> = pending.slot): void {
     const { slot } = pending
     // Requests in flight when its engine died may have come back meanwhile.

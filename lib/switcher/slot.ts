@@ -14,7 +14,7 @@ export interface SwitchedModel extends Pick<ResolvedModel, 'id' | 'gpus' | 'gpuS
 /** A request counts as long when the engine has worked on it for this many times the mean. */
 const long = 3
 
-/** It is not frozen again until the engine has worked on it for this many times as long as it was frozen. */
+/** After a thaw, a model is not frozen again until it has worked for this many times as long as it was frozen. */
 const workPerPause = 2
 
 /** One model in the switcher: its state, its waiters and its leases. */
@@ -36,19 +36,19 @@ export class Slot {
   awakeSince: number | undefined
   /** Requests for it are refused, and nothing wakes it. */
   disabled = false
-  /** It grants no new leases, and waits for the present ones before it makes room. */
+  /** Whether the model drains: it grants no new leases, and waits for the present ones before it makes room. */
   draining = false
-  /** It no longer waits: the remaining requests are to be frozen. */
+  /** Whether the drain is over and the remaining requests are to be frozen. */
   freezing = false
   /** Since when it sleeps with frozen leases, in milliseconds since the epoch; undefined if it does not. */
   frozenSince: number | undefined
   /** When it was woken or last used, in milliseconds since the epoch; undefined while it has no processes. */
   usedAt: number | undefined
-  /** It comes back when no other model needs its place. */
+  /** Whether the model wakes again when no other model needs its GPU. */
   kept = false
   /** Not before. Milliseconds since the epoch. */
   returnAt = 0
-  /** Its frozen requests have waited for a wake that was refused, and is not tried again before. Milliseconds since the epoch. */
+  /** The earliest time to try a wake again that was refused while requests were frozen. Milliseconds since the epoch. */
   retryAt = 0
 
   constructor (model: SwitchedModel, figures = new ModelFigures()) {

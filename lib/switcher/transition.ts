@@ -117,7 +117,7 @@ export class Transition {
     this.#end()
   }
 
-  /** It has become clear that it cannot succeed. */
+  /** Ends a transition that cannot succeed. */
   fail (error: Error): void {
     this.plan = { ...this.plan }
     this.#end(error)
@@ -139,7 +139,7 @@ export class Transition {
     this.#evict([...this.plan.evict])
   }
 
-  /** Its cost, once the model is awake. */
+  /** Learns the cost of the transition, once the model is awake. */
   get outcome (): Switch {
     const { evicting = 0, waking = 0 } = this.phases
     return { from: this.evicted.map(slot => slot.id), to: this.plan.wake!.id, cold: this.#cold, cost: evicting + waking - this.#firstSleeps }

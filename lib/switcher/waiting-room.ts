@@ -29,7 +29,7 @@ export class WaitingRoom {
     return this.#size
   }
 
-  /** Those for whom a model may be woken. */
+  /** The requests that may cause a switch. */
   get active (): number {
     return this.#active
   }

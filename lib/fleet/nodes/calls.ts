@@ -8,7 +8,7 @@ export interface Call {
   /** Below the operators' routes. */
   path: string
   body?: object | undefined
-  /** It is answered when what it asks for is done: there is no time for that, as long as the node is there. Default `false`. */
+  /** Whether the node answers only when the operation is done. Such a call has no time limit while the node is up. Default `false`. */
   patient?: boolean
 }
 

@@ -18,7 +18,7 @@ export interface NodeContext {
 /** Connections that fail in a row before a node is out. */
 const mostFailures = 3
 
-/** All connections of a node that dies break within this time: of two, either may be heard of first. Milliseconds. */
+/** When a node dies, all of its connections break within this time, in any order. Milliseconds. */
 const together = 100
 
 /** From one try to hear of a node to the next, the first and the longest. Milliseconds. */
@@ -87,7 +87,7 @@ export class Node implements NodeView {
     this.#failures = 0
   }
 
-  /** A connection to it failed, or broke. Returns whether its state is still heard of when all that broke with it has been seen. */
+  /** A connection to the node failed or broke. Resolves with whether the node is still up after all connections that broke with it have been seen. */
   async outlives (reason: string): Promise<boolean> {
     if (++this.#failures >= mostFailures) this.#out(`${this.#failures} connections failed, the last one: ${reason}`)
     if (this.up) await new Promise<void>(resolve => this.#context.clock.setTimeout(resolve, together))
@@ -99,7 +99,7 @@ export class Node implements NodeView {
     this.#change('gone', 'it is no longer one of the nodes')
     for (const timer of [this.#silence, this.#retry, this.#cutting]) this.#context.clock.clearTimeout(timer)
     this.#connection.abort()
-    // What it still has runs to its end.
+    // Requests in flight run to their end.
     this.#dispatcher.close().catch(() => {})
   }
 
@@ -162,7 +162,7 @@ export class Node implements NodeView {
     this.#pause = Math.min(this.#pause * 2, pause.longest)
   }
 
-  /** It hangs, or is cut off: what has no byte yet goes elsewhere, and what has is given some time more. */
+  /** The node hangs or cannot be reached. Requests without a byte go to other nodes; requests with bytes get some more time. */
   #out (reason: string): void {
     const { clock, options: { cut } } = this.#context
     if (this.#closed) return

@@ -145,7 +145,7 @@ export class Passage {
       if (!waits) return
       waits = false
       this.#stopWaiting = undefined
-      // It was put to sleep before it was its turn to load.
+      // The engine went to sleep before it was the turn of the load.
       if (error === undefined && this.#lease?.frozen === true && this.#abortReason === undefined) this.ready(callback)
       else callback(error)
     }

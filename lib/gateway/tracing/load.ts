@@ -3,7 +3,7 @@ import type { LlmuxEvents } from '../../events.ts'
 import type { Tracing } from './trace.ts'
 
 export interface TracingContext {
-  /** Those of the switches. Default: none. */
+  /** The spans of switches. Default: none. */
   events?: LlmuxEvents
   /** The kind of engine that a model has, `vllm` for example; undefined if it is not known. */
   providerOf: (model: string) => string | undefined

@@ -16,11 +16,11 @@ export interface TracedRequest {
 
 /** What the record of a request tells its trace. */
 export interface RequestTrace {
-  /** It waits for its model, for the first time or again. */
+  /** The request waits for its model, for the first time or again. */
   waits (): void
-  /** It need not wait any longer. */
+  /** The request no longer waits. */
   granted (): void
-  /** It is on its way to its target: by `send`, with these headers or those of the trace in their place. */
+  /** Sends the request with `send`, with these headers or with those of the trace in their place. */
   sending (headers: string[], send: (headers: string[]) => void): void
   /** Its engine went to sleep while it was in flight, or is awake again. */
   frozen (frozen: boolean): void

@@ -75,7 +75,7 @@ export class ControlClient {
     return await this.#asks(signal, calls => engine.responds!(calls))
   }
 
-  /** What it says it is; undefined without an answer that has it. */
+  /** The version that the engine reports; undefined if it reports none. */
   async version (signal: AbortSignal): Promise<string | undefined> {
     try {
       return await this.#target.model.engine.version?.(this.#calls(WakeError, signal))

@@ -6,7 +6,7 @@ import { trackGroup } from './at-exit.ts'
 
 /** The first process of a group. */
 export interface Leader {
-  /** Its number, which is the group's. */
+  /** The process number, which is also the number of the group. */
   pid: number
   stdout: Readable
   stderr: Readable

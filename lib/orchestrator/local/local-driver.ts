@@ -87,7 +87,7 @@ export class LocalDriver implements Driver {
     }
   }
 
-  /** It outlives our process group: it is kept track of by itself. */
+  /** A container outlives our process group, so the ledger lists it separately. */
   #withOutside (group: LocalProcess, outside: Outside, env: Record<string, string>): EngineProcess {
     const letGo = keep(outside.end, env)
     this.#ledger?.addOutside(outside)

@@ -65,7 +65,7 @@ export class OutsideProcess implements EngineProcess {
     await this.#group.flushed()
   }
 
-  /** Who runs it may be gone before it is. Resolves with whether it is seen to be gone: not if nobody answers. */
+  /** The client of the runtime may end before the container. Resolves with whether the container is known to be gone; false if the runtime does not answer. */
   async #endIt (): Promise<boolean> {
     const { list, end } = this.#outside
     if (list === undefined || this.#gone) return true

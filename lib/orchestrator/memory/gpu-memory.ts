@@ -4,7 +4,7 @@ import type { HostMemory } from './host-memory.ts'
 export interface GpuMemory {
   used: number
   total: number
-  /** It is the host's own: GPU and host share one memory. What sleeps in host memory frees nothing there. */
+  /** Whether GPU and host share one memory. A sleep at level 1 frees nothing there. */
   shared?: true
 }
 

@@ -82,7 +82,7 @@ export class HostBudget {
     }
   }
 
-  /** It has slept for the first time. */
+  /** Called after the first sleep of an engine. */
   async learn ({ id }: ResolvedModel, pid: number): Promise<void> {
     const before = this.#held.get(id)
     if (before === undefined) return

@@ -17,7 +17,7 @@ import { MemoryReader, type MemorySeen } from './memory-reader.ts'
 export interface MemoryWatchContext {
   clock: Clock
   read: ReadMemory
-  /** Who holds it. */
+  /** Which processes hold GPU memory. */
   readProcesses?: ReadProcesses | undefined
   /** These are the gateway's own. */
   ownGroups?: OwnGroups
@@ -29,7 +29,7 @@ export interface Settlement {
   /** What makes waiting pointless. */
   signals: AbortSignal[]
   warn: (error: Error) => void
-  /** Those whose end gives back what they keep. Only for a start: they keep less than it takes to matter to a wake. */
+  /** Sleeping engines that may be stopped to free what they keep. Only for a start: for a wake, that would be too little to matter. */
   sleepers: Sleepers
 }
 
@@ -105,7 +105,7 @@ export class MemoryWatch {
     this.#foresight.slept(model)
   }
 
-  /** What its engine says of its sleep. */
+  /** What the engine reports about its sleep. */
   learn ({ id }: ResolvedModel, { freed, kept }: SleepReport): void {
     if (freed !== undefined) this.#freed.set(id, freed)
     if (kept !== undefined) this.#kept.set(id, kept)
@@ -208,7 +208,7 @@ export class MemoryWatch {
       if (memory === undefined) continue
       const { total, used } = memory
       if (total - used >= need(total)) continue
-      // Who it is helps, but is not what the request waits for.
+      // The names of the processes only improve the message.
       const processes = await this.look().catch(() => undefined)
       const mebibytes = (bytes: number) => Math.round(bytes / 1024 ** 2)
       const error = new GpuMemoryError(id, mebibytes(need(total)), mebibytes(total - used), await describeStrangers(processes, gpus, this.#ownGroups))
