@@ -1,5 +1,5 @@
-import type { ResolvedModel, ResolvedOptions } from './options/types.ts'
 import { ModelNotFoundError } from './errors.ts'
+import type { ResolvedModel, ResolvedOptions } from './options/types.ts'
 
 /** Which models there are, by all their names: the only part of the options that changes while requests run. */
 export class Directory {

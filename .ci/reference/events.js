@@ -21,16 +21,21 @@ const fields = type => table(['field', 'type', ''], type.members.filter(ts.isPro
 
 const codes = (/** @type {string} */ union) => union.replaceAll(/'(\w+)'/g, '`$1`').replaceAll(' | ', ', ')
 
+/** @param {Event[]} all */
+const overview = all => table(['event', 'when'], all.map(({ name, when }) => [`[\`${name}\`](#${name})`, when]))
+/** @param {Event[]} all */
+const sections = all => all.flatMap(({ name, type }) => [`### \`${name}\``, fields(type)])
+
 /** Each event with its own fields, after those that several share. */
 export function eventsText () {
   const all = events('LlmuxEventMap')
   const changes = all.filter(({ isChange }) => isChange).map(({ name }) => `\`${name}\``)
   const base = all.filter(({ type }) => type.heritageClauses === undefined).map(({ name }) => `\`${name}\``)
   return [
-    table(['event', 'when'], all.map(({ name, when }) => [`[\`${name}\`](#${name})`, when])),
+    overview(all),
     `## Fields\n\nA field with a question mark may be missing. All events but ${base.join(' and ')}, which list all of their fields, have these:`, fields(findInterface(source, 'Happening')),
     `${changes.join(', ')} are changes of state, and also have these:`, fields(findInterface(source, 'StateChange')),
-    ...all.flatMap(({ name, type }) => [`### \`${name}\``, fields(type)]),
+    ...sections(all),
     '## Words in the fields',
     table(['type', 'values', ''], parse('lib/events.ts').statements.filter(ts.isTypeAliasDeclaration).filter(({ type }) => ts.isUnionTypeNode(type) && type.types.every(ts.isLiteralTypeNode))
       .map(alias => [`\`${alias.name.text}\``, codes(alias.type.getText()), comment(alias)]))
@@ -40,8 +45,5 @@ export function eventsText () {
 /** Those of an edge. */
 export function fleetEventsText () {
   const all = events('FleetEventMap')
-  return [
-    table(['event', 'when'], all.map(({ name, when }) => [`[\`${name}\`](#${name})`, when])),
-    ...all.flatMap(({ name, type }) => [`### \`${name}\``, fields(type)])
-  ].join('\n\n')
+  return [overview(all), ...sections(all)].join('\n\n')
 }

@@ -1,9 +1,9 @@
 import type { Clock } from '../clock.ts'
 import type { GpuHolder } from '../host/gpu-memory.ts'
 import type { Llmux } from '../host/llmux.ts'
-import { withErrors } from './journal.ts'
 import { groupMemory, machineMemory } from '../orchestrator/memory/host-memory.ts'
 import type { HostMemory as MachineMemory } from '../orchestrator/memory/host-memory.ts'
+import { withErrors } from './journal.ts'
 
 /** How many waiting requests of each model are listed, and how many in flight. */
 export const most = 100
@@ -60,7 +60,7 @@ interface Running {
 }
 
 /** What the machine has, and what of it the engines hold. */
-export async function hostMemory (models: readonly Running[]): Promise<HostMemory> {
+async function hostMemory (models: readonly Running[]): Promise<HostMemory> {
   const running = models.flatMap(({ name, pid }) => pid === undefined ? [] : [{ name, pid }])
   const held = await Promise.all(running.map(async ({ name, pid }) => [name, await groupMemory(pid) ?? 0] as const))
   return { ...await machineMemory(), models: Object.fromEntries(held.filter(([, bytes]) => bytes > 0)) }

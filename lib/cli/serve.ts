@@ -55,7 +55,7 @@ async function shareAcrossOrigins (app: FastifyInstance, origins: Config['gatewa
 }
 
 /** SIGHUP reads the models of the file again. A wrong file changes nothing. */
-export function reloadOnHangup (app: FastifyInstance, file: string): void {
+function reloadOnHangup (app: FastifyInstance, file: string): void {
   const reload = async () => {
     const { options: { models } } = await readConfig(file)
     return await app.llmux.update(models)

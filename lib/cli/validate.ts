@@ -49,7 +49,7 @@ async function writeBest (file: string, { models }: ValidationReport): Promise<v
 }
 
 /** Aborts at SIGINT and SIGTERM, so that engines are stopped in order. A second signal ends the process at once, as usual. */
-export function interruption (): { signal: AbortSignal, forget: () => void } {
+function interruption (): { signal: AbortSignal, forget: () => void } {
   const controller = new AbortController()
   const signals = ['SIGINT', 'SIGTERM'] as const
   const listener = (signal: NodeJS.Signals) => {

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { unknownModel } from '../directory.ts'
 import type { Directory } from '../directory.ts'
 import { RouteNotServedError } from '../errors.ts'
-import { unknownModel } from '../directory.ts'
 import { keepRecord, pathOf, setErrand } from './errand.ts'
 import type { Fallback } from './fallback.ts'
 import { Hold } from './hold.ts'

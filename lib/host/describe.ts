@@ -1,9 +1,9 @@
 import type { Directory } from '../directory.ts'
+import type { LiveRequest, LiveRequests } from '../gateway/request-record.ts'
 import type { Orchestrator } from '../orchestrator/orchestrator.ts'
+import type { HeldRequest, RequestList, WaitingRequest } from '../switcher/open-requests.ts'
 import type { Switcher } from '../switcher/switcher.ts'
 import type { ModelStatus } from './status.ts'
-import type { LiveRequest, LiveRequests } from '../gateway/request-record.ts'
-import type { HeldRequest, RequestList, WaitingRequest } from '../switcher/open-requests.ts'
 
 type Model = ReturnType<Switcher['status']>['models'][number]
 

@@ -3,13 +3,8 @@ import { fetch, Headers } from 'undici'
 import type { RequestInit, Response } from 'undici'
 import { LeaseEndedError } from '../errors.ts'
 import type { Endpoint } from '../orchestrator/driver.ts'
+import type { LoraUse } from '../orchestrator/lora-loader.ts'
 import type { Lease } from '../switcher/lease.ts'
-
-/** The LoRA adapter that a lease is for. */
-interface LeasedAdapter {
-  load: () => Promise<void> | undefined
-  release: () => void
-}
 
 /**
  * A hold on an awake model for your own routes, until you release it or it is taken away. When its engine goes to sleep the
@@ -20,10 +15,10 @@ export class HostLease extends EventEmitter<{ frozen: [], thawed: [] }> {
   readonly model: string
   readonly #lease: Lease
   readonly #endpoint: Endpoint
-  readonly #adapter: LeasedAdapter | undefined
+  readonly #adapter: LoraUse | undefined
 
   /** @internal */
-  constructor (lease: Lease, endpoint: Endpoint, adapter?: LeasedAdapter) {
+  constructor (lease: Lease, endpoint: Endpoint, adapter?: LoraUse) {
     super()
     this.model = lease.model
     this.#lease = lease

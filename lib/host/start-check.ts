@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../clock.ts'
-import type { LlmuxEvents } from '../events.ts'
-import type { Orchestrator } from '../orchestrator/orchestrator.ts'
 import { SharedMemoryError } from '../errors.ts'
+import type { LlmuxEvents } from '../events.ts'
 import type { Machine, ResolvedModel } from '../options/index.ts'
+import type { Orchestrator } from '../orchestrator/orchestrator.ts'
 
 export interface StartCheckContext {
   orchestrator: Pick<Orchestrator, 'check' | 'obstacle'>

@@ -1,8 +1,8 @@
 import type { EngineName } from '../engines/index.ts'
-import { knownRoutes } from './routes.ts'
-import type { Command, Freeze, ResolvedModel, ResolvedOptions, Timeouts } from './types.ts'
 import type { PolicyOption, PolicyOptions, ResolvedPolicy } from './policy-options.ts'
 import type { Policy } from './policy-types.ts'
+import { knownRoutes } from './routes.ts'
+import type { Command, Freeze, ResolvedModel, ResolvedOptions, Timeouts } from './types.ts'
 
 /** Milliseconds. `sleep` and `wake` leave room for large models: 36 s has been measured for a 14B model at level 1. */
 export const defaultTimeouts: Readonly<Required<Timeouts>> = Object.freeze({

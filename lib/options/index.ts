@@ -1,5 +1,4 @@
-export { defaultTimeouts } from './defaults.ts'
-export { resolvePolicy } from './defaults.ts'
+export { defaultTimeouts, resolvePolicy } from './defaults.ts'
 export { resolveOptions } from './resolve.ts'
 export { knownRoutes, streamingRoutes, type Route } from './routes.ts'
 export { optionsSchema } from './schema.ts'

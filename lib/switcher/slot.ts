@@ -14,7 +14,7 @@ export interface SwitchedModel extends Pick<ResolvedModel, 'id' | 'gpus' | 'gpuS
 /** A request counts as long when the engine has worked on it for this many times the mean. */
 const long = 3
 
-/** After a thaw, a model is not frozen again until it has worked for this many times as long as it was frozen. */
+/** A request is not frozen again until the engine has worked on it for this many times as long as it was frozen. */
 const workPerPause = 2
 
 /** One model in the switcher: its state, its waiters and its leases. */

@@ -139,7 +139,7 @@ export class Transition {
     this.#evict([...this.plan.evict])
   }
 
-  /** Learns the cost of the transition, once the model is awake. */
+  /** What the transition has cost. Only once the model is awake. */
   get outcome (): Switch {
     const { evicting = 0, waking = 0 } = this.phases
     return { from: this.evicted.map(slot => slot.id), to: this.plan.wake!.id, cold: this.#cold, cost: evicting + waking - this.#firstSleeps }

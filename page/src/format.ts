@@ -34,6 +34,9 @@ export function clockTime (time: number): string {
 
 export const plural = (count: number, one: string, many = `${one}s`) => `${count} ${count === 1 ? one : many}`
 
+/** The short name of a node. */
+export const hostOf = (origin: string) => URL.canParse(origin) ? new URL(origin).host : origin
+
 /** The value below which that share lies; undefined of nothing. */
 export function percentile (values: readonly number[], share: number): number | undefined {
   const sorted = [...values].sort((a, b) => a - b)

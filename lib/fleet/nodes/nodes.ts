@@ -2,10 +2,10 @@ import { lookup } from 'node:dns/promises'
 import { isIPv6 } from 'node:net'
 import type { Timer } from '../../clock.ts'
 import { unknownModel } from '../../directory.ts'
+import { isOrigin } from '../options.ts'
+import type { NodeSource } from '../options.ts'
 import { Node } from './node.ts'
 import type { NodeContext } from './node.ts'
-import type { NodeSource } from '../options.ts'
-import { isOrigin } from '../options.ts'
 
 /** The nodes that there are; looked up again and again. */
 export class Nodes {

@@ -3,7 +3,7 @@ import { ascii } from './ascii.ts'
 import { JsonScanner } from './json-scanner.ts'
 
 /** A key to look for in a JSON body. */
-export class JsonKey {
+class JsonKey {
   readonly #name: string
   readonly #plain: Buffer
   readonly #longest: number

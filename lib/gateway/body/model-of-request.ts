@@ -126,7 +126,7 @@ function decoded (value: string): string {
 }
 
 /** Joins repeated headers as Node joins headers that it does not know: an unknown name is better than a guess. */
-export function headerModel (header: string | string[] | undefined): string | undefined {
+function headerModel (header: string | string[] | undefined): string | undefined {
   const value = Array.isArray(header) ? header.join(', ') : header
   return value === undefined || value.trim() === '' ? undefined : decoded(value.trim())
 }

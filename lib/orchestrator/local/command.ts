@@ -7,7 +7,7 @@ function words (command: string | string[]): string[] {
 
 /** The whole command line of an engine. */
 export function engineArgv (model: ResolvedModel, address: Address, memoryShare?: number): string[] {
-  const { id, path, aliases, args, command, engine, gpus, gpuEnv, sleepLevel, adapterPaths, maxAdapters } = model
+  const { id, path, aliases, args, command, engine, gpus, gpuEnv, sleepLevel } = model
   const devices = gpuEnv.CUDA_VISIBLE_DEVICES ?? gpuEnv.HIP_VISIBLE_DEVICES
   const launch: Omit<Launch, 'command'> = {
     model: id,
@@ -19,7 +19,7 @@ export function engineArgv (model: ResolvedModel, address: Address, memoryShare?
     sleepMode: model.sleepMode === true,
     sleepLevel,
     memoryShare,
-    adapters: Object.keys(adapterPaths).length === 0 ? 0 : maxAdapters,
+    adapters: adaptersKept(model),
     args: [...args]
   }
   return typeof command === 'function' ? command(contextOf(launch)) : engine.argv({ ...launch, command: words(command) })
@@ -36,7 +36,12 @@ export function stopArgv ({ id, stopCommand, port }: ResolvedModel, pid: number)
 }
 
 /** What an engine's environment has beyond ours: what its kind needs, where it lives, and what the model says. */
-export function engineEnv ({ engine, env, gpuEnv, adapterPaths }: ResolvedModel): Record<string, string> {
-  const loads = Object.keys(adapterPaths).length > 0
-  return { ...engine.env, ...(loads && engine.lora?.env), ...gpuEnv, ...env }
+export function engineEnv (model: ResolvedModel): Record<string, string> {
+  const { engine, env, gpuEnv } = model
+  return { ...engine.env, ...(adaptersKept(model) > 0 && engine.lora?.env), ...gpuEnv, ...env }
+}
+
+/** How many LoRA adapters the engine keeps loaded; 0 if it loads none while it runs. */
+function adaptersKept ({ adapterPaths, maxAdapters }: ResolvedModel): number {
+  return Object.keys(adapterPaths).length === 0 ? 0 : maxAdapters
 }

@@ -87,7 +87,7 @@ export class LocalDriver implements Driver {
     }
   }
 
-  /** A container outlives our process group, so the ledger lists it separately. */
+  /** What outlives our process group, such as a container, is listed in the ledger separately. */
   #withOutside (group: LocalProcess, outside: Outside, env: Record<string, string>): EngineProcess {
     const letGo = keep(outside.end, env)
     this.#ledger?.addOutside(outside)

@@ -7,9 +7,7 @@ import { merge, stretch } from '../traffic/arrival.ts'
 import type { Arrival } from '../traffic/arrival.ts'
 import { readCsv } from '../traffic/csv.ts'
 import { generate } from './generate.ts'
-
-/** The command was called in a wrong way; the message says how. */
-export class UsageError extends Error {}
+import { UsageError } from './usage-error.ts'
 
 export interface Job {
   arrivals: Arrival[]

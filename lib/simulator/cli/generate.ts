@@ -1,7 +1,7 @@
 import type { Arrival } from '../traffic/arrival.ts'
 import { bursts, diurnal, onOff, poisson, surge } from '../traffic/generators.ts'
 import type { StreamOptions } from '../traffic/generators.ts'
-import { UsageError } from './arguments.ts'
+import { UsageError } from './usage-error.ts'
 
 type Numbers = Record<string, number>
 

@@ -1,7 +1,7 @@
 import { leave, signsIn } from '../api.ts'
 import { Confirmation } from '../confirm.tsx'
 import { Live, Lost, Mark } from '../connection.tsx'
-import { duration, plural } from '../format.ts'
+import { duration, hostOf, plural } from '../format.ts'
 import { Notes } from '../notes.tsx'
 import { Outside } from '../sign-in.tsx'
 import { useStore } from '../store.ts'
@@ -60,8 +60,6 @@ function Now ({ nodes }: { nodes: NodeStatus[] }) {
     </section>
   )
 }
-
-export const hostOf = (name: string) => URL.canParse(name) ? new URL(name).host : name
 
 /** Each model, on all nodes together. */
 function Models ({ nodes }: { nodes: NodeStatus[] }) {

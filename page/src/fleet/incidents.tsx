@@ -1,5 +1,4 @@
-import { clockTime } from '../format.ts'
-import { hostOf } from './fleet.tsx'
+import { clockTime, hostOf } from '../format.ts'
 import { latestIncidents } from './live.ts'
 import type { Incident } from './types.ts'
 

@@ -63,7 +63,7 @@ async function followEvents (signal: AbortSignal): Promise<void> {
       const response = await open('events', { signal, headers: lastId === '' ? {} : { 'last-event-id': lastId } })
       await readEvents(response, ({ id, event, data }) => {
         if (id !== '') lastId = id
-        add({ kind: event, event: JSON.parse(data) } as Incident)
+        add({ kind: event, event: JSON.parse(data) } as Parameters<typeof add>[0])
       })
     } catch {
       // That there is no connection is told by the look at the nodes.
@@ -72,7 +72,9 @@ async function followEvents (signal: AbortSignal): Promise<void> {
   }
 }
 
-function add (incident: Incident): void {
+/** Events that are missing (`gap`) and requests that ended well are no incidents. */
+function add (incident: Incident | { kind: 'gap' }): void {
+  if (incident.kind === 'gap') return
   if (incident.kind === 'response' && !['cut', 'server_error', 'overloaded'].includes(incident.event.outcome)) return
   incidents.unshift(incident)
   incidents.length = Math.min(incidents.length, most)

@@ -1,8 +1,7 @@
 import { modelPath } from '../api.ts'
-import { duration, plural, ticking } from '../format.ts'
+import { duration, hostOf, plural, ticking } from '../format.ts'
 import { answer, ask } from '../question.ts'
 import type { Question } from '../question.ts'
-import { hostOf } from './fleet.tsx'
 import { lookSoon } from './live.ts'
 import type { NodeModelView, NodeStatus } from './types.ts'
 

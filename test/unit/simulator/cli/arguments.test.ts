@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { jobOf, UsageError } from '../../../../lib/simulator/cli/arguments.ts'
+import { jobOf } from '../../../../lib/simulator/cli/arguments.ts'
 import { generate } from '../../../../lib/simulator/cli/generate.ts'
+import { UsageError } from '../../../../lib/simulator/cli/usage-error.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'llmux-simulate-'))
 afterAll(() => rmSync(directory, { recursive: true }))
