@@ -75,6 +75,8 @@ export const UpstreamError = make<[string]>('UPSTREAM', 'the upstream did not an
 export const ClosingError = make<[]>('CLOSING', 'the server is closing', 503)
 /** An operator drains the gateway (`POST drain`): another one may serve the request. */
 export const DrainingError = make<[]>('DRAINING', 'the gateway is being drained', 503)
+/** The edge in front of several machines took the waiting request back, to send it to another node. Clients never see this. */
+export const WithdrawnError = make<[]>('WITHDRAWN', 'the edge takes the request to another node', 409)
 /** The server is closing, and the request needed longer than `timeouts.grace`. */
 export const GraceTimeoutError = make<[number]>('GRACE_TIMEOUT', 'the request was cut: the server is closing, and %d ms were not enough to finish', 503)
 /** An operator ended the request. */

@@ -8,6 +8,7 @@ import { gateway } from './gateway/gateway.ts'
 import type { LiveRequests } from './gateway/request-record.ts'
 import { decorateRequest } from './gateway/request-model.ts'
 import { loadTracing } from './gateway/tracing/load.ts'
+import { Withdrawals } from './gateway/withdrawals.ts'
 import { unknownRoutes } from './gateway/unknown-route.ts'
 import { enginePort } from './host/engine-port.ts'
 import { watchCloseDelay } from './host/close-delay.ts'
@@ -48,12 +49,13 @@ async function llmux (fastify: FastifyInstance, given: LlmuxOptions): Promise<vo
   const lines = new LineFeed()
   const history = new SwitchHistory(events)
   const live: LiveRequests = new Set()
+  const withdrawals = new Withdrawals()
   const floors = build(fastify, options, events, lines)
   warnOfLongWaits(given, options, { ...floors, events, clock })
   warnOfSharedMemory(options.models, machine, { events, clock })
   const tracing = await loadTracing({ events, log: fastify.log, providerOf: id => floors.directory.find(id)?.engine.name.toLowerCase() })
   const startCheck = checkStarts(fastify, options.models.map(({ id }) => id), { ...floors, events, clock })
-  const facade = new Llmux({ options: given, machine, startCheck, limits: options, events, lines, clock, history, live, ...floors })
+  const facade = new Llmux({ options: given, machine, startCheck, limits: options, events, lines, clock, history, live, withdrawals, ...floors })
   register(fastify, facade)
   fastify.decorate('llmux', facade)
   // The scope that registers llmux may have a prefix.
@@ -63,7 +65,7 @@ async function llmux (fastify: FastifyInstance, given: LlmuxOptions): Promise<vo
   watchCloseDelay(fastify, { grace: options.timeouts.grace, switcher: floors.switcher, events, clock })
   preload(fastify, options)
   await fastify.register(unknownRoutes, { prefix: `${options.prefix}/v1` })
-  await fastify.register(gateway, { prefix: options.prefix, options, clock, events, live, tracing, ...floors })
+  await fastify.register(gateway, { prefix: options.prefix, options, clock, events, live, withdrawals, tracing, ...floors })
 }
 
 /** The switcher gives orders to the orchestrator, which reports lost engines. */

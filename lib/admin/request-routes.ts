@@ -8,7 +8,7 @@ import type { Arrivals } from './arrivals.ts'
 import type { History } from './history.ts'
 import { withErrors } from './journal.ts'
 import type { Overview } from './overview.ts'
-import { arrivalsSchema, chatSchema, cutSchema, historySchema, overviewSchema, requestsSchema } from './schemas.ts'
+import { arrivalsSchema, chatSchema, cutSchema, historySchema, overviewSchema, requestsSchema, withdrawSchema } from './schemas.ts'
 
 interface Chat { model: string, messages: object[], max_tokens?: number }
 
@@ -27,6 +27,8 @@ export function requestRoutes (scope: FastifyInstance, { overview, history, arri
     llmux.cut(Number(id))
     return { cut: Number(id) }
   })
+
+  scope.post<{ Body: { requests: string[], most: number } }>('/withdraw', { schema: withdrawSchema }, async ({ body: { requests, most } }) => ({ withdrawn: llmux.withdraw(requests, most) }))
 
   scope.get<{ Querystring: { since?: string } }>('/history', { schema: historySchema }, async ({ query: { since = '0' } }, reply) =>
     json(reply, JSON.stringify(history.since(Number(since)), withErrors)))

@@ -59,6 +59,16 @@ export const drainSchema = route('Take the gateway out of service', {
   response: { 200: answer('Done'), 202: answer('Begun: look at operations/ID'), ...refusals }
 })
 
+export const withdrawSchema = route('Take waiting requests back, for an edge of `fastify-llmux/fleet`', {
+  description: 'They are refused with 409 `LLMUX_ERR_WITHDRAWN`. The answer, `withdrawn`, names those that still waited.',
+  querystring: object({}),
+  body: object({
+    requests: { type: 'array', items: { type: 'string', maxLength: 100 }, maxItems: 1_000, description: 'The values of their header `x-llmux-request`' },
+    most: { type: 'integer', minimum: 1, description: 'How many of them, at most' }
+  }, ['requests', 'most']),
+  response: { 200: answer('Names'), ...refusals }
+})
+
 export const stateSchema = route('The whole state, for an edge of `fastify-llmux/fleet`, as server-sent events', {
   description: 'At each change, and every second.',
   querystring: object({}),

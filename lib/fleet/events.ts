@@ -26,6 +26,15 @@ export interface Retry extends Happening {
   reason: string
 }
 
+export interface Move extends Happening {
+  /** The model that the request is for. */
+  model: string
+  /** The origin of the node that it waited on. */
+  from: string
+  /** The origin of the node that can serve it at once. */
+  to: string
+}
+
 export interface FleetResponseEnd extends ResponseEnd {
   /** The origin of the node that had the request last; undefined if none had it. */
   node: string | undefined
@@ -36,6 +45,8 @@ export interface FleetEventMap {
   node: [NodeChange]
   /** A request without a byte of an answer goes to another node. */
   retry: [Retry]
+  /** A waiting request goes to another node, which can serve it at once. */
+  move: [Move]
   /** A request is over. */
   response: [FleetResponseEnd]
 }
@@ -43,7 +54,7 @@ export interface FleetEventMap {
 export type FleetEventName = keyof FleetEventMap
 export type NamedFleetEvent = { [Name in FleetEventName]: { name: Name, event: FleetEventMap[Name][0] } }[FleetEventName]
 
-const names: Record<FleetEventName, true> = { node: true, retry: true, response: true }
+const names: Record<FleetEventName, true> = { node: true, retry: true, move: true, response: true }
 export const fleetEventNames = Object.freeze(Object.keys(names)) as readonly FleetEventName[]
 
 /** What happens at an edge. */

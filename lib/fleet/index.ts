@@ -17,12 +17,14 @@ import { registerReadiness } from '../host/registered.ts'
 import { knownRoutes } from '../options/index.ts'
 import { FleetEvents } from './events.ts'
 import { Fleet } from './fleet.ts'
+import type { Node } from './nodes/node.ts'
 import { Nodes } from './nodes/nodes.ts'
 import { resolveFleetOptions } from './options.ts'
 import type { FleetOptions } from './options.ts'
 import { RetryBudget } from './request/budget.ts'
 import { FleetRequest } from './request/fleet-request.ts'
 import type { FleetContext } from './request/fleet-request.ts'
+import { moveTo } from './request/move.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -39,7 +41,12 @@ async function fleet (fastify: FastifyInstance, given: FleetOptions): Promise<vo
   const events = new FleetEvents()
   events.on('node', ({ node, from, to, reason }) => fastify.log[to === 'out' ? 'warn' : 'info']({ node, from, to, reason }, `node ${node} is ${to}: ${reason}`))
   events.on('retry', ({ from, to, model, reason, request }) => fastify.log.warn({ from, to, model, reqId: request }, `a request goes from ${from} to ${to}: ${reason}`))
-  const nodes = new Nodes({ options, clock, events }, error => fastify.log.warn({ err: error }, `the nodes could not be looked up: ${error.message}`))
+  events.on('move', ({ from, to, model, request }) => fastify.log.info({ from, to, model, reqId: request }, `a request that waited on ${from} moves to ${to}, where ${model} is awake`))
+  const moving = { clock, choose: options.choose, failed: (error: Error) => fastify.log.warn({ err: error }, error.message) }
+  const reported = (node: Node) => {
+    if (options.move) moveTo(node, nodes.up, moving)
+  }
+  const nodes = new Nodes({ options, clock, events, reported }, error => fastify.log.warn({ err: error }, `the nodes could not be looked up: ${error.message}`))
   const facade = new Fleet(nodes, events)
   registerReadiness(fastify, () => facade.readiness())
   fastify.decorate('llmuxFleet', facade)

@@ -14,13 +14,15 @@ async function metrics (fastify: FastifyInstance, { registry = register }: { reg
   const requests = new Counter({ name: 'llmux_fleet_requests_total', help: 'Requests that are over, by the node that they went to last and how they ended', labelNames: ['node', 'model', 'outcome'], registers })
   const duration = new Histogram({ name: 'llmux_fleet_time_to_first_byte_seconds', help: 'From the arrival of a request to the first byte of its answer', labelNames: ['model'], buckets, registers })
   const retries = new Counter({ name: 'llmux_fleet_retries_total', help: 'Requests that went to another node, by the node that gave no byte', labelNames: ['node', 'model'], registers })
+  const moves = new Counter({ name: 'llmux_fleet_moves_total', help: 'Waiting requests that went to another node, which could serve them at once, by the node that they left', labelNames: ['node', 'model'], registers })
   const changes = new Counter({ name: 'llmux_fleet_node_changes_total', help: 'How often a node came into a condition', labelNames: ['node', 'condition'], registers })
-  const all = [requests, duration, retries, changes, ...gauges()]
+  const all = [requests, duration, retries, moves, changes, ...gauges()]
   fleet.events.on('response', ({ node = '', model = '', outcome, firstByte }) => {
     requests.inc({ node, model, outcome })
     if (firstByte !== undefined) duration.observe({ model }, firstByte / 1_000)
   })
   fleet.events.on('retry', ({ from: node, model }) => retries.inc({ node, model }))
+  fleet.events.on('move', ({ from: node, model }) => moves.inc({ node, model }))
   fleet.events.on('node', ({ node, to: condition }) => changes.inc({ node, condition }))
   fastify.addHook('onClose', async () => all.forEach(metric => registry.removeSingleMetric((metric as unknown as { name: string }).name)))
 
@@ -50,11 +52,10 @@ async function metrics (fastify: FastifyInstance, { registry = register }: { reg
       gauge('llmux_fleet_wait_seconds', 'How long one would wait who came now, by the estimate of the node', ['node', 'model'], each('wait')),
       // What the number of nodes is to go by: a model's wait is that of the node where it is the least.
       gauge('llmux_fleet_longest_least_wait_seconds', 'The longest wait that a request for any model would have now on the node where it is the least', [], gauge => {
+        const models = fleet.status().nodes.flatMap(({ condition, models }) => condition === 'up' ? models : [])
         const least = new Map<string, number>()
-        for (const { condition, models } of fleet.status().nodes) {
-          if (condition === 'up') for (const { id, wait, waiting } of models) if (waiting > 0 || least.has(id)) least.set(id, Math.min(wait, least.get(id) ?? Infinity))
-        }
-        gauge.set(Math.max(0, ...least.values()) / 1_000)
+        for (const { id, wait } of models) least.set(id, Math.min(wait, least.get(id) ?? Infinity))
+        gauge.set(Math.max(0, ...models.map(({ id, waiting }) => waiting > 0 ? least.get(id)! : 0)) / 1_000)
       })
     ]
   }

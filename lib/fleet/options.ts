@@ -46,6 +46,8 @@ export interface FleetOptions {
   bodyLimit?: number
   /** A function that chooses the node of each request. Default: `chooseNode`, see [which node](../fleet.md#which-node). */
   choose?: ChooseNode
+  /** Whether a request that waits on one node moves to another when its model is awake there and has room. `choose` is asked with that node alone. Default `true`. */
+  move?: boolean
   /** Header that names the conversation of a request. Without it, requests with the same messages up to the first one of the user belong together. Default `'x-llmux-conversation'`. */
   conversationHeader?: string
   /** A function from the request to headers that tell nodes who asks. Default: none; `forwarded`, `x-forwarded-…`, `x-real-ip` and `via` do not pass either. */
@@ -83,6 +85,7 @@ const defaults = {
   modelHeader: 'model-override' as string | false,
   bodyLimit: 32 * 1024 ** 2,
   choose: chooseNode,
+  move: true,
   conversationHeader: 'x-llmux-conversation',
   priority: false,
   lookup: 5_000,
@@ -118,6 +121,7 @@ const checks: Record<keyof FleetOptions, Check> = {
   defaultModel: ['must be a name', value => typeof value === 'string' && value !== ''],
   bodyLimit: ['must be a whole number of bytes, at least 1', value => Number.isSafeInteger(value) && value > 0 && value < 2 ** 31],
   choose: fn,
+  move: ['must be true or false', value => typeof value === 'boolean'],
   identity: fn,
   mayCauseSwitch: fn,
   priority: ['must be true, false or a function', value => typeof value === 'boolean' || typeof value === 'function'],

@@ -17,6 +17,7 @@ import { openScope, runLast } from './scope.ts'
 import type { Tracing } from './tracing/trace.ts'
 import { secondsToWait } from './waiting/wait.ts'
 import { WedgeWatch } from './wedge-watch.ts'
+import type { Withdrawals } from './withdrawals.ts'
 
 export interface GatewayOptions {
   options: ResolvedOptions
@@ -27,12 +28,13 @@ export interface GatewayOptions {
   events: LlmuxEvents
   /** The list of open requests. */
   live: LiveRequests
+  withdrawals: Withdrawals
   /** Undefined if nobody traces. */
   tracing: Tracing | undefined
 }
 
 /** The HTTP edge, in a scope of its own: your routes keep their own parsers and error handler. */
-export async function gateway (scope: FastifyInstance, { options, directory, orchestrator, switcher, clock, events, live, tracing }: GatewayOptions): Promise<void> {
+export async function gateway (scope: FastifyInstance, { options, directory, orchestrator, switcher, clock, events, live, withdrawals, tracing }: GatewayOptions): Promise<void> {
   const { routes, replay, heartbeat, forwardCredentials, bodyLimit, timeouts, fallbackUpstream } = options
   const recorder = { clock, events, silent: silentModels(events), live, tracing }
   openScope(scope, {
@@ -48,6 +50,7 @@ export async function gateway (scope: FastifyInstance, { options, directory, orc
     switcher,
     orchestrator,
     directory,
+    withdrawals,
     prefix: scope.prefix,
     details: { ...options, isEdge: edgeTest(options.edgeKey) },
     replay,

@@ -21,6 +21,8 @@ import { Wait } from './waiting/wait.ts'
 import type { WaitOptions } from './waiting/wait.ts'
 import type { WedgeWatch } from './wedge-watch.ts'
 import { whenOver } from './when-over.ts'
+import { nameOf } from './withdrawals.ts'
+import type { Withdrawals } from './withdrawals.ts'
 
 export interface HoldContext extends Keeper {
   clock: Clock
@@ -36,6 +38,8 @@ export interface HoldContext extends Keeper {
   watchOf: (id: string) => WedgeWatch
   /** How to rank a request: its priority, and whether it may cause a switch. */
   details: DetailOptions
+  /** Waiting requests of edges. */
+  withdrawals: Withdrawals
 }
 
 export type Done = (error?: Error) => void
@@ -63,6 +67,8 @@ export class Hold implements EngineLink {
   /** The host's hooks and handlers find its context, not that of a caller that has made way for it. */
   readonly #scope = new AsyncResource('llmux.Hold')
   #leave = () => {}
+  /** Its edge can no longer take it back. */
+  #settle = () => {}
   /** Its LoRA adapter, if that is loaded on request. */
   #adapter: LoraUse | undefined
   #wait: Wait | undefined
@@ -84,10 +90,22 @@ export class Hold implements EngineLink {
     const { request, reply } = this.#held
     // Watched before anything can wait, so that no disconnect is missed.
     whenOver(request, reply, this.#context.switcher.atOnce, () => this.#over())
+    let waits = true
     this.#leave = this.#ask({
-      granted: lease => this.#scope.runInAsyncScope(() => this.#granted(lease)),
-      refused: error => this.#scope.runInAsyncScope(() => this.#refused(error))
+      granted: lease => {
+        waits = false
+        this.#settle()
+        this.#scope.runInAsyncScope(() => this.#granted(lease))
+      },
+      refused: error => {
+        waits = false
+        this.#settle()
+        this.#scope.runInAsyncScope(() => this.#refused(error))
+      }
     })
+    const { withdrawals, details } = this.#context
+    const name = waits ? nameOf(request, details) : undefined
+    if (name !== undefined) this.#settle = withdrawals.add(name, error => this.#withdraw(error))
   }
 
   get replay (): boolean {
@@ -180,6 +198,12 @@ export class Hold implements EngineLink {
     else proceed(request, reply, early)
   }
 
+  #withdraw (error: Error): void {
+    this.#settle()
+    this.#leave()
+    this.#scope.runInAsyncScope(() => this.#refused(error))
+  }
+
   #refused (error: Error): void {
     const early = this.begun()
     if (early === undefined) this.#held.done(error)
@@ -191,6 +215,7 @@ export class Hold implements EngineLink {
     this.#record.end()
     this.#adapter?.release()
     this.#wait?.resumed()
+    this.#settle()
     this.#leave()
     if (this.#passage !== undefined) this.#passage.left()
     // Still in the queue: there is nobody to answer any more.

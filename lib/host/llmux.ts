@@ -3,6 +3,7 @@ import type { Directory } from '../directory.ts'
 import { RequestCutError, RequestNotFoundError } from '../errors.ts'
 import type { LlmuxEvents } from '../events.ts'
 import type { LiveRequests } from '../gateway/request-record.ts'
+import type { Withdrawals } from '../gateway/withdrawals.ts'
 import { resolveOptions } from '../options/index.ts'
 import type { LlmuxOptions, Machine, SleepLevel } from '../options/index.ts'
 import type { Orchestrator } from '../orchestrator/orchestrator.ts'
@@ -42,6 +43,7 @@ export interface LlmuxContext {
   switcher: Switcher
   history: SwitchHistory
   live: LiveRequests
+  withdrawals: Withdrawals
 }
 
 /** `fastify.llmux`. A model may be given by name, alias or adapter. The comments become the table of docs/reference/api.md: `npm run readme`. */
@@ -159,6 +161,18 @@ export class Llmux {
   /** Puts the gateway back into service. */
   undrain (): void {
     this.#context.switcher.controls.undrain()
+  }
+
+  /**
+   * Takes back requests that an edge in front of [several machines](../fleet.md) has sent and that still wait: those of the
+   * names in their header `x-llmux-request`, `most` of them at most. They are refused with 409 `LLMUX_ERR_WITHDRAWN`. Returns
+   * their names.
+   */
+  withdraw (requests: readonly string[], most = Infinity): string[] {
+    const { switcher, withdrawals } = this.#context
+    let withdrawn: string[] = []
+    switcher.atOnce(() => { withdrawn = withdrawals.withdraw(requests, most) })
+    return withdrawn
   }
 
   /** The state that an edge in front of [several machines](../fleet.md) reads. */

@@ -133,7 +133,7 @@ t.test('who may do what', async t => {
     t.ok(valid, JSON.stringify(errors))
     t.same(Object.entries(document.paths).flatMap(([path, methods]) => Object.keys(methods).map(method => `${method} ${path}`)).sort(), [
       'get /admin/arrivals', 'get /admin/events', 'get /admin/history', 'get /admin/metrics', 'get /admin/models/{*}', 'get /admin/operations/{id}', 'get /admin/overview', 'get /admin/requests', 'get /admin/state', 'get /admin/status',
-      'post /admin/chat', 'post /admin/drain', 'post /admin/models/{*}', 'post /admin/pause', 'post /admin/pin', 'post /admin/requests/{id}/cut', 'post /admin/resume', 'post /admin/undrain', 'post /admin/unpin',
+      'post /admin/chat', 'post /admin/drain', 'post /admin/models/{*}', 'post /admin/pause', 'post /admin/pin', 'post /admin/requests/{id}/cut', 'post /admin/resume', 'post /admin/undrain', 'post /admin/unpin', 'post /admin/withdraw',
       'get /v1/models', 'get /v1/models/{*}', ...knownRoutes.map(({ path }) => `post ${path}`)
     ].sort())
     for (const { path, body } of knownRoutes) {

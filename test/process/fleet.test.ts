@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import Fastify from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { Registry } from 'prom-client'
 import t from 'tap'
 import { request } from 'undici'
@@ -142,6 +143,15 @@ t.test('heartbeats pass, and one whose node dies meanwhile goes to another', asy
   lease.release()
 })
 
+t.test('a node that breaks three connections in a row is out, though it reports its state', async t => {
+  const breaking = { before: (app: FastifyInstance) => app.addHook('onRequest', async ({ url, raw }) => { if (url.startsWith('/v1/chat')) raw.destroy() }) }
+  const [a, b] = await Promise.all([startNode(t, { models: ['m'], ...breaking }), startNode(t, { models: ['m'] })])
+  const edge = await startEdge(t, [a.url, b.url], { choose: ({ nodes }) => (nodes.find(({ name }) => name === a.url) ?? nodes[0])?.name })
+  for (let count = 0; count < 3; count++) t.match(await (await edge.chat('m')).body.json(), { model: 'm' })
+  t.match(edge.changes.find(({ to }) => to === 'out'), { node: a.url, reason: /^3 connections failed/ })
+  t.equal((await requestsSeenBy(b, 'm')).length, 3)
+})
+
 t.test('operators drain a node and switch on it from the edge, and see its metrics', async t => {
   const [a, b] = await Promise.all([startNode(t, { models: ['m', 'n/1'] }), startNode(t, { models: ['m', 'n/1'] })])
   const app = Fastify()
@@ -172,6 +182,7 @@ t.test('operators drain a node and switch on it from the edge, and see its metri
   t.match(text, `llmux_fleet_requests_total{node="${b.url}",model="m",outcome="ok"} 1`)
   t.match(text, 'llmux_fleet_nodes{condition="draining"} 1')
   t.match(text, 'llmux_fleet_longest_least_wait_seconds 0')
+  t.match(text, 'llmux_fleet_moves_total')
   t.equal((await app.inject({ method: 'POST', url: `/admin/nodes/${host}/undrain`, headers, payload: {} })).statusCode, 200)
   await until('it is up again', () => conditions() === 'up,up')
   t.equal((await app.inject({ method: 'POST', url: '/admin/nodes/stranger:1/drain', headers })).statusCode, 400)

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import type { Held } from '../../gateway/relay/passage.ts'
+import type { Node } from './node.ts'
 
 /** One request that a node has: from when it is sent until its last byte, or its end by any other way. */
 export class NodeLease implements Held {
@@ -9,6 +10,14 @@ export class NodeLease implements Held {
   error: Error | undefined
   /** When the last byte came, in milliseconds; undefined as long as none has. */
   heardAt: number | undefined
+  /** The name by which it can be taken back. */
+  readonly name: string
+  /** Whether the node may have it in a queue: nothing of an answer has come but comments. */
+  silent = true
+  /** When the edge last tried to take it back, in milliseconds since the epoch. */
+  askedAt = 0
+  /** The node that gets it if the edge can take it back. */
+  moving: Node | undefined
   /** Breaks its connection as if the node had. */
   interrupt: (reason: Error) => void = () => {}
   readonly #clock: Clock
@@ -16,8 +25,9 @@ export class NodeLease implements Held {
   #output = 0
   #cut: ((error: Error) => void) | undefined
 
-  constructor (model: string, clock: Clock, onEnd: (lease: NodeLease) => void) {
+  constructor ({ model, name }: { model: string, name: string }, clock: Clock, onEnd: (lease: NodeLease) => void) {
     this.model = model
+    this.name = name
     this.#clock = clock
     this.#onEnd = onEnd
   }

@@ -13,6 +13,8 @@ export interface NodeContext {
   options: ResolvedFleetOptions
   clock: Clock
   events: FleetEvents
+  /** A node has reported its state. */
+  reported: (node: Node) => void
 }
 
 /** Connections that fail in a row before a node is out. */
@@ -71,10 +73,10 @@ export class Node implements NodeView {
     return this.condition === 'up'
   }
 
-  /** One more request for a model is sent to it. */
-  lease (model: string): NodeLease {
+  /** One more request for a model is sent to it, with a name to take it back by. */
+  lease (model: string, name: string): NodeLease {
     const { clock } = this.#context
-    const lease = new NodeLease(model, clock, ended => this.leases.delete(ended))
+    const lease = new NodeLease({ model, name }, clock, ended => this.leases.delete(ended))
     this.leases.add(lease)
     this.#recent.push({ time: clock.now(), model })
     const view = this.models.find(({ id }) => id === model)
@@ -135,10 +137,11 @@ export class Node implements NodeView {
     this.models = state.models.map(model => ({ ...model, sent: this.#recent.filter(sent => sent.model === model.id).length }))
     if (state.models.some(({ id }) => !this.names.has(id))) this.#connection.abort()
     this.#lastId = id
-    this.#failures = 0
+    if (!this.up) this.#failures = 0
     this.#pause = pause.first
     clock.clearTimeout(this.#cutting)
     this.#change(state.draining ? 'draining' : 'up', state.draining ? 'it drains' : 'it tells of its state')
+    if (this.up) this.#context.reported(this)
   }
 
   /** From now on it may be silent for so long. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '../../clock.ts'
 import { FleetFullError, LlmuxError, NoNodeError, NodeLostError } from '../../errors.ts'
@@ -33,8 +34,13 @@ export interface FleetContext extends Omit<Keeper, 'recorder'> {
 
 /** What a node says before any engine has seen the request, and that another node need not say. */
 const elsewhere = new Set([
-  ...wakeFailures, 'CLOSING', 'DRAINING', 'QUEUE_FULL', 'MODEL_NOT_FOUND', 'MODEL_DISABLED', 'HEALTH_TIMEOUT', 'UNAUTHORIZED'
+  ...wakeFailures, 'CLOSING', 'DRAINING', 'WITHDRAWN', 'QUEUE_FULL', 'MODEL_NOT_FOUND', 'MODEL_DISABLED', 'HEALTH_TIMEOUT', 'UNAUTHORIZED'
 ].map(name => `LLMUX_ERR_${name}`))
+
+/** Unique among all edges. */
+const prefix = randomUUID()
+let count = 0
+const nextName = () => `${prefix}-${++count}`
 
 /** A node that has sent nothing but comments has its own time for the next one. Milliseconds. */
 const never = 2 ** 31 - 1
@@ -43,10 +49,13 @@ const never = 2 ** 31 - 1
 export class FleetRequest implements EngineLink {
   lease!: NodeLease
   readonly replay = true
+  unseen = false
   readonly #context: FleetContext
   readonly #request: FastifyRequest
   readonly #reply: FastifyReply
   readonly #model: string
+  /** What the edge can take it back by. */
+  readonly #name = nextName()
   readonly #record: RequestRecord
   readonly #body: Buffer
   #node: Node | undefined
@@ -57,6 +66,8 @@ export class FleetRequest implements EngineLink {
   /** Seconds, the least that any node has named. */
   #retryAfter = Infinity
   #retried = false
+  /** The node has given it back. */
+  #withdrawn = false
   #reason = ''
 
   constructor (context: FleetContext, request: FastifyRequest, reply: FastifyReply, { choice, model }: { choice: ChosenModel, model: string }) {
@@ -81,7 +92,7 @@ export class FleetRequest implements EngineLink {
     if (node instanceof Error) return done(node)
     this.#take(node)
     this.#passage = new Passage(pathOf(this.#context, request), this.#reply.raw, this, this.#record)
-    setErrand(request, { passage: this.#passage, body: this.#body, prefix: this.#context.options.nodePrefix, headers: ownHeaders(request, this.#context.options) })
+    setErrand(request, { passage: this.#passage, body: this.#body, prefix: this.#context.options.nodePrefix, headers: ownHeaders(request, this.#name, this.#context.options) })
     done()
   }
 
@@ -93,14 +104,17 @@ export class FleetRequest implements EngineLink {
     return this.#early
   }
 
-  /** To a node that has not had it yet, or to the same if there is no other and only the connection broke. */
+  /** To the node that it moves to, or to one that has not had it yet, or to the same if there is no other and only the connection broke. */
   renew (_suspicion: unknown, { granted, refused }: NextHold): () => void {
     const from = this.#node!
-    const node = this.#next()
+    const moves = this.#withdrawn
+    const node = moves ? this.#target() : this.#next()
     if (node instanceof Error) refused(node)
     else {
       const { events, clock } = this.#context
-      events.emit('retry', { time: clock.now(), request: this.#request.id, model: this.#model, from: from.name, to: node.name, reason: this.#reason })
+      const change = { time: clock.now(), request: this.#request.id, model: this.#model, from: from.name, to: node.name }
+      if (moves) events.emit('move', change)
+      else events.emit('retry', { ...change, reason: this.#reason })
       this.#take(node)
       granted(this.lease)
     }
@@ -110,7 +124,7 @@ export class FleetRequest implements EngineLink {
   silent (): void {}
 
   heard (): void {
-    this.#node!.answered()
+    this.lease.silent = false
   }
 
   frozen (): void {}
@@ -121,6 +135,8 @@ export class FleetRequest implements EngineLink {
   }
 
   suspects ({ headers }: Head): boolean {
+    this.#node!.answered()
+    this.lease.silent = false
     return elsewhere.has(String(headers[errorHeader]))
   }
 
@@ -130,19 +146,25 @@ export class FleetRequest implements EngineLink {
       this.#reason = reason
       return await this.#node!.outlives(reason)
     }
-    const [, name] = /"code":"(closing|draining)"/.exec(held?.toString('latin1') ?? '') ?? []
+    const [, name] = /"code":"(closing|draining|withdrawn)"/.exec(held?.toString('latin1') ?? '') ?? []
     const code = head.headers[errorHeader] ?? (name === undefined || this.lease.heardAt !== undefined ? undefined : `LLMUX_ERR_${name.toUpperCase()}`)
     if (code === undefined) return true
+    this.#withdrawn = code === 'LLMUX_ERR_WITHDRAWN'
+    if (this.#withdrawn) return !(this.unseen = true)
     this.#reason = `it answered ${String(code)}`
     this.#refusedBy.add(this.#node!)
     if (head.statusCode === 429) {
       this.#retryAfter = Math.min(this.#retryAfter, Number(head.headers['retry-after'] ?? 1))
+      this.unseen = true
       return false
     }
-    return this.#choose() instanceof Error
+    this.unseen = !(this.#choose() instanceof Error)
+    return !this.unseen
   }
 
   comment ({ headers }: Head, text: string): void {
+    // Nothing but comments has come: it waits still.
+    this.lease.silent = true
     this.#comment = text.slice(1).split('\n', 1)[0]!.trim()
     if (this.#early !== undefined) return this.#early.beat()
     for (const name of [positionHeader, estimateHeader]) if (headers[name] !== undefined) this.#reply.header(name, headers[name])
@@ -163,8 +185,15 @@ export class FleetRequest implements EngineLink {
 
   #take (node: Node): void {
     this.#node = node
-    this.lease = node.lease(this.#model)
+    this.#withdrawn = this.unseen = false
+    this.lease = node.lease(this.#model, this.#name)
     this.lease.interrupt = reason => this.#passage?.interrupt(reason)
+  }
+
+  /** Where it goes when the node has given it back. */
+  #target (): Node | LlmuxError {
+    const { moving } = this.lease
+    return moving?.up === true ? moving : this.#choose()
   }
 
   #next (): Node | Error {

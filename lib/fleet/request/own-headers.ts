@@ -1,14 +1,15 @@
 import type { FastifyRequest } from 'fastify'
 import { edgeHeader, passiveHeader, priorityHeader, priorityOf } from '../../gateway/request-details.ts'
+import { requestHeader } from '../../gateway/withdrawals.ts'
 import type { OwnHeaders } from '../../gateway/relay/request-headers.ts'
 import type { ResolvedFleetOptions } from '../options.ts'
 
-const ours = new Set([edgeHeader, priorityHeader, passiveHeader])
+const ours = new Set([edgeHeader, priorityHeader, passiveHeader, requestHeader])
 const identities = new Set(['forwarded', 'x-real-ip', 'via'])
 
-/** Headers of this edge, which no client can set. */
-export function ownHeaders (request: FastifyRequest, { edgeKey, priority, mayCauseSwitch, identity, conversationHeader }: ResolvedFleetOptions): OwnHeaders {
-  const add: string[] = []
+/** Headers of this edge, which no client can set. `name`: what the edge can take the request back by. */
+export function ownHeaders (request: FastifyRequest, name: string, { edgeKey, priority, mayCauseSwitch, identity, conversationHeader }: ResolvedFleetOptions): OwnHeaders {
+  const add = [requestHeader, name]
   if (edgeKey !== undefined) {
     add.push(edgeHeader, edgeKey)
     const given = priorityOf(request, priority)

@@ -6,7 +6,7 @@ import type { AnswerBody, AnswerSink, Head, Source } from './answer.ts'
 import { Attempt } from './attempt.ts'
 import type { AttemptListener, Failure } from './attempt.ts'
 import { errorEvent } from './error-event.ts'
-import type { Passage } from './passage.ts'
+import type { Passage, Suspicion } from './passage.ts'
 
 export interface UpstreamRequest extends Required<Pick<Dispatcher.DispatchOptions, 'path' | 'method' | 'body'>> {
   /** Names and values in turns. */
@@ -135,11 +135,19 @@ export class Exchange implements AttemptListener {
   async #recover ({ error, sent, dead }: Failure): Promise<void> {
     const alive = !dead && await this.examine('a connection to it broke')
     const died = this.#died(error)
-    if (sent) this.#casualties++
     const { abortReason, link } = this.#passage
     if (abortReason !== undefined) return this.#fail(abortReason)
+    if (link!.unseen === true) {
+      this.#attempts--
+      return this.#again({ suspect: false, alone: false })
+    }
+    if (sent) this.#casualties++
     if (!link!.replay || this.#casualties > (alive ? 1 : mostDeaths) || this.#attempts === mostAttempts) return this.#giveUp(died)
     const suspicion = { suspect: sent && !alive, alone: sent && !alive && this.#casualties === mostDeaths }
+    this.#again(suspicion)
+  }
+
+  #again (suspicion: Suspicion): void {
     this.#passage.renew(suspicion, error => error === undefined ? this.send() : this.#giveUp(error))
   }
 

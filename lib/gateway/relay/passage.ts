@@ -57,6 +57,8 @@ export interface EngineLink {
   examine (reason: string, head?: Head, held?: Buffer): Promise<boolean>
   /** Whether to examine the engine before passing on an answer that begins like this. Default: for 500 and 503. */
   suspects? (head: Head): boolean
+  /** Whether the last attempt ended before an engine had the request: nothing is lost then, and it does not count. Default: no. */
+  readonly unseen?: boolean
   /** Handles comments on an event stream that has had no event yet. Default: they are the first bytes of the answer. */
   comment? (head: Head, text: string): void
   /** The error that the client gets when the request is lost. Default: its engine died. */

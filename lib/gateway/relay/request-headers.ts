@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { edgeHeader } from '../request-details.ts'
+import { requestHeader } from '../withdrawals.ts'
 
 /**
  * Headers between the client and the gateway only. undici refuses some of them, such as `expect`, which curl sends with
@@ -26,7 +27,7 @@ export function requestHeaders (headers: IncomingHttpHeaders, apiKey: string | u
   const result = ['content-type', headers['content-type'] ?? 'application/octet-stream']
   for (const name in headers) {
     const value = headers[name]
-    if (value === undefined || hopByHop.has(name) || ofBody.has(name) || name === edgeHeader || isPseudo(name) || named?.includes(name) === true) continue
+    if (value === undefined || hopByHop.has(name) || ofBody.has(name) || name === edgeHeader || name === requestHeader || isPseudo(name) || named?.includes(name) === true) continue
     if (own?.drop(name) === true) continue
     if (credentials.has(name) && (!forwardCredentials || (name === 'authorization' && apiKey !== undefined))) continue
     if (Array.isArray(value)) for (const one of value) result.push(name, one)

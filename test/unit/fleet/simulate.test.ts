@@ -41,6 +41,18 @@ describe('several simulated machines', () => {
     expect(means[2]).toBeLessThan(means[1]!)
   })
 
+  test('requests that move wait shorter, and each is served once', () => {
+    for (const seed of [4, 5]) {
+      const options = { arrivals: traffic(seed), nodes: 2, policy, costs } as const
+      const moving = simulateFleet(options)
+      const staying = simulateFleet({ ...options, move: false })
+      expect(staying.moves).toBe(0)
+      expect(moving.moves).toBeGreaterThan(0)
+      expect(moving.mean).toBeLessThan(staying.mean)
+      expect(moving.byNode.reduce((sum, count) => sum + count)).toBe(options.arrivals.length)
+    }
+  })
+
   test.each([['round-robin', roundRobin], ['hashing alone', () => hashing]])('waits are shorter than by %s', (_name, choice) => {
     for (const seed of [4, 5]) {
       const arrivals = traffic(seed)
