@@ -18,13 +18,13 @@ const loads = [
 const connections = 32
 
 /**
- * Requests and events per second: the engine directly, node:http in front of undici and nothing else (the ceiling), a bare
- * @fastify/http-proxy, llmux. All over TCP, the client, the relay and the engine each in a process of its own. Lanes take
+ * Requests and events per second: the engine directly, node:http in front of undici and nothing else (the ceiling), the same
+ * in a route of Fastify, a bare @fastify/http-proxy, llmux. All over TCP, the client, the relay and the engine each in a process of its own. Lanes take
  * turns, and what is told is the median of the rounds' ratios.
  * @param {import('./run.js').Options} options
  */
-export async function relay ({ quick, profile }) {
-  const [rounds, ms] = quick ? [3, 700] : [9, 2500]
+export async function relay ({ quick, short = false, profile }) {
+  const [rounds, ms] = quick || short ? [3, 700] : [9, 2500]
   const { lanes, client, close } = await setUp(profile)
   const rows = []
   try {
@@ -35,9 +35,9 @@ export async function relay ({ quick, profile }) {
       for (let round = 0; round < rounds; round++) {
         // Who goes first changes, or one would always follow the same other.
         const first = round % lanes.length
-        for (const lane of [...lanes.slice(first), ...lanes.slice(0, first)]) samples.get(lane.name)?.push(await sample(client, lane, load, ms))
+        for (const lane of [...lanes.slice(first), ...lanes.slice(0, first)].filter(({ name }) => load.answer.events === undefined || name !== 'fastify')) samples.get(lane.name)?.push(await sample(client, lane, load, ms))
       }
-      for (const [name, own] of samples) rows.push(row(load.name, name, own, samples.get('ceiling') ?? []))
+      for (const [name, own] of samples) if (own.length > 0) rows.push(row(load.name, name, own, samples.get('ceiling') ?? []))
     }
   } finally {
     await close()
@@ -52,15 +52,17 @@ async function setUp (profile) {
   const llmux = await Child.start('relay-server.js', { kind: 'llmux', enginePort }, execArgv)
   const bare = await Child.start('relay-server.js', { kind: 'bare', enginePort }, execArgv)
   const top = await Child.start('relay-server.js', { kind: 'ceiling', enginePort }, execArgv)
+  const route = await Child.start('relay-server.js', { kind: 'fastify', enginePort }, execArgv)
   const client = await Child.start('load.js', {})
   /** @type {Lane[]} */
   const lanes = [
     { name: 'engine', url: `http://127.0.0.1:${enginePort}` },
     { name: 'ceiling', url: await top.call('url'), server: top },
+    { name: 'fastify', url: await route.call('url'), server: route },
     { name: 'http-proxy', url: await bare.call('url'), server: bare },
     { name: 'llmux', url: await llmux.call('url'), server: llmux }
   ]
-  return { lanes, client, close: () => Promise.all([client, bare, top, llmux].map(child => child.stop())) }
+  return { lanes, client, close: () => Promise.all([client, bare, top, route, llmux].map(child => child.stop())) }
 }
 
 /** Until then V8 is still compiling, and the relay that has the most to compile looks the worst. Requests. */

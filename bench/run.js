@@ -7,6 +7,7 @@ import { gpus } from './gpus.js'
 import { page } from './page.js'
 import { queue } from './queue.js'
 import { relay } from './relay.js'
+import { streams } from './streams.js'
 import { freezing } from './freeze.js'
 import { switching } from './switch.js'
 import { table } from './helpers/table.js'
@@ -14,13 +15,14 @@ import { table } from './helpers/table.js'
 /**
  * @typedef {object} Options
  * @property {boolean} quick a few short rounds, to see that it runs: the numbers are worth nothing
+ * @property {boolean} [short] as few rounds, but after a warm-up
  * @property {string} [profile] directory for CPU profiles of the relays and the gateways
  */
 
 /** @typedef {Record<string, string | number>} Row */
 
 /** @type {Record<string, (options: Options) => Promise<Row[]>>} */
-const measurements = { relay, switch: switching, freeze: freezing, 'first-request': firstRequest, queue, decision, gpus, page, fleet }
+const measurements = { relay, streams, switch: switching, freeze: freezing, 'first-request': firstRequest, queue, decision, gpus, page, fleet }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -3,6 +3,7 @@
  * @property {number} [bytes] one JSON body of so many bytes
  * @property {number} [events] a stream of so many events
  * @property {number} [batch] events in one write
+ * @property {number} [perSecond] events a second, each with the time at which it was sent, until the client leaves
  */
 
 const head = 'HTTP/1.1 200 OK\r\ndate: Thu, 01 Jan 2026 00:00:00 GMT\r\nserver: uvicorn\r\n'
@@ -34,4 +35,19 @@ export const streamEnd = Buffer.from('0\r\n\r\n')
 /** Events as chunks of their own, as they leave uvicorn. @param {number} count */
 export function streamChunks (count) {
   return Buffer.from(`${event.length.toString(16)}\r\n${event}\r\n`.repeat(count))
+}
+
+/** The time in an event, with so many digits for a few centuries. */
+const now = () => (performance.timeOrigin + performance.now()).toFixed(3)
+const [before, after] = ['data: {"sent":', `,"filler":"${'x'.repeat(160)}"}\n\n`]
+const timedLength = before.length + now().length + after.length
+
+/** An event that says when it was sent, as a chunk. */
+export const timedEvent = () => `${timedLength.toString(16)}\r\n${before}${now()}${after}\r\n`
+
+/** How many milliseconds ago the events were sent that a chunk begins or ends with; each for one event. @param {Buffer} chunk @param {(late: number) => void} each */
+export function lateness (chunk, each) {
+  for (let at = chunk.indexOf(before); at !== -1; at = chunk.indexOf(before, at + timedLength)) {
+    each(Number(now()) - Number(chunk.toString('latin1', at + before.length, at + timedLength - after.length)))
+  }
 }

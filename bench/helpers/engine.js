@@ -1,6 +1,6 @@
 import { createServer } from 'node:net'
 import { parseArgs } from 'node:util'
-import { jsonAnswer, streamChunks, streamEnd, streamHead } from './answers.js'
+import { jsonAnswer, streamChunks, streamEnd, streamHead, timedEvent } from './answers.js'
 
 /*
  * The engine of the relay's measurements, started as `vllm serve` is. It must cost less than what is measured, or all
@@ -28,7 +28,8 @@ function answerOf (spec) {
 }
 
 /** @param {import('./answers.js').Answer} spec @returns {(socket: import('node:net').Socket) => void} */
-function makeAnswer ({ bytes, events = 0, batch = 1 }) {
+function makeAnswer ({ bytes, events = 0, batch = 1, perSecond }) {
+  if (perSecond !== undefined) return socket => pace(socket, perSecond)
   if (bytes !== undefined) {
     const answer = jsonAnswer(bytes)
     return socket => { socket.write(answer) }
@@ -47,6 +48,28 @@ function stream (socket, chunks, left) {
   const next = () => stream(socket, chunks, left - 1)
   if (socket.write(chunks)) setImmediate(next)
   else socket.once('drain', next)
+}
+
+/** Streams by the millisecond of their period in which they get their events. @type {Map<number, Set<import('node:net').Socket>[]>} */
+const paced = new Map()
+let placed = 0
+
+/** @param {import('node:net').Socket} socket @param {number} perSecond */
+function pace (socket, perSecond) {
+  const slots = Array.from({ length: Math.round(1_000 / perSecond) }, () => /** @type {Set<import('node:net').Socket>} */ (new Set()))
+  const own = paced.get(perSecond) ?? slots
+  if (own === slots) {
+    paced.set(perSecond, slots)
+    let time = performance.now()
+    let slot = 0
+    setInterval(() => {
+      for (; time < performance.now(); time++) for (const socket of slots[slot = (slot + 1) % slots.length] ?? []) socket.write(timedEvent())
+    }, 1)
+  }
+  const place = own[placed++ % own.length]
+  place?.add(socket)
+  socket.once('close', () => place?.delete(socket))
+  socket.write(streamHead)
 }
 
 /** @param {import('node:net').Socket} socket @param {string} head */

@@ -1,5 +1,5 @@
 import { Pool } from 'undici'
-import { lengthOf } from './answers.js'
+import { lateness, lengthOf } from './answers.js'
 import { serve } from './child.js'
 
 /** @typedef {import('./answers.js').Answer} Answer */
@@ -87,4 +87,39 @@ async function burst ({ count, ...target }) {
   })))
 }
 
-serve({ flood, burst })
+/** @type {{ late: number[], controllers: Set<import('undici').Dispatcher.DispatchController> }} */
+const open = { late: [], controllers: new Set() }
+
+/** Opens so many streams of timed events, a few at a time. @param {Target & { count: number }} load */
+async function openStreams ({ count, url, path = '/v1/chat/completions', model = 'bench', answer }) {
+  const pool = new Pool(url, { connections: null, headersTimeout: 0, bodyTimeout: 0 })
+  const body = JSON.stringify({ model, stream: true, messages: [] })
+  const headers = { 'content-type': 'application/json', 'x-bench': JSON.stringify(answer) }
+  for (let index = 0; index < count; index += 50) {
+    await Promise.all(Array.from({ length: Math.min(50, count - index) }, () => new Promise((resolve, reject) => {
+      pool.dispatch({ path, method: 'POST', headers, body }, {
+        onRequestStart (controller) { open.controllers.add(controller) },
+        onResponseStart (_controller, status) { if (status === 200) resolve(undefined); else reject(new Error(`status ${status}`)) },
+        onResponseData (_controller, chunk) { lateness(chunk, late => open.late.push(late)) },
+        onResponseEnd () {},
+        // They are broken off in the end.
+        onResponseError () {}
+      })
+    })))
+  }
+}
+
+/** How late the events were that have come since the last call. */
+function events () {
+  const late = open.late.sort((a, b) => a - b)
+  open.late = []
+  return { count: late.length, p50: late[late.length >> 1] ?? NaN, p99: late[Math.floor(late.length * 0.99)] ?? NaN, most: late.at(-1) ?? NaN }
+}
+
+function closeStreams () {
+  for (const controller of open.controllers) controller.abort(new Error('done'))
+  open.controllers.clear()
+  open.late = []
+}
+
+serve({ flood, burst, openStreams, events, closeStreams })

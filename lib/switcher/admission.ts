@@ -24,8 +24,6 @@ export interface RequestDetails {
   comeback?: Comeback | undefined
   /** The id of Fastify's request (`request.id`). */
   request?: string | undefined
-  /** Why waiting would be pointless. */
-  obstacle?: Error | undefined
   /** From -5 to 5, higher first; clamped, see `turn`. Default 0. */
   priority?: number | undefined
   /** Whether a model may be woken for it. Default true. */
@@ -59,10 +57,10 @@ export class Admission {
   }
 
   /**
-   * Returns a function to call when the client has left; after the answer it does nothing. With an `obstacle` waiting would
-   * be pointless.
+   * Returns a function to call when the client has left; after the answer it does nothing. `obstacle`: why waiting would be
+   * pointless.
    */
-  request (slot: Slot, bytes: number, answer: Answer, { comeback, obstacle, request, freezable, mayCauseSwitch = true, priority: asked }: RequestDetails): () => void {
+  request (slot: Slot, bytes: number, answer: Answer, { comeback, request, freezable, mayCauseSwitch = true, priority: asked }: RequestDetails, obstacle?: Error): () => void {
     const priority = level(asked)
     const id = ++lastId
     const now = this.#context.clock.now()

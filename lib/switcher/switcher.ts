@@ -90,13 +90,13 @@ export class Switcher {
   }
 
   /** Asks for a lease. Returns a function to call when the client has left; after the answer it does nothing. */
-  request (id: string, bytes: number, answer: Answer, details: Omit<RequestDetails, 'obstacle'> = {}): () => void {
+  request (id: string, bytes: number, answer: Answer, details: RequestDetails = {}): () => void {
     const slot = this.#board.find(id)
     // The model was removed after the caller had looked up its name.
     if (slot === undefined) return refuse(answer, new ModelNotFoundError(id))
     const refused = this.#closed ? new ClosingError() : details.comeback === undefined ? this.controls.refusal : undefined
     const obstacle = refused ?? this.#board.obstacle(slot) ?? this.controls.obstacle(slot)
-    return this.#admission.request(slot, bytes, answer, { ...details, obstacle })
+    return this.#admission.request(slot, bytes, answer, details, obstacle)
   }
 
   /** Makes a model awake, whether or not a request waits for it. */

@@ -8,7 +8,7 @@ import { choices } from './choices.js'
 const { port, adminKey, choice, fleet: options } = JSON.parse(process.argv[2] ?? '')
 
 const app = Fastify({ logger: { level: 'info' }, bodyLimit: 8 * 1024 ** 2 })
-await app.register(fleet, { adminKey, ...options, ...(choice !== undefined && { choose: choices[choice]?.() }) })
+await app.register(fleet, { adminKey, ...options, ...(choice !== undefined && { choose: choices[choice]?.(), move: false }) })
 await app.register(fleetAdmin, { prefix: '/admin', guard: adminKey })
 await app.register(fleetMetrics)
 await app.register(health, { prefix: '/health' })

@@ -6,6 +6,9 @@ import { EventScanner } from './event-scanner.ts'
 
 const colon = ':'.charCodeAt(0)
 
+/** Longer answers are passed on as they arrive. Bytes. */
+const longestWhole = 1024 * 1024
+
 export interface Failure {
   error: Error
   /** The engine may have received the request. */
@@ -48,8 +51,8 @@ export class Attempt implements Dispatcher.DispatchHandler {
   #head: Head | undefined
   #scanner: EventScanner | undefined
   #body: AnswerBody | undefined
-  /** The first bytes of the answer, if they may be all of them. */
-  #whole: Buffer | undefined
+  /** What has arrived of an answer that is passed on as a whole. */
+  #parts: Buffer[] | undefined
   /** What has arrived of an event stream since the last turn of the event loop. */
   #burst: Buffer[] = []
   /** What is held back while the engine is examined. */
@@ -72,12 +75,13 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.#head = { statusCode, headers }
     if (this.#listener.suspects(this.#head)) this.#suspect([], `it answered ${statusCode}`)
     else if (isEventStream(this.#head)) this.#scanner = new EventScanner()
+    else if (isShort(this.#head)) this.#parts = []
   }
 
   onResponseData (_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#held !== undefined) this.#held.push(chunk)
     else if (this.#scanner !== undefined) this.#gather(chunk)
-    else if (this.#body === undefined && isAll(chunk, this.#head!)) this.#whole = chunk
+    else if (this.#parts !== undefined) this.#parts.push(chunk)
     else this.#pass(chunk)
   }
 
@@ -149,7 +153,8 @@ export class Attempt implements Dispatcher.DispatchHandler {
     if (error !== undefined) return this.#fail(error)
     if (this.#over) return
     this.#over = true
-    if (this.#whole !== undefined) return this.#listener.whole(this.#head!, this.#whole)
+    const parts = this.#parts
+    if (parts !== undefined) return this.#listener.whole(this.#head!, parts.length === 1 ? parts[0]! : Buffer.concat(parts))
     if (this.#scanner !== undefined) this.#pass(this.#scanner.rest)
     this.#body ??= this.#listener.begin(this.#head!, this.#controller!)
     // Before passing on the end of the body: a client that has read it may rely on the lease being back.
@@ -160,7 +165,6 @@ export class Attempt implements Dispatcher.DispatchHandler {
   #fail (error: Error, dead = false): void {
     if (this.#over) return
     this.#over = true
-    if (this.#whole !== undefined) this.#pass(this.#whole)
     const failure = { error, dead, sent: this.#controller !== undefined, eventStream: this.#scanner !== undefined }
     if (this.#body === undefined) this.#listener.failed(failure)
     else this.#listener.broken(failure, this.#body)
@@ -179,11 +183,12 @@ function commentsEnd (bytes: Buffer): number {
 }
 
 /**
- * Whether the first piece is the whole answer, as for most answers that are not event streams. @fastify/reply-from would add
- * a type to an answer without one.
+ * Whether it is passed on as a whole, as nearly all answers that are not event streams. A stream, which Fastify would have to
+ * watch and pipe, costs more than all the rest of a short answer; and an answer of which nothing has been passed on can be
+ * asked for again. @fastify/reply-from would add a type to an answer without one.
  */
-function isAll ({ length }: Buffer, { headers }: Head): boolean {
-  return length === Number(headers['content-length']) && headers['content-type'] !== undefined
+function isShort ({ headers }: Head): boolean {
+  return Number(headers['content-length']) <= longestWhole && headers['content-type'] !== undefined
 }
 
 /** Whether only the final line end follows in the same read buffer, which undici does not copy: then there is nothing to wait for. */

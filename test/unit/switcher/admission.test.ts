@@ -25,13 +25,13 @@ beforeEach(() => {
   slot = new Slot(model('a', { maxConcurrency: 2, queue: 1_000 }))
 })
 
-function ask (details: RequestDetails & { bytes?: number } = {}) {
-  const { bytes = 0, ...rest } = details
+function ask (details: RequestDetails & { bytes?: number, obstacle?: Error } = {}) {
+  const { bytes = 0, obstacle, ...rest } = details
   const asked: { lease?: Lease, error?: Error, leave: () => void } = { leave: () => {} }
   asked.leave = admission.request(slot, bytes, {
     granted: lease => { asked.lease = lease },
     refused: error => { asked.error = error }
-  }, rest)
+  }, rest, obstacle)
   return asked
 }
 
