@@ -66,7 +66,7 @@ async function setUp (profile) {
 }
 
 /** Until then V8 is still compiling, and the relay that has the most to compile looks the worst. Requests. */
-const warm = 20_000
+const warm = 50_000
 
 /** @param {Child} client @param {Lane} lane */
 async function warmUp (client, { url }) {

@@ -5,7 +5,7 @@ import { Directory } from './directory.ts'
 import { AlreadyRegisteredError } from './errors.ts'
 import { LlmuxEvents } from './events.ts'
 import { gateway } from './gateway/gateway.ts'
-import type { LiveRequests } from './gateway/request-record.ts'
+import { LiveRequests } from './gateway/live-requests.ts'
 import { decorateRequest } from './gateway/request-model.ts'
 import { loadTracing } from './gateway/tracing/load.ts'
 import { Withdrawals } from './gateway/withdrawals.ts'
@@ -48,7 +48,7 @@ async function llmux (fastify: FastifyInstance, given: LlmuxOptions): Promise<vo
   if (isRegistered(fastify)) throw new AlreadyRegisteredError()
   const lines = new LineFeed()
   const history = new SwitchHistory(events)
-  const live: LiveRequests = new Set()
+  const live = new LiveRequests()
   const withdrawals = new Withdrawals()
   const floors = build(fastify, options, events, lines)
   warnOfLongWaits(given, options, { ...floors, events, clock })

@@ -5,6 +5,7 @@ import type { Timer } from '../clock.ts'
 import { unknownModel } from '../directory.ts'
 import { AlreadyRegisteredError, GraceTimeoutError, NoNodeError } from '../errors.ts'
 import { errandOf, recordOf } from '../gateway/errand.ts'
+import { LiveRequests } from '../gateway/live-requests.ts'
 import { modelsRoute } from '../gateway/models-route.ts'
 import { relay } from '../gateway/relay/relay.ts'
 import type { RelayOptions } from '../gateway/relay/relay.ts'
@@ -63,7 +64,7 @@ async function fleet (fastify: FastifyInstance, given: FleetOptions): Promise<vo
   })
   const tracing = await loadTracing({ log: fastify.log, providerOf: () => undefined })
   await nodes.look()
-  const context = { options, clock, events, nodes, budget: new RetryBudget(options.retries), recorder: { clock, silent: new Set<string>(), live: new Set<never>() as never, tracing } }
+  const context = { options, clock, events, nodes, budget: new RetryBudget(options.retries), recorder: { clock, silent: new Set<string>(), live: new LiveRequests(), tracing } }
   await fastify.register(unknownRoutes, { prefix: `${options.prefix}/v1` })
   await fastify.register(async scope => await edge(scope, { ...context, prefix: scope.prefix }), { prefix: options.prefix })
 }

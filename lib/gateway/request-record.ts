@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '../clock.ts'
 import type { LlmuxError } from '../errors.ts'
+import type { LiveRequest, LiveRequests } from './live-requests.ts'
 import type { Head } from './relay/answer.ts'
 import type { PassageRecord } from './relay/passage.ts'
 import type { RequestTrace, Tracing } from './tracing/trace.ts'
@@ -27,6 +28,7 @@ export interface RecordedRequest {
 
 /** The record of one request, reported as one event at its end. Every request passes here, so it only adds up. */
 export class RequestRecord implements PassageRecord, LiveRequest {
+  place = 0
   readonly #recorder: Recorder
   readonly #request: FastifyRequest
   readonly #reply: FastifyReply
@@ -177,18 +179,3 @@ export class RequestRecord implements PassageRecord, LiveRequest {
 function isWhole ({ raw }: FastifyReply): boolean {
   return raw.writableFinished || (raw.writableEnded && '_lightMyRequest' in raw)
 }
-
-/** One open request to a llmux route, as HTTP sees it. */
-export interface LiveRequest {
-  /** The id that Fastify gave it (`request.id`). */
-  request: string
-  /** Without any prefix, as in `knownRoutes`. */
-  route: string
-  /** When it arrived, in milliseconds since the epoch. */
-  arrived: number
-  /** When the last byte of the engine's answer came, in milliseconds since the epoch; undefined before the first. */
-  heard: number | undefined
-}
-
-/** All open requests. */
-export type LiveRequests = Set<LiveRequest>

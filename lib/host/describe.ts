@@ -1,5 +1,5 @@
 import type { Directory } from '../directory.ts'
-import type { LiveRequest, LiveRequests } from '../gateway/request-record.ts'
+import type { LiveRequest, LiveRequests } from '../gateway/live-requests.ts'
 import type { Orchestrator } from '../orchestrator/orchestrator.ts'
 import type { HeldRequest, RequestList, WaitingRequest } from '../switcher/open-requests.ts'
 import type { Switcher } from '../switcher/switcher.ts'

@@ -24,21 +24,27 @@ class BodyReader {
   readonly #chunks: Buffer[] = []
   readonly #done: BodyRead
   readonly #clock: Clock
-  readonly #timer: Timer
+  readonly #timeout: number
+  #timer: Timer
   #length = 0
+  #over = false
 
   constructor (stream: Readable, { limit, timeout, clock }: ReadBodyOptions, done: BodyRead) {
     this.#stream = stream
     this.#limit = limit
     this.#done = done
     this.#clock = clock
-    this.#timer = clock.setTimeout(() => this.#stop(new BodyTimeoutError(timeout)), timeout)
+    this.#timeout = timeout
   }
 
   begin (): void {
     this.#stream.on('data', this.#onData).on('end', this.#onEnd).on('error', this.#onError).on('close', this.#onClose)
     // One of your hooks may have paused it.
     this.#stream.resume()
+    // Nearly all bodies have come with their headers, and are read by then: a timer for each costs more than reading it.
+    setImmediate(() => {
+      if (!this.#over) this.#timer = this.#clock.setTimeout(() => this.#stop(new BodyTimeoutError(this.#timeout)), this.#timeout)
+    })
   }
 
   readonly #onData = (chunk: Buffer | string): void => {
@@ -58,6 +64,7 @@ class BodyReader {
   readonly #onClose = (): void => this.#stop(new BodyAbortedError())
 
   #detach (): void {
+    this.#over = true
     this.#clock.clearTimeout(this.#timer)
     this.#stream.off('data', this.#onData).off('end', this.#onEnd).off('error', this.#onError).off('close', this.#onClose)
   }

@@ -154,6 +154,8 @@ export class Attempt implements Dispatcher.DispatchHandler {
     if (this.#over) return
     this.#over = true
     const parts = this.#parts
+    // What outlives the request is to hold on to none of it.
+    this.#parts = undefined
     if (parts !== undefined) return this.#listener.whole(this.#head!, parts.length === 1 ? parts[0]! : Buffer.concat(parts))
     if (this.#scanner !== undefined) this.#pass(this.#scanner.rest)
     this.#body ??= this.#listener.begin(this.#head!, this.#controller!)

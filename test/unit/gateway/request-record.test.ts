@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { DrainTimeoutError, ProcessDiedError, QueueTimeoutError } from '../../../lib/errors.ts'
 import { LlmuxEvents } from '../../../lib/events.ts'
 import type { FirstByte, ResponseEnd } from '../../../lib/events.ts'
+import { LiveRequests } from '../../../lib/gateway/live-requests.ts'
 import { RequestRecord } from '../../../lib/gateway/request-record.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 
@@ -17,7 +18,7 @@ function setup (model: string | null = 'm') {
   events.on('first', first => firsts.push(first))
   const silent = new Set<string>()
   const raw = { headersSent: false, statusCode: 200, writableFinished: false }
-  const record = new RequestRecord({ clock, events, silent, live: new Set() }, { id: 'req-1' } as FastifyRequest, { raw, elapsedTime: 5 } as unknown as FastifyReply,
+  const record = new RequestRecord({ clock, events, silent, live: new LiveRequests() }, { id: 'req-1' } as FastifyRequest, { raw, elapsedTime: 5 } as unknown as FastifyReply,
     { model: model ?? undefined, route: '/v1/completions', received: 10 })
   const answer = (statusCode: number, writableFinished = true) => Object.assign(raw, { statusCode, headersSent: true, writableFinished })
   return { clock, record, ends, firsts, silent, answer }
