@@ -60,7 +60,7 @@ export const drainSchema = route('Take the gateway out of service', {
 })
 
 export const withdrawSchema = route('Take waiting requests back, for an edge of `fastify-llmux/fleet`', {
-  description: 'They are refused with 409 `LLMUX_ERR_WITHDRAWN`. The answer, `withdrawn`, names those that still waited.',
+  description: 'They are refused with 409 `LLMUX_ERR_WITHDRAWN`. The answer, `withdrawn`, names the requests that still waited.',
   querystring: object({}),
   body: object({
     requests: { type: 'array', items: { type: 'string', maxLength: 100 }, maxItems: 1_000, description: 'The values of their header `x-llmux-request`' },

@@ -28,7 +28,7 @@ async function start (t: Test, options: Partial<TestGatewayOptions> = {}) {
   return { node, long, chat, withdraw, waiting }
 }
 
-t.test('those that wait are given back, as many as are wanted, and the others are served', async t => {
+t.test('waiting requests are given back, as many as are wanted, and the others are served', async t => {
   const { node, long, chat, withdraw, waiting } = await start(t)
   const first = chat('one')
   await waiting(1)

@@ -19,7 +19,7 @@ const mostNames = 1_000
 
 /**
  * Takes requests that wait on other nodes to a node that can serve them at once, as many as it has free places. Only the node
- * where a request waits knows that it still does: it gives back those that do, and the others stay.
+ * where a request waits knows that it still does: it gives back the waiting ones, and the others stay.
  */
 export function moveTo (to: Node, nodes: readonly Node[], context: MoveContext): void {
   const others = nodes.filter(node => node !== to && node.leases.size > 0)
@@ -43,7 +43,7 @@ function fill (to: Node, model: NodeModelView, others: readonly Node[], { clock,
   }
 }
 
-/** Those that the node gives back get an error as their answer, and go to the other node then. */
+/** The requests that the node gives back get an error as their answer, and then go to the other node. */
 async function takeBack ({ name, calls }: Node, leases: readonly NodeLease[], most: number): Promise<void> {
   const { status } = await calls.call({ method: 'POST', path: '/withdraw', body: { requests: leases.map(({ name }) => name), most } })
   if (status !== 200) throw new Error(`node ${name} answered ${status} when it was asked for waiting requests`)

@@ -4,7 +4,7 @@ import { LiveRequests } from '../../../lib/gateway/live-requests.ts'
 import type { LiveRequest } from '../../../lib/gateway/live-requests.ts'
 import { property } from '../../helpers/property.ts'
 
-test('has those that have come and not gone, whatever the order', () => {
+test('has the requests that have come and not gone, whatever the order', () => {
   fc.assert(fc.property(fc.array(fc.nat(20)), steps => {
     const live = new LiveRequests()
     const expected = new Set<LiveRequest>()
