@@ -20,15 +20,21 @@ function pidOf (name) {
 function signal (name, signal) {
   process.kill(-pidOf(name), /** @type {NodeJS.Signals} */ (signal))
 }
+/** Whether somebody of a process group lives: whoever has ended may wait long for the machine's first process to take notice. @param {number} id */
+const lives = id => readdirSync('/proc').filter(name => /^\d+$/.test(name)).some(pid => {
+  try {
+    const [state, , group] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
+    return Number(group) === id && state !== 'Z'
+  } catch {
+    return false // it has ended meanwhile
+  }
+})
+
 /** @param {string} name */
 const isThere = name => {
-  try {
-    process.kill(-pidOf(name), 0)
-    return true
-  } catch {
-    rmSync(fileOf(name), { force: true })
-    return false
-  }
+  if (lives(pidOf(name))) return true
+  rmSync(fileOf(name), { force: true })
+  return false
 }
 
 /** @type {Record<string, () => void>} */
@@ -50,7 +56,11 @@ const verbs = {
   },
   rm () {
     const name = args.at(-1) ?? ''
-    if (existsSync(fileOf(name)) && isThere(name)) signal(name, 'SIGKILL')
+    if (!existsSync(fileOf(name)) || !isThere(name)) return
+    signal(name, 'SIGKILL')
+    // As podman does, it returns when the container is gone.
+    const pause = new Int32Array(new SharedArrayBuffer(4))
+    while (existsSync(fileOf(name)) && isThere(name)) Atomics.wait(pause, 0, 0, 20)
   },
   inspect: () => console.log(pidOf(args.at(-1) ?? ''))
 }

@@ -149,8 +149,10 @@ export class FleetRequest implements EngineLink {
     const [, name] = /"code":"(closing|draining|withdrawn)"/.exec(held?.toString('latin1') ?? '') ?? []
     const code = head.headers[errorHeader] ?? (name === undefined || this.lease.heardAt !== undefined ? undefined : `LLMUX_ERR_${name.toUpperCase()}`)
     if (code === undefined) return true
-    this.#withdrawn = code === 'LLMUX_ERR_WITHDRAWN'
-    if (this.#withdrawn) return !(this.unseen = true)
+    if (code === 'LLMUX_ERR_WITHDRAWN') {
+      this.#withdrawn = this.unseen = true
+      return false
+    }
     this.#reason = `it answered ${String(code)}`
     this.#refusedBy.add(this.#node!)
     if (head.statusCode === 429) {
