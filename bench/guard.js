@@ -1,4 +1,4 @@
-// Fails if the relay has become much slower than written down in relay-ratios.json: `npm run bench:guard`. What counts is the
+// Fails if the relay has become much slower than three short runs had it before, in relay-ratios.json: `npm run bench:guard`. What counts is the
 // ratio to the ceiling within one run, and of three runs the median.
 import { readFileSync } from 'node:fs'
 import { median, round } from './helpers/statistics.js'
