@@ -32,7 +32,7 @@ export interface AnswerBody {
 export interface AnswerSink {
   /** The first byte has arrived. */
   begin (head: Head, source: Source): AnswerBody
-  /** The whole answer has arrived at once. */
+  /** The whole answer has arrived. */
   whole (head: Head, body: Buffer): void
   /** There will be no answer. */
   fail (error: Error): void

@@ -24,7 +24,7 @@ export interface AttemptListener {
   started (controller: Dispatcher.DispatchController): void
   /** The first byte has arrived: from here on the answer belongs to the client. */
   begin (head: Head, controller: Dispatcher.DispatchController): AnswerBody
-  /** The whole answer has arrived at once: instead of `begin` and `done`. */
+  /** The whole answer has arrived, and none of it has been passed on: instead of `begin` and `done`. */
   whole (head: Head, body: Buffer): void
   /** Whether the beginning of an answer looks as if the engine were dead. */
   suspects (head: Head): boolean
@@ -154,8 +154,6 @@ export class Attempt implements Dispatcher.DispatchHandler {
     if (this.#over) return
     this.#over = true
     const parts = this.#parts
-    // What outlives the request is to hold on to none of it.
-    this.#parts = undefined
     if (parts !== undefined) return this.#listener.whole(this.#head!, parts.length === 1 ? parts[0]! : Buffer.concat(parts))
     if (this.#scanner !== undefined) this.#pass(this.#scanner.rest)
     this.#body ??= this.#listener.begin(this.#head!, this.#controller!)
