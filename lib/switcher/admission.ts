@@ -116,6 +116,8 @@ export class Admission {
     const now = clock.now()
     const { frozen, figures } = slot
     slot.frozenSince = undefined
+    // Their time begins again: two models whose clients read nothing would otherwise be switched to and fro without a pause.
+    slot.stalled.clear()
     for (const lease of [...slot.leases]) {
       if (lease.frozen && !lease.ended) lease.thaw(now, since => this.#emit(slot, lease, 'frozen', 'granted', since, 'the model is awake'))
       // A stream continues when its tokens, and on average those of half of the others, have been computed again.

@@ -136,8 +136,8 @@ export class Controls {
   /** Why a transition that can still be undone must not continue; undefined if nothing prevents it. */
   objection (transition: Transition): string | undefined {
     const { unconditional, evict, wanted } = transition.plan
+    if (wanted !== undefined && !transition.wanted) return unconditional ? 'no request waits for it any more' : 'it is asked for again'
     if (unconditional) return undefined
-    if (wanted !== undefined && !transition.wanted) return 'it is asked for again'
     if (this.#paused !== undefined) return `${this.#paused} is paused`
     const pinned = evict.find(slot => this.pins(slot))
     return pinned && `${pinned.id} is pinned`

@@ -3,6 +3,11 @@
  * something, until none does. A call in the middle of a step only notes that there is more to decide.
  */
 export class DecisionLoop {
+  /** Thousands of times what thousands of models need: without it, steps that undo each other would stop the process for ever. */
+  static readonly limit = 100_000
+
+  /** How many decisions it has begun. One ends when no step changes anything any more. */
+  count = 0
   readonly #steps: readonly (() => void)[]
   #running = false
   #changed = false
@@ -16,8 +21,12 @@ export class DecisionLoop {
     this.#changed = true
     if (this.#running) return
     this.#running = true
+    this.count++
     try {
-      while (this.#changed) this.#round()
+      for (let left = DecisionLoop.limit; this.#changed; left--) {
+        if (left === 0) throw new Error('the switcher decides without end: please report this as a bug of llmux, with its log')
+        this.#round()
+      }
     } finally {
       this.#running = false
     }

@@ -9,9 +9,9 @@ export interface Plan {
   reason: string
   /** The id of the request (`request.id`) that it is for, if any. */
   request?: string | undefined
-  /** Carried out even if no request waits: an order by hand, or a model that went to sleep in vain. */
+  /** Carried out while switching is paused and on pinned models too: an order by hand, or a model that went to sleep in vain. */
   unconditional: boolean
-  /** Whether it still has a reason. Default: as long as a request waits for the model to wake. */
+  /** Whether it still has a reason. Default: always if unconditional, otherwise as long as a request waits for the model to wake. */
   wanted?: () => boolean
   /** The sleep level of the models that make room, if not their own. */
   level?: SleepLevel | undefined

@@ -44,7 +44,7 @@ export class Review {
     if (unconditional || wanted !== undefined) return
     // The request may have left; orders by hand come first.
     const orders = this.#context.orders.besides(transition)
-    if (transition.drained || !transition.wanted || orders.some(slot => transition.touches(slot))) this.#askAgain(transition, orders)
+    if ((transition.drained && !transition.fresh) || !transition.wanted || orders.some(slot => transition.touches(slot))) this.#askAgain(transition, orders)
   }
 
   #askAgain (transition: Transition, orders: Slot[]): void {

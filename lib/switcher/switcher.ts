@@ -262,6 +262,7 @@ export class Switcher {
   #begin (plan: Plan, order?: Order): void {
     const transition = new Transition(plan, {
       ...this.#options,
+      decision: () => this.#decisions.count,
       obstacle: slot => this.#board.obstacle(slot),
       freezes: slot => this.#board.freezes(slot),
       freeze: slot => this.#admission.freeze(slot),

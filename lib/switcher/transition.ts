@@ -11,6 +11,8 @@ export interface TransitionContext {
   engines: EnginePort
   clock: Clock
   events: LlmuxEvents
+  /** The number of the decision that is being made. */
+  decision: () => number
   /** Why a model cannot wake now; undefined if no reason is known. */
   obstacle: (slot: Slot) => Error | undefined
   /** Whether requests of a model can be frozen. */
@@ -43,6 +45,8 @@ export class Transition {
   readonly #context: TransitionContext
   readonly #drain: Drain
   #phaseSince: number
+  /** The decision that made its plan. */
+  #decision: number
   /** Whether the engine died after the order to wake. */
   #lost = false
   /** Whether the engine had to be started. */
@@ -58,6 +62,7 @@ export class Transition {
     const freezes = (slot: Slot) => (this.plan.level ?? 1) <= (slot.model.sleepLevel ?? 1) && context.freezes(slot)
     this.#drain = new Drain({ clock: context.clock, freezes, onFreezing: context.onDraining })
     this.since = this.#phaseSince = context.clock.now()
+    this.#decision = context.decision()
   }
 
   get slots (): Slot[] {
@@ -83,7 +88,12 @@ export class Transition {
   /** Whether it still has a reason. */
   get wanted (): boolean {
     const { wake, unconditional, wanted } = this.plan
-    return unconditional || (wanted === undefined ? wake!.wanted > 0 : wanted())
+    return wanted === undefined ? unconditional || wake!.wanted > 0 : wanted()
+  }
+
+  /** Whether its plan was made just now. The policy is not asked again then: one that contradicts itself would be asked for ever. */
+  get fresh (): boolean {
+    return this.#decision === this.#context.decision()
   }
 
   /** Whether the models that make room have no request left that must be waited for. */
@@ -109,6 +119,7 @@ export class Transition {
       if (!plan.evict.includes(slot)) this.#drain.stop(slot)
     }
     this.plan = plan
+    this.#decision = this.#context.decision()
     this.start()
   }
 

@@ -18,5 +18,5 @@ export function verdictOn ({ kind, slot, level, request }: Order, { board, now }
   if (evict === undefined) return 'later'
   const wake = { ...plan, level: undefined, wake: slot, evict, freezeAt: now }
   // An engine that is to stop is woken first if it has requests to answer.
-  return kind === 'wake' ? wake : { ...wake, unconditional: false, wanted: () => slot.frozen > 0 }
+  return kind === 'wake' ? wake : { ...wake, wanted: () => slot.frozen > 0 }
 }

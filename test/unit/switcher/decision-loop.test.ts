@@ -53,6 +53,16 @@ describe('the decision loop', () => {
     expect(taken).toEqual(['step'])
   })
 
+  test('fails instead of stopping the process when its steps undo each other for ever', () => {
+    let times = 0
+    const loop: DecisionLoop = new DecisionLoop([() => {
+      times++
+      loop.changed()
+    }])
+    expect(() => loop.changed()).toThrow('without end')
+    expect(times).toBe(DecisionLoop.limit)
+  })
+
   test('goes on after something that threw while it happened', () => {
     const taken: string[] = []
     const loop = new DecisionLoop([() => taken.push('step')])

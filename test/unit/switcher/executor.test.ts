@@ -150,6 +150,20 @@ describe('the awake model keeps serving until the drain really starts', () => {
   })
 })
 
+test('a policy that contradicts itself at once is not asked for ever: what it said first is done', () => {
+  const { rig, aim, policy } = setUp()
+  rig.clock.advance(10)
+  policy.mockImplementation(snapshot => {
+    const contradicts = policy.mock.calls.length % 2 === 0
+    return contradicts ? stay() : { wake: 'b', evict: mustGo(snapshot.models[1]!, snapshot.models)!, lookAgainAt: undefined }
+  })
+  rig.switcher.sleep('a', 1, { done: () => {}, failed: () => {} })
+  rig.engines.completeAll()
+  policy.mockClear()
+  rig.ask('b')
+  expect(rig.engines.pending).toEqual(['wake b'])
+})
+
 describe('it is decided again when the drain ends', () => {
   function draining () {
     const world = setUp()

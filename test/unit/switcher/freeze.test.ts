@@ -168,6 +168,20 @@ describe('who is not frozen', () => {
     expect(lease.frozen).toBe(true)
   })
 
+  test('has its time again after a thaw: models whose clients read nothing are not switched to and fro', () => {
+    const { rig, waiting, lease } = setUp()
+    rig.switcher.stalled(lease)
+    rig.engines.complete('sleep', 'a')
+    rig.engines.complete('wake', 'b')
+    rig.clock.advance(10)
+    rig.switcher.stalled(waiting.lease!)
+    rig.engines.completeAll()
+    rig.clock.advance(10)
+    rig.engines.completeAll()
+    expect([lease.frozen, waiting.lease!.frozen]).toEqual([false, true])
+    expect(rig.switcher.status().transitions).toMatchObject([{ wake: 'b', phase: 'draining' }])
+  })
+
   test.each([['with `freeze: false`', { freeze: false }], ['on an engine that cannot', { keeping: false }], ['who has asked not to be', { freezable: false }]] as const)('%s, who is left is cut at the limit', (_, options) => {
     const { rig, lease } = setUp({ after: 0, ...options })
     expect(rig.engines.pending).toEqual([])
@@ -246,6 +260,27 @@ describe('frozen requests', () => {
     rig.engines.completeAll()
     expect(ordered.answers).toEqual(['done'])
     expect(rig.engines.history.at(-1)).toBe('sleep a 3')
+  })
+
+  test.each([['switching is paused', 'pause'], ['the model that must make room is pinned', 'pin']] as const)('are answered before an ordered stop even if %s', (_, control) => {
+    const { rig, waiting, lease } = setUpFrozen()
+    if (control === 'pause') rig.switcher.controls.pause('switching')
+    else rig.switcher.controls.pin('b')
+    const ordered = rig.sleep('a', 3)
+    waiting.lease!.release()
+    rig.engines.completeAll()
+    lease.release()
+    rig.engines.completeAll()
+    expect([lease.error, ordered.answers]).toEqual([undefined, ['done']])
+  })
+
+  test('that leave while others make room for them end the switch that an ordered stop began', () => {
+    const { rig, waiting, lease } = setUpFrozen()
+    const ordered = rig.sleep('a', 3)
+    lease.release()
+    expect(rig.transitions).toContainEqual(expect.objectContaining({ outcome: 'undone', reason: 'no request waits for it any more' }))
+    rig.engines.completeAll()
+    expect([rig.awake, waiting.lease!.frozen, ordered.answers]).toEqual([['b'], false, ['done']])
   })
 
   test('are no obstacle to an order to sleep: the model does', () => {

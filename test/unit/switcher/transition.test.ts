@@ -34,7 +34,7 @@ beforeEach(() => {
 function begin (plan: Partial<Plan> = {}): Transition {
   const events = new LlmuxEvents()
   events.on('transition', change => changes.push(change))
-  const transition = new Transition({ wake: b, evict: [a], reason: 'test', unconditional: true, ...plan }, { engines, clock, events, obstacle, freezes, freeze, onDraining, onEnd })
+  const transition = new Transition({ wake: b, evict: [a], reason: 'test', unconditional: true, ...plan }, { engines, clock, events, decision: () => 1, obstacle, freezes, freeze, onDraining, onEnd })
   transition.start()
   return transition
 }
@@ -360,7 +360,7 @@ describe('an engine that dies while it is being woken', () => {
 
 test('a listener can undo the drain: the model is not left draining', () => {
   const events = new LlmuxEvents()
-  const transition: Transition = new Transition({ wake: b, evict: [a], reason: 'test', unconditional: true }, { engines, clock, events, obstacle, freezes, freeze, onDraining, onEnd })
+  const transition: Transition = new Transition({ wake: b, evict: [a], reason: 'test', unconditional: true }, { engines, clock, events, decision: () => 1, obstacle, freezes, freeze, onDraining, onEnd })
   events.on('transition', ({ to }) => { if (to === 'draining') transition.undo('never mind') })
   transition.start()
   engines.complete('prepare', 'b')
