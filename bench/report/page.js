@@ -140,7 +140,7 @@ best, and as a multiple of it for the best policy that drains, and for ours with
 
 ${frozenReference()}
 
-With such times long answers are not a reason to freeze, and estimates gain nothing over counting: \`simple\` is as near. On recorded traffic, where times have long tails, it is not; see *Freezing*.
+With such times no answer is more likely to last than another, so that long ones are not a reason to freeze. On recorded traffic, where times have long tails, they are; see *Freezing*.
 
 The least mean wait with knowledge of the future, on twelve short traces (0.2 + 0.2/s for four minutes, 10 s a switch). Most of this distance is knowledge, not
 scheduling:

@@ -3,7 +3,7 @@
  * something, until none does. A call in the middle of a step only notes that there is more to decide.
  */
 export class DecisionLoop {
-  /** Thousands of times what thousands of models need: without it, steps that undo each other would stop the process for ever. */
+  /** Thousands of times what thousands of models need: without it, steps that undo each other would stop the process forever. */
   static readonly limit = 100_000
 
   /** How many decisions it has begun. One ends when no step changes anything any more. */

@@ -106,12 +106,11 @@ export class Slot {
     this.kept = this.model.keepAwake ?? false
   }
 
-  /** A request that has outlasted the mean is expected to take as long again: times in engines have long tails. */
+  /** How many requests in flight are expected to end per millisecond. */
   #departureRate (now: number): number {
     if (!this.awake) return 0
-    const mean = this.figures.serviceTime.value
     let rate = 0
-    for (const lease of this.leases) rate += 1 / Math.max(mean, lease.served(now))
+    for (const lease of this.leases) rate += this.figures.serviceTime.endRate(lease.served(now))
     return rate
   }
 

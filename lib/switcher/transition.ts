@@ -91,7 +91,7 @@ export class Transition {
     return wanted === undefined ? unconditional || wake!.wanted > 0 : wanted()
   }
 
-  /** Whether its plan was made just now. The policy is not asked again then: one that contradicts itself would be asked for ever. */
+  /** Whether its plan was made just now. The policy is not asked again then: one that contradicts itself would be asked forever. */
   get fresh (): boolean {
     return this.#decision === this.#context.decision()
   }

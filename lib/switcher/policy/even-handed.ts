@@ -12,21 +12,24 @@ const longestForecast = 1_000
 
 /**
  * A model that can be frozen stays at least this many times the cost of leaving and coming back. Tuned on recorded traffic,
- * as are the next two.
+ * as are the next three.
  */
-const leastVisit = 0.5
+const leastVisit = 0.25
 
 /**
  * A model that can be frozen may be left before all requests are served: a visit counts as at most this many times the two
  * switches.
  */
-const longestVisit = 2
+const longestVisit = 1
 
 /** More than any score that waiting can reach. */
 const firstScore = 1e9
 
 /** Freezing pays when this many times as many requests wait as would be served meanwhile. */
 const gain = 3
+
+/** How much an arrival counts against a request that is served: it comes whether the model stays or not. */
+const arrival = 0.7
 
 /**
  * Leave when the waiting of other requests exceeds the waiting that leaving causes, and the moment is good: the awake models
@@ -53,8 +56,8 @@ function outranks ({ model, leaving }: Move): boolean {
 }
 
 /** How much waiting ends per millisecond spent on it. */
-function score ({ model, cost }: Move): number {
-  return model.age / (cost + servingTime(model, model.waiting))
+function score (move: Move): number {
+  return move.model.age / (move.cost + serving(move, move.model.waiting))
 }
 
 /** The moves with the highest score on each of their GPUs. */
@@ -82,7 +85,7 @@ function dueAt (move: Move, snapshot: Snapshot, beta: number): number {
     const visited = leaving.awakeSince + leastVisit * (cost + costBack) + thawing(leaving)
     if (outranks(move)) return visited
     // Frozen requests are not a reason to freeze others: two long answers would only alternate.
-    const pays = crowd.waiting - crowd.frozen > gain * away * departing(leaving)
+    const pays = crowd.waiting - crowd.frozen > Math.max(0, gain * away * departing(leaving))
     const from = pays ? Math.max(visited, snapshot.now + largest(leaving.models, ({ owed }) => owed)) : Infinity
     return Math.min(Math.max(worthAt(move, snapshot.now, { crowd, away, beta }), from), snapshot.now + longestForecast)
   }
@@ -93,9 +96,8 @@ function dueAt (move: Move, snapshot: Snapshot, beta: number): number {
 
 /** When the waiting of other requests is worth being away for so long. */
 function worthAt ({ leaving, cost }: Move, now: number, { crowd, away, beta }: { crowd: Crowd, away: number, beta: number }): number {
-  const frozen = leaving.freezes ? leaving.inFlight : 0
   // They also wait during the switch, and each adds a millisecond to the sum per millisecond.
-  return now + (beta * (inflicted(leaving, away) + frozen * away) - crowd.age) / crowd.waiting - cost
+  return now + (beta * inflicted(leaving, away) - crowd.age) / crowd.waiting - cost
 }
 
 /** How long the models that make room still need for their requests. */
@@ -108,10 +110,16 @@ function thawing ({ models }: Leaving): number {
   return largest(models, ({ thawTime, inFlight }) => thawTime * inFlight)
 }
 
-/** Switch, visit, switch back. The new model serves the requests that it admits at once, unless it can be left before. */
-function visit ({ model, cost, costBack }: Move): number {
-  const serving = servingTime(model, Math.min(model.waiting, model.maxConcurrency))
-  return cost + model.thawTime * model.frozen + (model.freezes ? Math.min(serving, longestVisit * (cost + costBack)) : serving) + costBack
+/** Switch, visit, switch back. The new model serves the requests that it admits at once. */
+function visit (move: Move): number {
+  const { model, cost, costBack } = move
+  return cost + model.thawTime * model.frozen + serving(move, Math.min(model.waiting, model.maxConcurrency)) + costBack
+}
+
+/** How long the new model serves so many requests, unless it can be left before. */
+function serving ({ model, cost, costBack }: Move, count: number): number {
+  const time = servingTime(model, count)
+  return model.freezes ? Math.min(time, longestVisit * (cost + costBack)) : time
 }
 
 /** The waiting caused to requests for the evicted models, or for room there. */
@@ -151,9 +159,9 @@ function isGoodMoment (leaving: Leaving, away: number, { excess }: Crowd): boole
   return excess > away * ebbing
 }
 
-/** How many more requests are served per millisecond than arrive. */
+/** How many requests fewer it would have after each millisecond, if it stayed. */
 function departing ({ models }: Leaving): number {
-  return models.reduce((sum, { departureRate, arrivalRate }) => sum + departureRate - arrivalRate, 0)
+  return models.reduce((sum, { departureRate, arrivalRate }) => sum + departureRate - arrival * arrivalRate, 0)
 }
 
 /** Ends a wait that would otherwise become too long, once the awake models are idle or have had their share. */

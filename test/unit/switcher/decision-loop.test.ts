@@ -53,7 +53,7 @@ describe('the decision loop', () => {
     expect(taken).toEqual(['step'])
   })
 
-  test('fails instead of stopping the process when its steps undo each other for ever', () => {
+  test('fails instead of stopping the process when its steps undo each other forever', () => {
     let times = 0
     const loop: DecisionLoop = new DecisionLoop([() => {
       times++

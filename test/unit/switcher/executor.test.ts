@@ -150,8 +150,8 @@ describe('the awake model keeps serving until the drain really starts', () => {
   })
 })
 
-test('a policy that contradicts itself at once is not asked for ever: what it said first is done', () => {
-  const { rig, aim, policy } = setUp()
+test('a policy that contradicts itself at once is not asked forever: what it said first is done', () => {
+  const { rig, policy } = setUp()
   rig.clock.advance(10)
   policy.mockImplementation(snapshot => {
     const contradicts = policy.mock.calls.length % 2 === 0

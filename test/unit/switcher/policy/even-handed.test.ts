@@ -201,10 +201,11 @@ describe('the time to serve a number of requests', () => {
   })
 })
 
-// There and back at 2 s, so that y = 2 s + min(4 s, 2 · 4 s) + 2 s = 8 s, and what leaving inflicts is 0.5 · b · y.
+// There and back at 2 s, so that y = 2 s + min(4 s, 1 · 4 s) + 2 s = 8 s, and with a request every 4 s leaving inflicts
+// 0.5 · y² / (2 · 4 s) = 4 s, of which 2 s pass during the switch.
 describe('models that can be frozen', () => {
   const costs = { wakes: { a: { b: 2_000 }, b: { a: 2_000 } } }
-  const busy = (more: Partial<ModelView> = {}) => awake({ freezes: true, inFlight: 1, departureRate: 1 / 60_000, ...more })
+  const busy = (more: Partial<ModelView> = {}) => awake({ freezes: true, inFlight: 1, departureRate: 1 / 60_000, arrivalRate: 1 / 4_000, ...more })
   const decideFreezing = (awake: ModelView, ...others: ModelView[]) => decide([awake, ...others], costs)
 
   test('are left with requests in flight, which are frozen at once', () => {
@@ -212,7 +213,7 @@ describe('models that can be frozen', () => {
     expect(decideFreezing(busy({ freezes: false }), view('b', waiters(2_100))).wake).toBeUndefined()
   })
 
-  test('only when it is worth it: being frozen is waiting, too', () => {
+  test('only when it is worth it, for requests that come meanwhile', () => {
     const { wake, lookAgainAt } = decideFreezing(busy(), view('b', waiters(1_900)))
     expect(wake).toBeUndefined()
     expect(lookAgainAt).toBeCloseTo(now + 100)
@@ -220,8 +221,11 @@ describe('models that can be frozen', () => {
 
   test('not when they are about to be done anyway', () => {
     // 3 · 8 s · 1/23 s is more than the one who waits.
-    expect(decideFreezing(busy({ departureRate: 1 / 23_000 }), view('b', waiters(20_000))).wake).toBeUndefined()
-    expect(decideFreezing(busy({ departureRate: 1 / 25_000 }), view('b', waiters(20_000))).wake).toBe('b')
+    expect(decideFreezing(busy({ arrivalRate: 0, departureRate: 1 / 23_000 }), view('b', waiters(20_000))).wake).toBeUndefined()
+    expect(decideFreezing(busy({ arrivalRate: 0, departureRate: 1 / 25_000 }), view('b', waiters(20_000))).wake).toBe('b')
+    // Others come in their place, of which seven of ten count.
+    expect(decideFreezing(busy({ arrivalRate: 1 / 70_000, departureRate: 1 / 18_000 }), view('b', waiters(20_000))).wake).toBeUndefined()
+    expect(decideFreezing(busy({ arrivalRate: 1 / 70_000, departureRate: 1 / 20_000 }), view('b', waiters(20_000))).wake).toBe('b')
   })
 
   test('not for requests that are frozen themselves: two long answers do not alternate', () => {
@@ -230,17 +234,17 @@ describe('models that can be frozen', () => {
     expect(decideFreezing(busy({ inFlight: 0 }), view('b', { ...waiters(20_000), frozen: 1, frozenSince: now - 20_000 })).wake).toBe('b')
   })
 
-  test('not before they have been awake for half of the way there and back', () => {
-    expect(decideFreezing(busy({ awakeSince: now - 1_900 }), view('b', waiters(20_000)))).toMatchObject({ wake: undefined, lookAgainAt: now + 100 })
-    expect(decideFreezing(busy({ awakeSince: now - 2_000 }), view('b', waiters(20_000))).wake).toBe('b')
+  test('not before they have been awake for a quarter of the way there and back', () => {
+    expect(decideFreezing(busy({ awakeSince: now - 900 }), view('b', waiters(20_000)))).toMatchObject({ wake: undefined, lookAgainAt: now + 100 })
+    expect(decideFreezing(busy({ awakeSince: now - 1_000 }), view('b', waiters(20_000))).wake).toBe('b')
   })
 
   test('later where it takes long to compute again what they were frozen with', () => {
     // y is longer by 1.5 s, and for so long they have not been visited.
     const slow = { thawTime: 1_500 }
-    expect(decideFreezing(busy(slow), view('b', waiters(2_100))).wake).toBeUndefined()
-    expect(decideFreezing(busy(slow), view('b', waiters(3_000))).wake).toBe('b')
-    expect(decideFreezing(busy({ ...slow, awakeSince: now - 3_000 }), view('b', waiters(20_000)))).toMatchObject({ wake: undefined, lookAgainAt: now + 500 })
+    expect(decideFreezing(busy(slow), view('b', waiters(3_600))).wake).toBeUndefined()
+    expect(decideFreezing(busy(slow), view('b', waiters(3_700))).wake).toBe('b')
+    expect(decideFreezing(busy({ ...slow, awakeSince: now - 2_000 }), view('b', waiters(20_000)))).toMatchObject({ wake: undefined, lookAgainAt: now + 500 })
   })
 
   test('later where they have lasted long, and have been frozen before: until they have had their share', () => {
@@ -263,8 +267,8 @@ describe('models that can be frozen', () => {
       expect(wake).toBe('b')
     })
 
-    test('not before they have been awake for half of the way there and back, so that nobody is woken in vain', () => {
-      expect(decideFreezing(busy({ priority: 0, awakeSince: now - 1_900 }), view('b', urgent))).toMatchObject({ wake: undefined, lookAgainAt: now + 100 })
+    test('not before they have been awake for a quarter of the way there and back, so that nobody is woken in vain', () => {
+      expect(decideFreezing(busy({ priority: 0, awakeSince: now - 900 }), view('b', urgent))).toMatchObject({ wake: undefined, lookAgainAt: now + 100 })
     })
   })
 

@@ -18,7 +18,7 @@ const traffics = fc.record({
   urgent: fc.record({ at: fc.nat({ max: 300_000 }), model: fc.nat({ max: 4 }) })
 })
 
-// Three switches are enough in all but about one case of 20,000: there it comes while a fourth has just begun.
+// Two and a half are enough in all but about one case of 14,000: there it comes while another has just begun.
 test('it waits for four switches at most, and for what is computed again', () => {
   fc.assert(fc.property(traffics, ({ models, sleep, wake, requests, urgent }) => {
     const name = (index: number) => `m${index % models}`
