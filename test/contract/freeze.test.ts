@@ -17,6 +17,8 @@ interface Question {
   name: string
   path: string
   body: Record<string, unknown>
+  /** The CPU build of 0.17.1 dies of it beside other requests: it looks for a driver of NVIDIA's. */
+  isGrammar?: boolean
   /** What else was in its batch decides between tokens that are nearly as likely: only that its text came is looked at. */
   isSampled?: boolean
 }
@@ -29,7 +31,7 @@ const questions: Question[] = [
   // Without a seed: on a CPU vLLM 0.32.0 dies of a seeded request whose prompt, or what is computed again of it, takes two steps.
   { name: 'two choices', path: '/v1/chat/completions', body: chat(tokens, { n: 2, temperature: 1 }), isSampled: true },
   { name: 'logprobs', path: '/v1/chat/completions', body: chat(tokens, { logprobs: true, top_logprobs: 2 }) },
-  { name: 'structured output', path: '/v1/chat/completions', body: chat(tokens, { structured_outputs: { regex: words }, ignore_eos: false }) },
+  { name: 'structured output', path: '/v1/chat/completions', body: chat(tokens, { structured_outputs: { regex: words }, ignore_eos: false }), isGrammar: true },
   { name: 'completion', path: '/v1/completions', body: completion },
   { name: 'message', path: '/v1/messages', body: chat(tokens) },
   { name: 'response', path: '/v1/responses', body: { model: 'served', input: 'Tell me.', max_output_tokens: tokens, ignore_eos: true, temperature: 0 } }
@@ -72,12 +74,15 @@ async function thaw (level: 1 | 2): Promise<void> {
 /** Older ones let requests go on before the weights are back. */
 const levels = subject.isOld ? [1] as const : [1, 2] as const
 
-const askAll = () => Promise.all(questions.flatMap(question => [streamed(question), plain(question)]))
+const mixes = subject.hasDeviceMemory || !subject.isOld
+const batches = mixes ? [questions] : [questions.filter(({ isGrammar }) => !isGrammar), questions.filter(({ isGrammar }) => isGrammar)]
 
-for (const level of levels) {
-  t.test(`level ${level}: answers that are frozen twice equal undisturbed ones`, async t => {
-    const expected = await askAll()
-    const answers = askAll()
+const askAll = (questions: readonly Question[]) => Promise.all(questions.flatMap(question => [streamed(question), plain(question)]))
+
+for (const [level, questions] of levels.flatMap(level => batches.map(questions => [level, questions] as const))) {
+  t.test(`level ${level}: answers that are frozen twice equal undisturbed ones, of ${questions.length} kinds`, async t => {
+    const expected = await askAll(questions)
+    const answers = askAll(questions)
     for (let round = 0; round < 2; round++) {
       await until('they run', async () => await running() > 0, 60_000)
       await freeze(level)
