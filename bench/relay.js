@@ -20,8 +20,7 @@ const connections = 32
 /**
  * Requests and events per second: the engine directly, node:http in front of undici and nothing else (the ceiling), the same
  * in a route of Fastify, a bare @fastify/http-proxy, llmux. All over TCP, the client, the relay and the engine each in a
- * process of its own. Lanes take
- * turns, and what is told is the median of the rounds' ratios.
+ * process of its own. Lanes take turns, and what is told is the median of the rounds' ratios.
  * @param {import('./run.js').Options} options
  */
 export async function relay ({ quick, short = false, profile }) {

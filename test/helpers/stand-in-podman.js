@@ -32,6 +32,7 @@ const lives = id => readdirSync('/proc').filter(name => /^\d+$/.test(name)).some
 
 /** @param {string} name */
 const isThere = name => {
+  if (!existsSync(fileOf(name))) return false
   if (lives(pidOf(name))) return true
   rmSync(fileOf(name), { force: true })
   return false
@@ -56,11 +57,11 @@ const verbs = {
   },
   rm () {
     const name = args.at(-1) ?? ''
-    if (!existsSync(fileOf(name)) || !isThere(name)) return
+    if (!isThere(name)) return
     signal(name, 'SIGKILL')
     // As podman does, it returns when the container is gone.
     const pause = new Int32Array(new SharedArrayBuffer(4))
-    while (existsSync(fileOf(name)) && isThere(name)) Atomics.wait(pause, 0, 0, 20)
+    while (isThere(name)) Atomics.wait(pause, 0, 0, 20)
   },
   inspect: () => console.log(pidOf(args.at(-1) ?? ''))
 }

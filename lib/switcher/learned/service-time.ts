@@ -20,10 +20,9 @@ const assumed = 5
  */
 export class ServiceTime extends MovingAverage {
   /** How many requests lasted at least as long as each bucket begins, in units of `#weight`. */
-  readonly #atLeast = new Float64Array(buckets + window + 1)
+  readonly #atLeast = new Float64Array(buckets + window)
   /** Grows with each request instead of all numbers shrinking. */
   #weight = 1
-
   /** By bucket; NaN: to be computed. It is asked for each request in flight, at each decision. */
   readonly #rates = new Float64Array(buckets).fill(NaN)
 

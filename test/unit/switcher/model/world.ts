@@ -118,7 +118,7 @@ export class World {
       if (engines.open.length > 0) engines.complete()
       else if (this.reference.running.length > 0) this.reference.running[0]!.lease!.release()
       else must(clock.advanceToNext(), 'something can happen as long as somebody waits', switcher.status())
-      // At a standing clock it could wake two models in turn for ever, and freeze them.
+      // At a standing clock it could wake two models in turn forever, and freeze them.
       if (this.#setup.policy === 'erratic') clock.advance(1)
       this.check()
     }
