@@ -7,7 +7,6 @@ import type { ResolvedModel, ResolvedOptions } from '../options/index.ts'
 import type { Orchestrator } from '../orchestrator/orchestrator.ts'
 import type { Switcher } from '../switcher/switcher.ts'
 import { errandOf, recordOf } from './errand.ts'
-import { createFallback } from './fallback.ts'
 import { modelsRoute } from './models-route.ts'
 import { preHandler } from './pre-handler.ts'
 import { relay } from './relay/relay.ts'
@@ -44,6 +43,7 @@ export async function gateway (scope: FastifyInstance, { options, directory, orc
     answer: { waitOf: request => secondsToWait(request, directory, switcher), exposeEngineOutput: options.exposeEngineOutput },
     failed: (error, request, reply) => recordOf({ recorder, atOnce: switcher.atOnce, prefix: scope.prefix }, request, reply).failed(error)
   })
+  const fallback = fallbackUpstream === undefined ? undefined : (await import('./fallback.ts')).createFallback(scope, { origin: fallbackUpstream, clock, grace: timeouts.grace })
   const hook = preHandler({
     clock,
     recorder,
@@ -57,7 +57,7 @@ export async function gateway (scope: FastifyInstance, { options, directory, orc
     heartbeat,
     stalled: id => orchestrator.model(id).timeouts.stalled,
     watchOf: watches(clock, orchestrator),
-    fallback: fallbackUpstream === undefined ? undefined : createFallback(scope, { origin: fallbackUpstream, clock, grace: timeouts.grace })
+    fallback
   })
   runLast(scope, hook)
   await modelsRoute(scope, directory)

@@ -1,5 +1,4 @@
 import { EventEmitter, once } from 'node:events'
-import { fetch, Headers } from 'undici'
 import type { RequestInit, Response } from 'undici'
 import { LeaseEndedError } from '../errors.ts'
 import type { Endpoint } from '../orchestrator/driver.ts'
@@ -53,6 +52,8 @@ export class HostLease extends EventEmitter<{ frozen: [], thawed: [] }> {
     } while (this.frozen)
     if (this.#lease.ended) throw new LeaseEndedError(this.model, { cause: this.#lease.error })
     const { origin, dispatcher, apiKey } = this.#endpoint
+    // Not before: most gateways take no lease, and a start need not wait for undici.
+    const { fetch, Headers } = await import('undici')
     const headers = new Headers(init.headers)
     if (apiKey !== undefined) headers.set('authorization', `Bearer ${apiKey}`)
     return await fetch(new URL(path, origin), { ...init, headers, dispatcher, signal })

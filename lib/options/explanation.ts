@@ -1,6 +1,6 @@
 import type { ErrorObject } from 'ajv'
 import { closest, distance } from 'fastest-levenshtein'
-import { optionPath, pointerKeys } from './path.ts'
+import { optionPath, pointerKeys, valueAt } from './path.ts'
 import { modelSchema, optionsSchema, routeSchema, timeoutsSchema, type Schema } from './schema.ts'
 
 type Explanation = [path: string, allowed: string]
@@ -39,7 +39,8 @@ function unknownKey (keys: Array<string | number>, unknown: string, schema: Sche
 /** The path and text of Ajv's error. */
 export function explain (error: ErrorObject, options: unknown): Explanation {
   const keys = pointerKeys(error.instancePath, options)
-  const schema = error.parentSchema as Schema
+  // The path of a keyword, `#/properties/port/minimum`: what surrounds it says what is allowed.
+  const schema = valueAt(decodeURIComponent(error.schemaPath.slice(0, error.schemaPath.lastIndexOf('/'))), optionsSchema) as Schema
   switch (error.keyword) {
     case 'additionalProperties':
       return unknownKey(keys, error.params['additionalProperty'], schema)
@@ -50,7 +51,7 @@ export function explain (error: ErrorObject, options: unknown): Explanation {
       return [optionPath(...keys, missing), allowed((schema['properties'] as Properties)[missing] as Schema, undefined)]
     }
     default:
-      return [optionPath(...keys), allowed(schema, error.data)]
+      return [optionPath(...keys), allowed(schema, valueAt(error.instancePath, options))]
   }
 }
 

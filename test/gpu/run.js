@@ -67,7 +67,7 @@ async function endToEnd () {
 async function validate () {
   const model = values.mock ? { path: 'mock', args: ['--mock-memory', '20000', '--mock-memory-lag', '0'] } : { path: values.model[0], args: values.arg }
   writeFileSync(file('llmux.json'), JSON.stringify({ command: values.mock ? mock : command?.split(' '), models: { model } }))
-  const outcome = await play('validate', 90, [process.execPath, 'dist/lib/cli/bin.js', 'validate', '--config', file('llmux.json'), '--cycles', '2', '--level', '1,2', '--json', file('validate.json')])
+  const outcome = await play('validate', 90, [process.execPath, 'dist/bundle/cli/bin.js', 'validate', '--config', file('llmux.json'), '--cycles', '2', '--level', '1,2', '--json', file('validate.json')])
   const output = read('validate.json')
   return { ...outcome, ...(output && { output }) }
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { plainEnv, plainNode } from './plain-node.ts'
 
-export const bin = fileURLToPath(new URL('../../dist/lib/cli/bin.js', import.meta.url))
+export const bin = fileURLToPath(new URL('../../dist/bundle/cli/bin.js', import.meta.url))
 
 const home = mkdtempSync(join(tmpdir(), 'llmux-cli-'))
 process.on('exit', () => rmSync(home, { recursive: true, force: true }))

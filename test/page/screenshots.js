@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { launch } from './browser.js'
 
 const out = fileURLToPath(new URL('../../docs/page/', import.meta.url))
-const bin = fileURLToPath(new URL('../../dist/lib/cli/bin.js', import.meta.url))
+const bin = fileURLToPath(new URL('../../dist/bundle/cli/bin.js', import.meta.url))
 mkdirSync(out, { recursive: true })
 
 const gateway = spawn(process.execPath, [bin, 'serve', '--demo', '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] })

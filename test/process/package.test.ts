@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { validateOptions } from '../../lib/options/validate.ts'
 import { mockCommand } from '../helpers/mock-engine.ts'
 import { plainEnv as env, plainNode, startServer } from '../helpers/plain-node.ts'
 import { client, completeServer, examplePolicy, scopesServer, validateProgram } from '../helpers/readme.ts'
@@ -37,7 +38,7 @@ function filesBelow (directory: string): string[] {
 }
 
 t.test('the package', async t => {
-  t.ok(existsSync(join(root, 'dist/lib/index.js')), '`npm run build` comes first')
+  t.ok(existsSync(join(root, 'dist/bundle/index.js')), '`npm run build` comes first')
   mkdirSync(js)
   mkdirSync(ts)
   // Without scripts: others may be using `dist` just now, and a build would take it away for a moment.
@@ -51,7 +52,8 @@ t.test('the package', async t => {
       ...filesBelow(join(root, 'docs')).filter(path => path.endsWith('.md')).map(path => `docs/${path}`),
       ...['app.css', 'app.js', 'fleet.js', 'icon.svg', 'index.html', 'what-if.js'].map(name => `dist/lib/page/assets/${name}`),
       ...filesBelow(join(root, 'mock-vllm')).map(path => `mock-vllm/${path}`),
-      ...sources.flatMap(path => [`dist/lib/${path}.js`, `dist/lib/${path}.d.ts`])
+      ...sources.map(path => `dist/lib/${path}.d.ts`),
+      ...filesBelow(join(root, 'dist/bundle')).map(path => `dist/bundle/${path}`)
     ]
     t.same(files.map(({ path }) => path).sort(), expected.sort())
   })
@@ -68,7 +70,7 @@ t.test('the package', async t => {
   t.test('depends on what it imports, and on nothing else', async t => {
     const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'))
     const code = filesBelow(join(installed, 'dist')).filter(path => path.endsWith('.js')).map(path => readFileSync(join(installed, 'dist', path), 'utf8'))
-    const imported = code.flatMap(text => [...text.matchAll(/(?:from|import) '([^.'][^']*)'/g)].map(([, name]) => name as string))
+    const imported = code.flatMap(text => [...text.matchAll(/(?:from|import) ['"]([^.'"][^'"]*)['"]|import\(['"]([^.'"]+)['"]\)/g)].map(([, name, lazy]) => (name ?? lazy) as string))
     // Its own name is in the server that `--print-options` writes for others.
     const packages = imported.filter(name => !name.startsWith('node:') && name !== 'fastify-llmux').map(name => name.split('/').slice(0, name.startsWith('@') ? 2 : 1).join('/'))
     t.same([...new Set(packages)].sort(), [...Object.keys(dependencies), ...Object.keys(peerDependencies)].sort())
@@ -90,6 +92,28 @@ t.test('the package', async t => {
     t.match(refused.stdout, /^LLMUX_ERR_OPTIONS .*models\["a"\]\.slepLevel.*sleepLevel/)
     const required = await node(['required.cjs'], js)
     t.equal(required.stdout.trim(), 'function')
+  })
+
+  t.test('checks options as the sources do, though they were compiled ahead', async t => {
+    const models = { a: {} }
+    const wrong: unknown[] = [
+      {}, { models: [] }, { models: {} }, { models: { ' a': {} } }, { models: { a: { port: 0 } } }, { models: { a: { port: 1.5 } } }, { models: { a: { sleepLevel: 4 } } }, { models: { a: { timeouts: { start: -1 } } } },
+      { models: { a: { env: { 'A=': '' } } } }, { models: { a: { env: { A: 'a\0' } } } }, { models: { a: { gpus: [0, 0] } } }, { models: { a: { gpus: { any: 0 } } } }, { models: { a: { gpus: ['x'] } } }, { models: { a: { gpuShare: 2 } } },
+      { models: { a: { container: { network: '' } } } }, { models, prefix: '/a/' }, { models, policy: 'best' }, { models, policy: { type: 'fifo', maxWait: 1 } }, { models, policy: { type: 'simple', perRequest: -1 } }, { models, policy: 1 },
+      { models, priority: 1 }, { models, mayCauseSwitch: true }, { models, routes: ['/v1/chat', '/v1/chat'] }, { models, heartbeat: 1 }, { models, hostMemory: 0 }, { models, modelHeader: 'a b' }, { models, timeouts: { starts: 1 } }, { models, bodyLimits: 1 }
+    ]
+    const program = "import Fastify from 'fastify'\nimport llmux from 'fastify-llmux'\nfor (const options of JSON.parse(process.argv[2])) await Fastify().register(llmux, options).then(() => console.log('fine'), error => console.log(error.message))"
+    write(js, { 'wrong.js': program })
+    const { stdout } = await node(['wrong.js', JSON.stringify(wrong)], js)
+    const sources = wrong.map(options => {
+      try {
+        return validateOptions(options) ?? 'fine'
+      } catch (error) {
+        return (error as Error).message
+      }
+    })
+    t.same(stdout.trimEnd().split('\n'), sources)
+    t.notOk(sources.includes('fine'))
   })
 
   t.test('serves what the README and the pages say, with their server and client as they stand there', async t => {

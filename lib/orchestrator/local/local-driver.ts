@@ -6,7 +6,7 @@ import type { Driver, Endpoint, EngineProcess, ProcessExit, SleepMode } from '..
 import { keep } from '../orphans/keeper.ts'
 import type { Ledger } from '../orphans/ledger.ts'
 import type { Outside } from '../orphans/outside.ts'
-import { Connection } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { programOf, spawnOf } from './launch.ts'
 import type { spawnLeader } from './leader.ts'
 import { LocalProcess } from './local-process.ts'
@@ -24,6 +24,8 @@ export interface LocalDriverOptions {
   /** Where what would outlive us is written down. */
   ledger?: Ledger
   spawnLeader?: typeof spawnLeader
+  /** Default: ours, loaded with the first engine. */
+  Connection?: typeof Connection
 }
 
 /** @throws {NotStartableError} */
@@ -40,11 +42,13 @@ export class LocalDriver implements Driver {
   readonly #ledger: Ledger | undefined
   readonly #spawnLeader: typeof spawnLeader
   readonly #connections = new Map<string, Connection>()
+  #Connection: typeof Connection | undefined
 
   constructor (options: LocalDriverOptions) {
     const { clock, onLine = () => {}, ledger, sockets = new SocketDirectory(undefined, path => ledger?.keepDirectory(path)) } = options
     this.#clock = clock
     this.#spawnLeader = options.spawnLeader ?? loadAndSpawn
+    this.#Connection = options.Connection
     this.#onLine = onLine
     this.#sockets = sockets
     this.#ledger = ledger
@@ -61,6 +65,8 @@ export class LocalDriver implements Driver {
   }
 
   async spawn (model: ResolvedModel, onExit: (exit: ProcessExit) => void, onText: (text: string) => void = () => {}, memoryShare?: number): Promise<EngineProcess> {
+    // A gateway listens before it has loaded undici. Nobody connects to what was not spawned.
+    this.#Connection ??= (await import('./connection.ts')).Connection
     if (model.url !== undefined) return elsewhere
     try {
       const address = this.#address(model)
@@ -174,7 +180,7 @@ export class LocalDriver implements Driver {
     if (connection === undefined) {
       // An empty key is none, for engines too.
       const apiKey = given ?? ((keyVariable === undefined ? undefined : env[keyVariable] ?? process.env[keyVariable]) || undefined)
-      connection = new Connection({ model, address: url === undefined ? this.#address(model) : { url }, apiKey })
+      connection = new this.#Connection!({ model, address: url === undefined ? this.#address(model) : { url }, apiKey })
       this.#connections.set(id, connection)
     }
     return connection

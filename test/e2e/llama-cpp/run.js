@@ -39,7 +39,7 @@ writeFileSync(config, JSON.stringify({
   }
 }))
 const report = new Report()
-const gateway = spawn(process.execPath, [here('../../../dist/lib/cli/bin.js'), 'serve', '--config', config, '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] })
+const gateway = spawn(process.execPath, [here('../../../dist/bundle/cli/bin.js'), 'serve', '--config', config, '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] })
 try {
   await play(await listening())
 } finally {

@@ -8,6 +8,7 @@ import { request } from 'undici'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ResolvedModel } from '../../../../lib/options/types.ts'
 import type { ProcessExit } from '../../../../lib/orchestrator/driver.ts'
+import { Connection } from '../../../../lib/orchestrator/local/connection.ts'
 import { LocalDriver } from '../../../../lib/orchestrator/local/local-driver.ts'
 import { SocketDirectory } from '../../../../lib/orchestrator/local/socket-directory.ts'
 import { freePort } from '../../../helpers/engine-process.ts'
@@ -47,6 +48,7 @@ function setUp () {
     clock: new FakeClock(),
     onLine: (...line) => lines.push(line),
     sockets,
+    Connection,
     spawnLeader: async (argv, env) => {
       spawned.push({ argv, env })
       return leader

@@ -1,0 +1,56 @@
+// Writes dist/bundle, which the package's entry points load: the modules of dist/lib in few files, since Node opens each in
+// about a millisecond, and the check of the options as Ajv compiles it. `npm run build` calls it.
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import standalone from 'ajv/dist/standalone/index.js'
+import { rolldown } from 'rolldown'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const out = join(root, 'dist/bundle')
+const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+const built = (/** @type {string} */ path) => new URL(`../dist/lib/${path}.js`, import.meta.url)
+
+/** Every file that package.json says is loaded from outside. */
+const entries = [...Object.values(manifest.exports).flatMap(entry => typeof entry === 'string' ? [] : [entry.default]), manifest.bin['fastify-llmux']]
+  .map(path => path.replace(/^\.\/dist\/bundle\/|\.js$/g, ''))
+
+/** What every gateway loads: in one file, with all that it imports. */
+const gateway = ['index', 'admin/index', 'health/index', 'page/index'].map(path => fileURLToPath(built(path)))
+
+const { createAjv } = await import(built('options/compile').href)
+const { optionsSchema } = await import(built('options/schema').href)
+
+/** `options/check.js`, compiled. */
+function compiledCheck () {
+  const ajv = createAjv({ source: true, esm: true })
+  const code = standalone.default(ajv, ajv.compile(optionsSchema)).replace('export const validate', 'export const check')
+  // Ajv writes `require`, even into a module. What it requires is CommonJS.
+  const required = [...new Set([...code.matchAll(/require\("(.+?)"\)/g)].map(([, path]) => path))]
+  const imports = required.map((path, index) => `import required${index} from '${path}.js'\n`).join('')
+  return imports + code.replaceAll(/require\("(.+?)"\)/g, (_, path) => `required${required.indexOf(path)}`)
+}
+
+const bundle = await rolldown({
+  input: Object.fromEntries(entries.map(path => [path, fileURLToPath(built(path))])),
+  cwd: root,
+  platform: 'node',
+  external: id => !/^[./]/.test(id),
+  plugins: [{
+    name: 'compiled-check',
+    load: id => id === fileURLToPath(built('options/check')) ? compiledCheck() : undefined
+  }]
+})
+const { output } = await bundle.write({
+  dir: out,
+  chunkFileNames: 'chunks/[name].js',
+  codeSplitting: { groups: [{ name: 'gateway', test: id => gateway.includes(id) }] }
+})
+await bundle.close()
+
+// What was there stays until then, for whoever is running it.
+const written = output.map(({ fileName }) => fileName)
+for (const entry of readdirSync(out, { recursive: true, withFileTypes: true })) {
+  const file = join(entry.parentPath, entry.name)
+  if (entry.isFile() && !written.includes(relative(out, file))) rmSync(file)
+}
