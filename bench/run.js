@@ -7,6 +7,7 @@ import { gpus } from './gpus.js'
 import { page } from './page.js'
 import { queue } from './queue.js'
 import { relay } from './relay.js'
+import { start } from './start.js'
 import { streams } from './streams.js'
 import { freezing } from './freeze.js'
 import { switching } from './switch.js'
@@ -22,7 +23,7 @@ import { table } from './helpers/table.js'
 /** @typedef {Record<string, string | number>} Row */
 
 /** @type {Record<string, (options: Options) => Promise<Row[]>>} */
-const measurements = { relay, streams, switch: switching, freeze: freezing, 'first-request': firstRequest, queue, decision, gpus, page, fleet }
+const measurements = { relay, streams, start, switch: switching, freeze: freezing, 'first-request': firstRequest, queue, decision, gpus, page, fleet }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
