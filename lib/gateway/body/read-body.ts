@@ -12,6 +12,9 @@ export interface ReadBodyOptions {
   clock: Clock
 }
 
+/** From here on the event loop does something else between the steps of a body: its last bytes, its copy, its model. Bytes. */
+const large = 1024 * 1024
+
 function ignoreError (): void {
   // The error that counts has been reported; a later one, as when a decompressing stream loses its source, has nobody to go to.
 }
@@ -55,9 +58,19 @@ class BodyReader {
   }
 
   readonly #onEnd = (): void => {
-    const chunks = this.#chunks
     this.#detach()
-    this.#done(null, chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, this.#length))
+    if (this.#length < large) this.#done(null, this.#whole())
+    else {
+      setImmediate(() => {
+        const body = this.#whole()
+        setImmediate(() => this.#done(null, body))
+      })
+    }
+  }
+
+  #whole (): Buffer {
+    const chunks = this.#chunks
+    return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, this.#length)
   }
 
   readonly #onError = (cause: Error): void => this.#stop(new BodyAbortedError({ cause }))

@@ -42,6 +42,19 @@ describe('a body within its limits', () => {
     expect(await readBody(Readable.from(chunks, { objectMode: false }), plenty)).toEqual(Buffer.concat(chunks))
   })
 
+  test('holds nobody up if it is large: others have their turn before it is copied and before it is handed on', async () => {
+    const chunks = [Buffer.alloc(700_000, 1), Buffer.alloc(700_000, 2)]
+    const stream = Readable.from(chunks, { objectMode: false })
+    let turns = 0
+    stream.once('end', () => setImmediate(() => {
+      turns++
+      setImmediate(() => turns++)
+    }))
+    const body = await readBody(stream, { ...plenty, limit: 2_000_000 })
+    expect(body.equals(Buffer.concat(chunks))).toBe(true)
+    expect(turns).toBe(2)
+  })
+
   test('may be empty', async () => {
     expect(await readBody(Readable.from([]), plenty)).toEqual(Buffer.alloc(0))
   })
