@@ -7,7 +7,8 @@ import { gzipSync } from 'node:zlib'
 export interface Asset {
   type: string
   body: Buffer
-  gzipped: Buffer
+  /** Made when it is first wanted: a start need not wait for a page that nobody may open. */
+  readonly gzipped: Buffer
   tag: string
 }
 
@@ -37,10 +38,14 @@ export function assets (place: Place): Map<string, Asset> {
 
 function asset (name: string, content: Buffer, { admin, signIn, script }: Place): Asset {
   const body = name === 'index.html' ? Buffer.from(String(content).replace('{admin}', admin).replace('{signIn}', String(signIn)).replace('{script}', script)) : content
+  let gzipped: Buffer | undefined
   return {
     type: types[extname(name)] ?? 'application/octet-stream',
     body,
-    gzipped: gzipSync(body),
+    get gzipped () {
+      gzipped ??= gzipSync(body)
+      return gzipped
+    },
     tag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`
   }
 }

@@ -1,5 +1,3 @@
-import { execa } from 'execa'
-
 /** The commands that are written down, for the next gateway. */
 export interface OutsideRecord {
   /** Ends it at once. Does no harm if it is gone. */
@@ -18,6 +16,8 @@ const commandLimit = 30_000
 
 /** Runs one of the commands. Resolves with what it printed, or rejects with what went wrong. */
 export async function tell ([file = '', ...args]: string[], env: Record<string, string> = {}): Promise<string> {
+  // Not before: execa has a hundred modules, and a start need not wait for them.
+  const { execa } = await import('execa')
   const { stdout } = await execa(file, args, { env, stdin: 'ignore', timeout: commandLimit, forceKillAfterDelay: 1_000 })
   return stdout.trim()
 }
