@@ -75,8 +75,8 @@ the time that the request would take alone. A thaw costs nothing here; see *How 
 
 ${freezing()}
 
-Freezing makes the longest time to the end longer: a long answer that used to hold up all others is frozen for the short ones. This is limited: a request that has lasted three times as long as
-the mean is not frozen again until the engine has worked on it for twice as long as it was frozen.
+Freezing makes the longest time to the end longer: a long answer that used to hold up all others is frozen for the short ones. This is limited: a request that has been served for
+three times the mean, or frozen for eight times the mean in total, is not frozen again until the engine has worked on it for twice as long as it was frozen.
 
 \`simple\`, which makes no estimates, with \`freeze: true\`, as ratios to \`even-handed\` with \`freeze: true\`; above 1 \`even-handed\` is better:
 

@@ -14,6 +14,9 @@ export interface SwitchedModel extends Pick<ResolvedModel, 'id' | 'gpus' | 'gpuS
 /** A request counts as long when the engine has worked on it for this many times the mean. */
 const long = 3
 
+/** It has had to give way often enough when it was frozen for this many times the mean. Tuned on recorded traffic. */
+const patience = 8
+
 /** A request is not frozen again until the engine has worked on it for this many times as long as it was frozen. */
 const workPerPause = 2
 
@@ -115,8 +118,8 @@ export class Slot {
   }
 
   /**
-   * How long the engine owes work to long requests that were frozen: each must make progress, however many requests come for
-   * others.
+   * How long the engine owes work to requests that were frozen, and are long or have had to give way often: each must make
+   * progress, however many requests come for others.
    */
   #owed (now: number): number {
     if (!this.awake) return 0
@@ -124,7 +127,7 @@ export class Slot {
     let owed = 0
     for (const lease of this.leases) {
       const served = lease.served(now)
-      if (served > long * mean) owed = Math.max(owed, workPerPause * lease.paused - served)
+      if (served > long * mean || lease.paused > patience * mean) owed = Math.max(owed, workPerPause * lease.paused - served)
     }
     return owed
   }

@@ -86,6 +86,27 @@ describe('a switch that freezes', () => {
     expect(rig.view('a').owed).toBe(0)
   })
 
+  test('owes as much to a request that was frozen for long, however short it is', () => {
+    const { rig, waiting, lease } = setUpFrozen()
+    const figures = rig.switcher.learned.model('a')
+    figures.serviceTime.add(500)
+    const mean = figures.serviceTime.value
+    expect(lease.served(rig.clock.now()), 'it is short').toBeLessThan(3 * mean)
+    rig.clock.advance(6 * mean)
+    waiting.lease!.release()
+    rig.engines.completeAll()
+    expect(rig.view('a').owed, 'six times the mean is nothing special').toBe(0)
+    rig.clock.advance(10)
+    const again = rig.ask('b')
+    rig.engines.completeAll()
+    expect(lease.frozen).toBe(true)
+    rig.clock.advance(3 * mean)
+    again.lease!.release()
+    rig.engines.completeAll()
+    expect(lease.frozen).toBe(false)
+    expect(rig.view('a').owed).toBe(2 * lease.paused - lease.served(rig.clock.now()))
+  })
+
   test('learns what a thaw costs for each request, from when streams go on', () => {
     const { rig, waiting, lease } = setUpFrozen()
     const figures = rig.switcher.learned.model('a')
