@@ -44,6 +44,8 @@ export class HostLease extends EventEmitter<{ frozen: [], thawed: [] }> {
    * @throws {AdapterError} The engine could not load the adapter.
    */
   async fetch (path: string, init: RequestInit = {}): Promise<Response> {
+    // Loaded here: most gateways take no lease, and a start need not wait for undici.
+    const { fetch, Headers } = await import('undici')
     const signals = init.signal == null ? [this.signal] : [this.signal, init.signal as AbortSignal]
     const signal = AbortSignal.any(signals)
     do {
@@ -52,8 +54,6 @@ export class HostLease extends EventEmitter<{ frozen: [], thawed: [] }> {
     } while (this.frozen)
     if (this.#lease.ended) throw new LeaseEndedError(this.model, { cause: this.#lease.error })
     const { origin, dispatcher, apiKey } = this.#endpoint
-    // Not before: most gateways take no lease, and a start need not wait for undici.
-    const { fetch, Headers } = await import('undici')
     const headers = new Headers(init.headers)
     if (apiKey !== undefined) headers.set('authorization', `Bearer ${apiKey}`)
     return await fetch(new URL(path, origin), { ...init, headers, dispatcher, signal })
