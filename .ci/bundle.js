@@ -18,7 +18,7 @@ const entries = [...Object.values(manifest.exports).flatMap(entry => typeof entr
 /** What every gateway loads: in one file, with all that it imports. */
 const gateway = ['index', 'admin/index', 'health/index', 'page/index'].map(path => fileURLToPath(built(path)))
 
-const { createAjv } = await import(built('options/compile').href)
+const { createAjv } = await import(built('options/check').href)
 const { optionsSchema } = await import(built('options/schema').href)
 
 /** `options/check.js`, compiled. */
