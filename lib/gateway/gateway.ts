@@ -43,6 +43,7 @@ export async function gateway (scope: FastifyInstance, { options, directory, orc
     answer: { waitOf: request => secondsToWait(request, directory, switcher), exposeEngineOutput: options.exposeEngineOutput },
     failed: (error, request, reply) => recordOf({ recorder, atOnce: switcher.atOnce, prefix: scope.prefix }, request, reply).failed(error)
   })
+  // Most gateways have none, and start without undici.
   const fallback = fallbackUpstream === undefined ? undefined : (await import('./fallback.ts')).createFallback(scope, { origin: fallbackUpstream, clock, grace: timeouts.grace })
   const hook = preHandler({
     clock,

@@ -36,11 +36,15 @@ function unknownKey (keys: Array<string | number>, unknown: string, schema: Sche
   return [optionPath(...keys, unknown), elsewhere(keys, unknown) ?? `is unknown: ${suggestion(unknown, known)}`]
 }
 
+/** The schema with the keyword that failed, such as `#/properties/port/minimum`: it says what is allowed. */
+function schemaOf ({ schemaPath }: ErrorObject): Schema {
+  return valueAt(pointerKeys(decodeURIComponent(schemaPath), optionsSchema).slice(0, -1), optionsSchema) as Schema
+}
+
 /** The path and text of Ajv's error. */
 export function explain (error: ErrorObject, options: unknown): Explanation {
   const keys = pointerKeys(error.instancePath, options)
-  // The path of a keyword, `#/properties/port/minimum`: what surrounds it says what is allowed.
-  const schema = valueAt(decodeURIComponent(error.schemaPath.slice(0, error.schemaPath.lastIndexOf('/'))), optionsSchema) as Schema
+  const schema = schemaOf(error)
   switch (error.keyword) {
     case 'additionalProperties':
       return unknownKey(keys, error.params['additionalProperty'], schema)
@@ -51,7 +55,7 @@ export function explain (error: ErrorObject, options: unknown): Explanation {
       return [optionPath(...keys, missing), allowed((schema['properties'] as Properties)[missing] as Schema, undefined)]
     }
     default:
-      return [optionPath(...keys), allowed(schema, valueAt(error.instancePath, options))]
+      return [optionPath(...keys), allowed(schema, valueAt(keys, options))]
   }
 }
 

@@ -16,19 +16,17 @@ export function optionPath (...keys: Array<string | number>): string {
   return path === '' ? 'object' : path.replace(/^\./, '')
 }
 
-const stepsOf = (pointer: string): string[] =>
-  pointer.split('/').slice(1).map(escaped => escaped.replaceAll('~1', '/').replaceAll('~0', '~'))
-
-/** What a JSON pointer points at. */
-export const valueAt = (pointer: string, data: unknown): unknown =>
-  stepsOf(pointer).reduce((value, key) => (value as Record<string, unknown>)[key], data)
-
 /** The keys of a JSON pointer; a step into an array is a number. */
 export function pointerKeys (pointer: string, data: unknown): Array<string | number> {
   let value = data
-  return stepsOf(pointer).map(key => {
+  return pointer.split('/').slice(1).map(escaped => {
+    const key = escaped.replaceAll('~1', '/').replaceAll('~0', '~')
     const isIndex = Array.isArray(value)
     value = (value as Record<string, unknown>)[key]
     return isIndex ? Number(key) : key
   })
 }
+
+/** What is found by these keys. */
+export const valueAt = (keys: Array<string | number>, data: unknown): unknown =>
+  keys.reduce((value, key) => (value as Record<string | number, unknown>)[key], data)

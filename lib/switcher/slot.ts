@@ -14,7 +14,7 @@ export interface SwitchedModel extends Pick<ResolvedModel, 'id' | 'gpus' | 'gpuS
 /** A request counts as long when the engine has worked on it for this many times the mean. */
 const long = 3
 
-/** It has had to give way often enough when it was frozen for this many times the mean. Tuned on recorded traffic. */
+/** A request has had to give way often enough when it was frozen for this many times the mean. Tuned on recorded traffic. */
 const patience = 8
 
 /** A request is not frozen again until the engine has worked on it for this many times as long as it was frozen. */
