@@ -31,6 +31,9 @@ function compiledCheck () {
   return imports + code.replaceAll(/require\("(.+?)"\)/g, (_, path) => `required${required.indexOf(path)}`)
 }
 
+/** V8 keeps the text of a file that is all Latin-1 in half the memory. @param {string} code */
+const inLatin1 = code => code.replace(/[^\0-\xff]/g, character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+
 const bundle = await rolldown({
   input: Object.fromEntries(entries.map(path => [path, fileURLToPath(built(path))])),
   cwd: root,
@@ -38,11 +41,13 @@ const bundle = await rolldown({
   external: id => !/^[./]/.test(id),
   plugins: [{
     name: 'compiled-check',
-    load: id => id === fileURLToPath(built('options/check')) ? compiledCheck() : undefined
+    load: id => id === fileURLToPath(built('options/check')) ? compiledCheck() : undefined,
+    renderChunk: inLatin1
   }]
 })
 const { output } = await bundle.write({
   dir: out,
+  comments: false,
   chunkFileNames: 'chunks/[name].js',
   codeSplitting: { groups: [{ name: 'gateway', test: id => gateway.includes(id) }] }
 })

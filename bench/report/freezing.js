@@ -24,6 +24,9 @@ const measures = {
 /** The second halves of the recorded traces. Models of the Arena that are asked for once an hour have nothing to freeze. */
 const heldOut = () => recorded().filter(({ name }) => !name.startsWith('Arena ×')).map(trace => halves(trace)[1])
 
+/** How fast the requests come: as in the other tables, and twice as fast. */
+const speeds = { 'as above': 1, 'twice as fast': 2 }
+
 /** With freezing and without. @param {Arrival[]} arrivals @param {number} cost */
 function pair (arrivals, cost) {
   const [freezing, draining] = /** @type {[Result, Result]} */ ([true, false].map(freeze => simulate({ arrivals, policy: 'even-handed', costs: { switch: cost }, freeze })))
@@ -38,7 +41,10 @@ function ratios (pairs) {
 /** Ratios to `freeze: false`, over all traces. */
 export function freezing () {
   const traces = heldOut()
-  return markdown(switches.map(cost => ({ cost: `${cost / 1000} s`, ...ratios(traces.map(({ arrivals }) => pair(arrivals, cost))) })))
+  return markdown(switches.flatMap(cost => {
+    const bySpeed = Object.entries(speeds).map(([speed, factor]) => ({ speed, pairs: traces.map(({ arrivals }) => pair(stretch(arrivals, 1 / factor), cost)) }))
+    return [...bySpeed, { speed: 'both', pairs: bySpeed.flatMap(({ pairs }) => pairs) }].map(({ speed, pairs }) => ({ cost: `${cost / 1000} s`, speed, ...ratios(pairs) }))
+  }))
 }
 
 /** Whether estimates pay: the rule that has none, with freezing, over the one that has them, with freezing too. */

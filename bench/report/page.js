@@ -70,13 +70,13 @@ these kinds in turn.
 ## Freezing
 
 All other tables are without [freezing](freezing.md). Here \`even-handed\` with \`freeze: true\` is compared with itself with \`freeze: false\`, on the second halves of
-the recorded traces: geometric means of the ratios over eight traces; below 1 is better. *To the end* is from a request's arrival to its last byte, *slowdown* that time divided by
+the recorded traces, as fast as above and twice as fast: geometric means of the ratios over eight traces; below 1 is better. *To the end* is from a request's arrival to its last byte, *slowdown* that time divided by
 the time that the request would take alone. A thaw costs nothing here; see *How far to trust it*.
 
 ${freezing()}
 
-Freezing makes the longest time to the end longer: a long answer that used to hold up all others is frozen for the short ones. This is limited: a request that has been served for
-three times the mean, or frozen for eight times the mean in total, is not frozen again until the engine has worked on it for twice as long as it was frozen.
+Freezing makes the longest time to the end longer: a long answer that used to hold up all others is frozen for the short ones. This is limited:
+[policies.md](policies.md#the-rules) says which requests are not frozen for a while. The busier the GPU, the more freezing gains: requests spend more of their time waiting, and less being served.
 
 \`simple\`, which makes no estimates, with \`freeze: true\`, as ratios to \`even-handed\` with \`freeze: true\`; above 1 \`even-handed\` is better:
 

@@ -42,8 +42,8 @@ export interface ModelView {
   /** Average milliseconds of a request in its engine; 4 000 before the first. */
   serviceTime: number
   /**
-   * Milliseconds for which it still owes work to requests that are long, or were frozen for long, before they may be frozen
-   * again: until the engine has worked on each of them for twice as long as it was frozen. 0 if there is none.
+   * Milliseconds for which it still owes work to requests that have waited long, were frozen for long, or are long, before they
+   * may be frozen. 0 if there is none.
    */
   owed: number
   /** The highest priority of its waiting, frozen and running requests; undefined if there are none. */

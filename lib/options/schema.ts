@@ -29,9 +29,14 @@ const listOf = (items: Schema, description: string, more: Schema = {}): Schema =
   ({ type: 'array', items, description, ...more })
 
 const boolean: Schema = { type: 'boolean', description: 'must be true or false' }
-const either = new Intl.ListFormat('en', { type: 'disjunction' })
 const oneOf = (...values: unknown[]): Schema =>
-  ({ enum: values, description: `must be ${either.format(values.map(value => JSON.stringify(value)))}` })
+  ({ enum: values, description: `must be ${alternatives(values.map(value => JSON.stringify(value)))}` })
+
+/** Not with `Intl.ListFormat`, which loads 7 MiB of language data. */
+function alternatives (words: readonly string[]): string {
+  if (words.length <= 2) return words.join(' or ')
+  return `${words.slice(0, -1).join(', ')}, or ${words.at(-1)}`
+}
 
 const freeze = oneOf(true, false, 'late')
 

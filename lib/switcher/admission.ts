@@ -35,6 +35,9 @@ export interface RequestDetails {
 /** Whom an event is about. */
 type Asker = Pick<Waiter, 'id' | 'request' | 'freezable' | 'priority'>
 
+/** Who gets a lease. */
+type Admitted = Asker & Pick<Waiter, 'since' | 'comeback'>
+
 /** Fields that only some events have. */
 type Details = Pick<RequestChange, 'input' | 'output'> & { error?: Error | undefined }
 
@@ -69,7 +72,7 @@ export class Admission {
     if (comeback === undefined && mayCauseSwitch) slot.figures.arrivals.add(now)
     const closed = this.#context.closed()
     if (obstacle === undefined && closed === undefined && slot.admits && slot.queue.size === 0 && !(suspect && slot.suspect !== undefined) && !(alone && slot.leases.size > 0)) {
-      call(answer.granted, this.#lease(slot, { id, request, freezable, priority }, 'arrived', now, comeback, { input: bytes }))
+      call(answer.granted, this.#lease(slot, { id, request, freezable, priority, since: comeback?.since ?? now, comeback }, 'arrived', now, { input: bytes }))
       this.#changed()
       return () => {}
     }
@@ -95,7 +98,7 @@ export class Admission {
       // Nothing may overtake it, or with many requests its turn would never come.
       if (waiter.comeback?.alone === true && slot.leases.size > 0) return
       this.room.leave(slot, waiter)
-      call(waiter.granted, this.#lease(slot, waiter, 'queued', waiter.queued, waiter.comeback))
+      call(waiter.granted, this.#lease(slot, waiter, 'queued', waiter.queued))
     }
   }
 
@@ -147,10 +150,11 @@ export class Admission {
     this.#context.onChange()
   }
 
-  #lease (slot: Slot, asker: Asker, from: RequestState, since: number, comeback: Comeback | undefined, more?: Details): Lease {
-    const { id, request, freezable, priority } = asker
+  #lease (slot: Slot, asker: Admitted, from: RequestState, since: number, more?: Details): Lease {
+    const { id, request, freezable, priority, comeback } = asker
+    const now = this.#context.clock.now()
     const onEnd = (lease: Lease, how: LeaseEnd) => this.#ended(slot, lease, how)
-    const lease = new Lease({ id, request, freezable, priority, model: slot.id, since: this.#context.clock.now(), onEnd })
+    const lease = new Lease({ id, request, freezable, priority, model: slot.id, since: now, waited: now - asker.since, onEnd })
     slot.leases.add(lease)
     if (comeback?.suspect === true) slot.suspect = lease
     if (comeback?.alone === true) {

@@ -11,6 +11,8 @@ export interface LeaseOptions {
   request?: string | undefined
   /** When it was granted, in milliseconds since the epoch. */
   since: number
+  /** Milliseconds that it had waited until then. Default 0. */
+  waited?: number | undefined
   /** Whether its engine may go to sleep before its answer is complete. Default true. */
   freezable?: boolean | undefined
   /** From -5 to 5. Default 0. */
@@ -27,6 +29,8 @@ export class Lease {
   readonly model: string
   readonly request: string | undefined
   readonly since: number
+  /** Milliseconds that it had waited when it was granted. */
+  readonly waited: number
   readonly freezable: boolean
   readonly priority: number
   /** When it was granted, frozen or thawed, whichever came last. Milliseconds since the epoch. */
@@ -42,11 +46,12 @@ export class Lease {
   #output = 0
   #whenOutput: (() => void) | undefined
 
-  constructor ({ id, model, request, since, freezable = true, priority = 0, onEnd }: LeaseOptions) {
+  constructor ({ id, model, request, since, waited = 0, freezable = true, priority = 0, onEnd }: LeaseOptions) {
     this.id = id
     this.model = model
     this.request = request
     this.since = this.changedAt = since
+    this.waited = waited
     this.freezable = freezable
     this.priority = priority
     this.#onEnd = onEnd

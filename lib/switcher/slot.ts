@@ -11,13 +11,18 @@ export interface SwitchedModel extends Pick<ResolvedModel, 'id' | 'gpus' | 'gpuS
   timeouts: Pick<ResolvedModel['timeouts'], 'queue' | 'drain' | 'passive'>
 }
 
+// How long a request is protected from being frozen. Tuned on recorded traffic: docs/scheduling.md.
+
+/** A request that has waited or been frozen for longer than this many times the mean time in the engine is owed work for it. */
+const usualWait = 4
+
+/** For each millisecond beyond that, the engine works on it for so many before it is frozen. */
+const workPerWait = 0.4
+
 /** A request counts as long when the engine has worked on it for this many times the mean. */
-const long = 3
+const long = 2.7
 
-/** A request has had to give way often enough when it was frozen for this many times the mean. Tuned on recorded traffic. */
-const patience = 8
-
-/** A request is not frozen again until the engine has worked on it for this many times as long as it was frozen. */
+/** A long request is not frozen again until the engine has worked on it for this many times as long as it was frozen. */
 const workPerPause = 2
 
 /** One model in the switcher: its state, its waiters and its leases. */
@@ -118,8 +123,8 @@ export class Slot {
   }
 
   /**
-   * How long the engine owes work to requests that were frozen, and are long or have had to give way often: each must make
-   * progress, however many requests come for others.
+   * How long the engine owes work to requests that have waited long or are long: each must make progress, however many requests
+   * come for others.
    */
   #owed (now: number): number {
     if (!this.awake) return 0
@@ -127,7 +132,8 @@ export class Slot {
     let owed = 0
     for (const lease of this.leases) {
       const served = lease.served(now)
-      if (served > long * mean || lease.paused > patience * mean) owed = Math.max(owed, workPerPause * lease.paused - served)
+      owed = Math.max(owed, workPerWait * (lease.waited + lease.paused - usualWait * mean) - served)
+      if (served > long * mean) owed = Math.max(owed, workPerPause * lease.paused - served)
     }
     return owed
   }

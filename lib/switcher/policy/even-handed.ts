@@ -84,8 +84,8 @@ function dueAt (move: Move, snapshot: Snapshot, beta: number): number {
     // The requests that it was woken for must be computed again first: until then the visit has not begun.
     const visited = leaving.awakeSince + leastVisit * (cost + costBack) + thawing(leaving)
     if (outranks(move)) return visited
-    // Frozen requests are not a reason to freeze others: two long answers would only alternate.
-    const pays = crowd.waiting - crowd.frozen > Math.max(0, gain * away * departing(leaving))
+    // Frozen requests count only if the awake models get more requests than they finish: two long answers would only alternate.
+    const pays = crowd.waiting - crowd.frozen >= gain * away * departing(leaving)
     const from = pays ? Math.max(visited, snapshot.now + largest(leaving.models, ({ owed }) => owed)) : Infinity
     return Math.min(Math.max(worthAt(move, snapshot.now, { crowd, away, beta }), from), snapshot.now + longestForecast)
   }

@@ -229,9 +229,15 @@ describe('models that can be frozen', () => {
   })
 
   test('not for requests that are frozen themselves: two long answers do not alternate', () => {
-    expect(decideFreezing(busy(), view('b', { ...waiters(20_000), frozen: 1, frozenSince: now - 20_000 })).wake).toBeUndefined()
-    expect(decideFreezing(busy(), view('b', { ...waiters(20_000, 5_000), frozen: 1, frozenSince: now - 20_000 })).wake).toBe('b')
-    expect(decideFreezing(busy({ inFlight: 0 }), view('b', { ...waiters(20_000), frozen: 1, frozenSince: now - 20_000 })).wake).toBe('b')
+    const frozen = { frozen: 1, frozenSince: now - 20_000 }
+    const alone = busy({ arrivalRate: 0 })
+    expect(decideFreezing(alone, view('b', { ...waiters(20_000), ...frozen })).wake).toBeUndefined()
+    expect(decideFreezing(alone, view('b', { ...waiters(20_000, 5_000), ...frozen })).wake).toBe('b')
+    expect(decideFreezing(busy({ inFlight: 0 }), view('b', { ...waiters(20_000), ...frozen })).wake).toBe('b')
+  })
+
+  test('for requests that are frozen themselves, if the awake model gets more requests than it finishes', () => {
+    expect(decideFreezing(busy(), view('b', { ...waiters(20_000), frozen: 1, frozenSince: now - 20_000 })).wake).toBe('b')
   })
 
   test('not before they have been awake for a quarter of the way there and back', () => {
