@@ -1,6 +1,6 @@
 // Writes dist/bundle, which the package's entry points load: the modules of dist/lib in few files, since Node opens each in
 // about a millisecond, and the check of the options as Ajv compiles it. `npm run build` calls it.
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import standalone from 'ajv/dist/standalone/index.js'
@@ -34,16 +34,19 @@ function compiledCheck () {
 /** V8 keeps the text of a file that is all Latin-1 in half the memory. @param {string} code */
 const inLatin1 = code => code.replace(/[^\0-\xff]/g, character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
+const check = fileURLToPath(built('options/check'))
+const checkIsBeside = {
+  name: 'compiled-check',
+  /** @param {string} source @param {string | undefined} importer */
+  resolveId: (source, importer) => importer !== undefined && join(importer, '..', source) === check ? { id: './check.js', external: true } : undefined
+}
+
 const bundle = await rolldown({
   input: Object.fromEntries(entries.map(path => [path, fileURLToPath(built(path))])),
   cwd: root,
   platform: 'node',
   external: id => !/^[./]/.test(id),
-  plugins: [{
-    name: 'compiled-check',
-    load: id => id === fileURLToPath(built('options/check')) ? compiledCheck() : undefined,
-    renderChunk: inLatin1
-  }]
+  plugins: [checkIsBeside, { name: 'latin-1', renderChunk: inLatin1 }]
 })
 const { output } = await bundle.write({
   dir: out,
@@ -52,9 +55,11 @@ const { output } = await bundle.write({
   codeSplitting: { groups: [{ name: 'gateway', test: id => gateway.includes(id) }] }
 })
 await bundle.close()
+// As it is: rolldown would lay it out, and twice as much text would stay in memory.
+writeFileSync(join(out, 'chunks/check.js'), compiledCheck())
 
 // What was there stays until then, for whoever is running it.
-const written = output.map(({ fileName }) => fileName)
+const written = ['chunks/check.js', ...output.map(({ fileName }) => fileName)]
 for (const entry of readdirSync(out, { recursive: true, withFileTypes: true })) {
   const file = join(entry.parentPath, entry.name)
   if (entry.isFile() && !written.includes(relative(out, file))) rmSync(file)

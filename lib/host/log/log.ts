@@ -52,10 +52,11 @@ function logTransition (change: TransitionChange, log: FastifyBaseLogger): void 
   log.error({ ...fields, ...why }, switchLine(change))
 }
 
-function logResponse ({ request, model, route, status, outcome, code, reason, queued, firstByte, duration, ...rest }: ResponseEnd, log: FastifyBaseLogger): void {
-  const harmed = outcome === 'cut' || outcome === 'server_error'
-  // One for each request: not even built if nobody reads the level.
+function logResponse (response: ResponseEnd, log: FastifyBaseLogger): void {
+  const harmed = response.outcome === 'cut' || response.outcome === 'server_error'
+  // One for each request: not even taken apart if nobody reads the level.
   if (!harmed && log.level !== 'debug' && log.level !== 'trace') return
+  const { request, model, route, status, outcome, code, reason, queued, firstByte, duration, ...rest } = response
   const times = rounded({ queued, duration, ...(firstByte !== undefined && { firstByte }) })
   const fields = { reqId: request, model, route, status, outcome, code, ...times, ...rest, time: undefined }
   const end = outcome === 'left' ? 'left by its client' : outcome === 'cut' ? 'cut' : `answered ${status}`

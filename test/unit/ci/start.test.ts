@@ -3,21 +3,24 @@ import { expect, test } from 'vitest'
 
 const lib = new URL('../../../lib/', import.meta.url)
 
-/** The packages that a module and those below it import before anything runs. */
-function packagesOf (entry: string): Set<string> {
-  const seen = new Set<string>()
-  const packages = new Set<string>()
+/** The texts of a module and of those that it imports before anything runs. */
+function textsOf (entry: string): string[] {
+  const texts = new Map<string, string>()
   const visit = (file: URL) => {
-    if (seen.has(file.href)) return
-    seen.add(file.href)
-    for (const [, name = ''] of readFileSync(file, 'utf8').matchAll(/^(?:import|export)\s+(?!type\b)(?:[^'"]*?\sfrom\s+)?'([^']+)'/gm)) {
-      if (name.startsWith('.')) visit(new URL(name, file))
-      else if (!name.startsWith('node:')) packages.add(name)
-    }
+    if (texts.has(file.href)) return
+    const text = readFileSync(file, 'utf8')
+    texts.set(file.href, text)
+    for (const name of importsOf(text)) if (name.startsWith('.')) visit(new URL(name, file))
   }
   visit(new URL(entry, lib))
-  return packages
+  return [...texts.values()]
 }
+
+function importsOf (text: string): string[] {
+  return [...text.matchAll(/^(?:import|export)\s+(?!type\b)(?:[^'"]*?\sfrom\s+)?'([^']+)'/gm)].map(([, name = '']) => name)
+}
+
+const packagesOf = (entry: string): Set<string> => new Set(textsOf(entry).flatMap(importsOf).filter(name => !/^(\.|node:)/.test(name)))
 
 test('a server listens before it has loaded what only engines, spans or a fallback need', () => {
   const packages = packagesOf('cli/serve.ts')
@@ -28,4 +31,10 @@ test('a server listens before it has loaded what only engines, spans or a fallba
 
 test('help needs no package at all', () => {
   expect([...packagesOf('cli/bin.ts')]).toEqual([])
+})
+
+test('a server loads no data of languages, which takes 7 MiB', () => {
+  const texts = textsOf('cli/serve.ts')
+  expect(texts.length).toBeGreaterThan(100)
+  expect(texts.filter(text => /\bIntl\.\w+\(|\.toLocale|\.localeCompare\(/.test(text))).toEqual([])
 })
