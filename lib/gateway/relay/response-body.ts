@@ -23,6 +23,8 @@ export interface ResponseBodyOptions extends Source {
 export class ResponseBody extends Readable implements AnswerBody {
   readonly #options: ResponseBodyOptions
   #piped = false
+  /** Whether the client has more than it reads: the pipe waits for it. */
+  #full = false
   /** Whether the last event is complete, in an event stream. */
   #betweenEvents = true
   #stallTimer: Timer | undefined
@@ -39,6 +41,10 @@ export class ResponseBody extends Readable implements AnswerBody {
   add (chunk: Buffer): boolean {
     this.#options.passed(chunk)
     this.#betweenEvents = endsEvent(chunk)
+    if (this.#straight) {
+      this.#full = !this.#options.response.write(chunk)
+      return true
+    }
     const room = this.push(chunk)
     if (!room && this.#stallTimer === undefined) this.#watchReader()
     return room
@@ -53,7 +59,16 @@ export class ResponseBody extends Readable implements AnswerBody {
     this.push(null)
   }
 
+  /**
+   * Whether the pipe would write the next bytes at once, and nobody else sees them: then they need not go through the pipe,
+   * which costs as much as writing them. As soon as the client reads too slowly, the pipe does it all.
+   */
+  get #straight (): boolean {
+    return this.#piped && !this.#full && this.readableFlowing === true && this.readableLength === 0 && this.listenerCount('data') === 1
+  }
+
   override _read (): void {
+    this.#full = false
     this.#stopWatching()
     this.#options.resume()
   }

@@ -1,6 +1,7 @@
 import type { Lease } from '../../../../lib/switcher/lease.ts'
 import type { Stream } from 'node:stream'
 import { text as textOf } from 'node:stream/consumers'
+import { finished } from 'node:stream/promises'
 import { describe, expect, test } from 'vitest'
 import { ClosingError, DrainTimeoutError, EngineDiedError, ProcessDiedError, QueueTimeoutError, StalledError, UpstreamError } from '../../../../lib/errors.ts'
 import { ClientLeftError } from '../../../../lib/gateway/relay/passage.ts'
@@ -117,6 +118,43 @@ describe('an answer', () => {
     expect(sending.paused).toBe(false)
     sending.data(half)
     expect(sending.paused).toBe(true)
+  })
+
+  test('comes whole and in its order to a client that reads slowly, and the engine waits for it', async () => {
+    const { sendings: [sending], answers, client } = rig()
+    const events = Array.from({ length: 100 }, (_, n) => event(n).padEnd(20_000, ' ') + '\n\n')
+    sending!.start().events().data(events[0]!)
+    await turn()
+    answer(answers).body.pipe(client)
+    for (const one of events.slice(1)) {
+      sending!.data(one)
+      await turn()
+    }
+    expect(sending!.paused).toBe(true)
+    expect(client.writableLength, 'what it has not read is kept where the engine is held up for it').toBeLessThan(200_000)
+    let text = ''
+    client.on('data', chunk => { text += String(chunk) })
+    while (sending!.paused) await new Promise(resolve => client.once('data', () => setImmediate(resolve)))
+    sending!.end()
+    await finished(client)
+    expect(text).toBe(events.join(''))
+  })
+
+  test('is seen whole by a host that listens to it as well', async () => {
+    const { sendings: [sending], answers, pipe } = rig()
+    sending!.start().events().data(event(1))
+    await turn()
+    let seen = ''
+    answer(answers).body.on('data', chunk => { seen += String(chunk) })
+    const { body, text } = pipe()
+    for (const n of [2, 3, 4]) {
+      sending!.data(event(n))
+      await turn()
+    }
+    sending!.end()
+    await finished(body)
+    expect(seen).toBe([1, 2, 3, 4].map(event).join(''))
+    expect(text()).toBe(seen)
   })
 
   test('a 500 of an engine that lives is its answer', async () => {
