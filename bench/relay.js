@@ -24,7 +24,7 @@ const connections = 32
  * @param {import('./run.js').Options} options
  */
 export async function relay ({ quick, short = false, profile }) {
-  const [rounds, ms] = quick || short ? [3, 700] : [9, 2500]
+  const [rounds, ms] = quick || short ? [3, 700] : [24, 1000]
   const { lanes, client, close } = await setUp(profile)
   const rows = []
   try {
