@@ -35,10 +35,12 @@ function compiledCheck () {
 const inLatin1 = code => code.replace(/[^\0-\xff]/g, character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
 const check = fileURLToPath(built('options/check'))
+/** Where the compiled check is: beside the chunk that imports it. */
+const checkFile = 'check.js'
 const checkIsBeside = {
   name: 'compiled-check',
   /** @param {string} source @param {string | undefined} importer */
-  resolveId: (source, importer) => importer !== undefined && join(importer, '..', source) === check ? { id: './check.js', external: true } : undefined
+  resolveId: (source, importer) => importer !== undefined && join(importer, '..', source) === check ? { id: `./${checkFile}`, external: true } : undefined
 }
 
 const bundle = await rolldown({
@@ -56,10 +58,11 @@ const { output } = await bundle.write({
 })
 await bundle.close()
 // As it is: rolldown would lay it out, and twice as much text would stay in memory.
-writeFileSync(join(out, 'chunks/check.js'), compiledCheck())
+const checkPath = join('chunks', checkFile)
+writeFileSync(join(out, checkPath), compiledCheck())
 
 // What was there stays until then, for whoever is running it.
-const written = ['chunks/check.js', ...output.map(({ fileName }) => fileName)]
+const written = [checkPath, ...output.map(({ fileName }) => fileName)]
 for (const entry of readdirSync(out, { recursive: true, withFileTypes: true })) {
   const file = join(entry.parentPath, entry.name)
   if (entry.isFile() && !written.includes(relative(out, file))) rmSync(file)

@@ -67,12 +67,12 @@ export class Admission {
     const priority = level(asked)
     const id = ++lastId
     const now = this.#context.clock.now()
-    const { suspect = false, alone = false } = comeback ?? {}
+    const { suspect = false, alone = false, since = now } = comeback ?? {}
     // A request for a sleeping model is no loss to the awake one, and a returning request counts as one arrival.
     if (comeback === undefined && mayCauseSwitch) slot.figures.arrivals.add(now)
     const closed = this.#context.closed()
     if (obstacle === undefined && closed === undefined && slot.admits && slot.queue.size === 0 && !(suspect && slot.suspect !== undefined) && !(alone && slot.leases.size > 0)) {
-      call(answer.granted, this.#lease(slot, { id, request, freezable, priority, since: comeback?.since ?? now, comeback }, 'arrived', now, { input: bytes }))
+      call(answer.granted, this.#lease(slot, { id, request, freezable, priority, since, comeback }, 'arrived', now, { input: bytes }))
       this.#changed()
       return () => {}
     }
@@ -82,7 +82,7 @@ export class Admission {
       this.#emit(slot, { id, request, priority }, 'arrived', 'refused', now, error.message, { error, input: bytes })
       return refuse(answer, error)
     }
-    const waiter = this.room.enter(slot, { id, bytes, request, freezable, priority, mayCauseSwitch, comeback, since: comeback?.since ?? now, ...answer }, (waiter, error) => this.refuse(slot, waiter, error))
+    const waiter = this.room.enter(slot, { id, bytes, request, freezable, priority, mayCauseSwitch, comeback, since, ...answer }, (waiter, error) => this.refuse(slot, waiter, error))
     this.#emit(slot, waiter, 'arrived', 'queued', now, closed ?? (slot.awake ? 'the model is busy' : 'the model is not awake'), { input: bytes })
     this.#context.onChange()
     // Only now, when the decision has been made.
