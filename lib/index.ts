@@ -76,6 +76,7 @@ function build (fastify: FastifyInstance, options: ResolvedOptions, events: Llmu
     clock,
     events,
     onLost: (id, error) => switcher.lost(id, error),
+    onFreed: () => switcher.freed(),
     missed: id => switcher.missed(id),
     onLine (id, stream, line) {
       log(id, stream, line)

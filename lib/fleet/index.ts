@@ -66,12 +66,12 @@ async function fleet (fastify: FastifyInstance, given: FleetOptions): Promise<vo
   await nodes.look()
   const context = { options, clock, events, nodes, budget: new RetryBudget(options.retries), recorder: { clock, silent: new Set<string>(), live: new LiveRequests(), tracing } }
   await fastify.register(unknownRoutes, { prefix: `${options.prefix}/v1` })
-  await fastify.register(async scope => await edge(scope, { ...context, prefix: scope.prefix }), { prefix: options.prefix })
+  await fastify.register(async scope => await edge(scope, context), { prefix: options.prefix })
 }
 
 async function edge (scope: FastifyInstance, context: FleetContext): Promise<void> {
   const { options, events, nodes, recorder } = context
-  const keeper = { prefix: scope.prefix, recorder: { ...recorder, clock, events: events.ends(() => undefined) } }
+  const keeper = { recorder: { ...recorder, clock, events: events.ends(() => undefined) } }
   openScope(scope, {
     clock,
     bodyLimit: options.bodyLimit,

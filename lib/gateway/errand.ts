@@ -8,8 +8,6 @@ import type { Recorder } from './request-record.ts'
 /** What the gateway keeps for every request. */
 export interface Keeper {
   recorder: Recorder
-  /** For all llmux routes, those of nested scopes included. */
-  prefix: string
 }
 
 // Not in a WeakMap: one entry per request makes garbage collection several times as expensive.
@@ -38,14 +36,9 @@ export function recordOf (keeper: Keeper & { atOnce: AtOnce }, request: FastifyR
   return record
 }
 
-export function keepRecord (keeper: Keeper, request: FastifyRequest, reply: FastifyReply, model: string | undefined, received: number): RequestRecord {
+export function keepRecord ({ recorder }: Keeper, request: FastifyRequest, reply: FastifyReply, model: string | undefined, received: number): RequestRecord {
   const sent: Sent = request
-  const record = new RequestRecord(keeper.recorder, request, reply, { model, route: pathOf(keeper, request), received })
+  const record = new RequestRecord(recorder, request, reply, { model, route: request.llmux.path, received })
   sent[kRecord] = record
   return record
-}
-
-/** The route that Fastify matched, not the path that the client wrote: no spelling of a path reaches another route. */
-export function pathOf ({ prefix }: Pick<Keeper, 'prefix'>, request: FastifyRequest): string {
-  return request.routeOptions.url!.slice(prefix.length)
 }

@@ -41,7 +41,7 @@ export async function gateway (scope: FastifyInstance, { options, directory, orc
     bodyLimit,
     bodyTimeout: timeouts.body,
     answer: { waitOf: request => secondsToWait(request, directory, switcher), exposeEngineOutput: options.exposeEngineOutput },
-    failed: (error, request, reply) => recordOf({ recorder, atOnce: switcher.atOnce, prefix: scope.prefix }, request, reply).failed(error)
+    failed: (error, request, reply) => recordOf({ recorder, atOnce: switcher.atOnce }, request, reply).failed(error)
   })
   // Most gateways have none, and start without undici.
   const fallback = fallbackUpstream === undefined ? undefined : (await import('./fallback.ts')).createFallback(scope, { origin: fallbackUpstream, clock, grace: timeouts.grace })
@@ -52,7 +52,6 @@ export async function gateway (scope: FastifyInstance, { options, directory, orc
     orchestrator,
     directory,
     withdrawals,
-    prefix: scope.prefix,
     details: { ...options, isEdge: edgeTest(options.edgeKey) },
     replay,
     heartbeat,

@@ -9,7 +9,7 @@ import type { Lease } from '../switcher/lease.ts'
 import type { Answer, Comeback } from '../switcher/queue.ts'
 import type { Switcher } from '../switcher/switcher.ts'
 import type { ChosenModel } from './body/model-of-request.ts'
-import { keepRecord, pathOf, setErrand } from './errand.ts'
+import { keepRecord, setErrand } from './errand.ts'
 import type { Keeper } from './errand.ts'
 import type { AnswerSink } from './relay/answer.ts'
 import { Passage } from './relay/passage.ts'
@@ -62,10 +62,11 @@ export class Hold implements EngineLink {
   readonly #held: HeldRequest
   readonly #body: Buffer
   readonly #record: RequestRecord
-  readonly #since: number
   readonly #details: ReturnType<typeof requestDetails>
-  /** The host's hooks and handlers find its context, not that of a caller that has made way for it. */
-  readonly #scope = new AsyncResource('llmux.Hold')
+  /** When it first asked for a lease. */
+  #since: number | undefined
+  /** The context of a waiting request: the host's hooks and handlers find it, not that of a caller that has made way for it. */
+  #scope: AsyncResource | undefined
   #leave = () => {}
   /** Its edge can no longer take it back. */
   #settle = () => {}
@@ -80,7 +81,6 @@ export class Hold implements EngineLink {
     const { id, request, reply, choice } = held
     this.#context = context
     this.#held = held
-    this.#since = context.clock.now()
     this.#body = choice.body
     this.#record = keepRecord(context, request, reply, id, this.#body.length)
     this.#details = requestDetails(request, context.details)
@@ -91,21 +91,26 @@ export class Hold implements EngineLink {
     // Watched before anything can wait, so that no disconnect is missed.
     whenOver(request, reply, this.#context.switcher.atOnce, () => this.#over())
     let waits = true
+    const answered = (proceed: () => void) => {
+      waits = false
+      this.#settle()
+      // Nearly all requests are answered at once, in their own context.
+      this.#scope === undefined ? proceed() : this.#scope.runInAsyncScope(proceed)
+    }
     this.#leave = this.#ask({
-      granted: lease => {
-        waits = false
-        this.#settle()
-        this.#scope.runInAsyncScope(() => this.#granted(lease))
-      },
-      refused: error => {
-        waits = false
-        this.#settle()
-        this.#scope.runInAsyncScope(() => this.#refused(error))
-      }
+      granted: lease => answered(() => this.#granted(lease)),
+      refused: error => answered(() => this.#refused(error))
     })
+    if (!waits) return
+    this.#scope = new AsyncResource('llmux.Hold')
     const { withdrawals, details } = this.#context
-    const name = waits ? nameOf(request, details) : undefined
-    if (name !== undefined) this.#settle = withdrawals.add(name, error => this.#withdraw(error))
+    const name = nameOf(request, details)
+    if (name !== undefined) {
+      this.#settle = withdrawals.add(name, error => {
+        this.#leave()
+        answered(() => this.#refused(error))
+      })
+    }
   }
 
   get replay (): boolean {
@@ -132,7 +137,7 @@ export class Hold implements EngineLink {
   }
 
   renew (suspicion: Suspicion, answer: Answer): () => void {
-    return this.#ask(answer, { since: this.#since, ...suspicion })
+    return this.#ask(answer, { since: this.#since!, ...suspicion })
   }
 
   load (): Promise<void> | undefined {
@@ -156,12 +161,12 @@ export class Hold implements EngineLink {
   frozen (frozen: boolean): void {
     this.#record.frozen(frozen)
     if (!frozen) return this.#wait?.resumed()
-    const { answer } = this.#passage!
+    const { answer, scope } = this.#passage!
     // Before anything is sent to the engine, your hooks may run and answer themselves.
     if (answer === undefined ? this.#watch === undefined : !answer.eventStream) return
     this.#wait ??= new Wait(this.#held.reply, this.#waitOptions())
     const wait = this.#wait
-    this.#scope.runInAsyncScope(() => wait.paused(answer?.body))
+    scope.runInAsyncScope(() => wait.paused(answer?.body))
   }
 
   async examine (reason: string): Promise<boolean> {
@@ -173,10 +178,11 @@ export class Hold implements EngineLink {
     const { id, request } = this.#held
     const { priority, mayCauseSwitch } = this.#details
     const record = this.#record
-    record.waits()
+    const now = record.waits()
+    this.#since ??= now
     return this.#context.switcher.request(id, this.#body.length, {
       granted: lease => {
-        record.granted()
+        record.granted(lease.since)
         granted(lease)
       },
       refused,
@@ -191,17 +197,11 @@ export class Hold implements EngineLink {
   #granted (lease: Lease): void {
     const { request, reply, done } = this.#held
     this.lease = lease
-    this.#passage = new Passage(pathOf(this.#context, request), reply.raw, this, this.#record)
+    this.#passage = new Passage(request.llmux.path, reply.raw, this, this.#record)
     setErrand(request, { passage: this.#passage, body: this.#body })
     const early = this.begun()
     if (early === undefined) done()
     else proceed(request, reply, early)
-  }
-
-  #withdraw (error: Error): void {
-    this.#settle()
-    this.#leave()
-    this.#scope.runInAsyncScope(() => this.#refused(error))
   }
 
   #refused (error: Error): void {
@@ -225,7 +225,7 @@ export class Hold implements EngineLink {
   #waitOptions (): WaitOptions {
     const { clock, switcher, heartbeat } = this.#context
     const { id, request, choice } = this.#held
-    const path = pathOf(this.#context, request)
+    const { path } = request.llmux
     const streams = heartbeat !== false && streamingRoutes.has(path) && choice.streams
     return { model: id, path, clock, switcher, stall: this.stall, heartbeat: streams ? heartbeat : false, failed: error => this.#record.failed(error) }
   }

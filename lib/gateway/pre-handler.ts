@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { unknownModel } from '../directory.ts'
 import type { Directory } from '../directory.ts'
 import { RouteNotServedError } from '../errors.ts'
-import { keepRecord, pathOf, setErrand } from './errand.ts'
+import { keepRecord, setErrand } from './errand.ts'
 import type { Fallback } from './fallback.ts'
 import { Hold } from './hold.ts'
 import type { Done, HoldContext } from './hold.ts'
@@ -39,7 +39,7 @@ export function preHandler (gate: Gate): RelayOptions['preHandler'] {
 function checkRoute (gate: Gate, id: string, request: FastifyRequest): void {
   const engine = gate.directory.find(id)?.engine
   if (engine?.routes === undefined) return
-  const route = pathOf(gate, request).split('?', 1)[0]!
+  const route = request.llmux.path.split('?', 1)[0]!
   if (!engine.routes.includes(route)) throw new RouteNotServedError(id, route, engine.name)
 }
 
@@ -47,7 +47,7 @@ function checkRoute (gate: Gate, id: string, request: FastifyRequest): void {
 function passOn (gate: Gate, fallback: Fallback, request: FastifyRequest, reply: FastifyReply, done: Done): void {
   const body = request.body as Buffer
   const record = keepRecord(gate, request, reply, undefined, body.length)
-  const passage = new Passage(pathOf(gate, request), reply.raw, fallback.endpoint, record)
+  const passage = new Passage(request.llmux.path, reply.raw, fallback.endpoint, record)
   fallback.add(passage)
   whenOver(request, reply, gate.switcher.atOnce, () => {
     record.end()

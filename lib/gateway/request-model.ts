@@ -43,6 +43,14 @@ export class RequestModel {
     }
   }
 
+  /**
+   * @internal Its path without any prefix, on llmux's routes: the route that Fastify matched, not what the client wrote, so that
+   * no spelling of a path reaches another route.
+   */
+  get path (): string {
+    return this.#route!.path
+  }
+
   /** @internal Undefined on routes that are not llmux's. Throws what is wrong with the request. */
   choose (): ChosenModel | undefined {
     if (this.#route === undefined || this.#choice !== undefined) return this.#choice

@@ -71,8 +71,11 @@ export class RequestRecord implements PassageRecord, LiveRequest {
     return this.#heard
   }
 
-  waits (): void {
-    this.#waitsSince = this.#recorder.clock.now()
+  /** Returns the time. */
+  waits (): number {
+    const now = this.#recorder.clock.now()
+    this.#waitsSince = now
+    return now
   }
 
   /** The request has to wait. */
@@ -80,9 +83,9 @@ export class RequestRecord implements PassageRecord, LiveRequest {
     this.#trace?.waits()
   }
 
-  granted (): void {
-    this.#grantedAt = this.#recorder.clock.now()
-    this.#stopWaiting(this.#grantedAt)
+  granted (now: number): void {
+    this.#grantedAt = now
+    this.#stopWaiting(now)
     this.#trace?.granted()
   }
 

@@ -14,8 +14,8 @@ export function whenOver (request: FastifyRequest, reply: FastifyReply, atOnce: 
   const open = openRequests(socket, atOnce)
   const over = () => { if (open.delete(over)) callback() }
   open.add(over)
-  // Every response closes, complete or not; `stream.finished` waits for that too, with nine more listeners.
-  reply.raw.once('close', () => {
+  // Every response closes once, complete or not. `stream.finished` waits for that too, with nine more listeners.
+  reply.raw.on('close', () => {
     if (socket.destroyed) endAll(open, atOnce)
     else over()
   })

@@ -30,6 +30,8 @@ export interface EngineContext {
   random: () => number
   /** Called at once when a running engine is known to have died unexpectedly. */
   onLost: (id: string, error: Error) => void
+  /** Called when processes that could not be stopped have ended after all. Default: nobody needs to know. */
+  onFreed?: () => void
 }
 
 export interface WakeOptions {
@@ -58,6 +60,7 @@ export class Engine {
   readonly adapters: LoraLoader
   readonly #driver: Driver
   readonly #onLost: EngineContext['onLost']
+  readonly #onFreed: () => void
   readonly #status: EngineStatus
   readonly #backoff: StartBackoff
   readonly #progress: StartProgress
@@ -71,10 +74,11 @@ export class Engine {
   #closed = false
 
   constructor (context: EngineContext) {
-    const { model, driver, onLost } = context
+    const { model, driver, onLost, onFreed = () => {} } = context
     this.model = model
     this.#driver = driver
     this.#onLost = onLost
+    this.#onFreed = onFreed
     const status = new EngineStatus({ ...context, id: model.id })
     this.#status = status
     this.#backoff = new StartBackoff(context)
@@ -278,6 +282,7 @@ export class Engine {
       if (this.#operations.life !== life) return
       this.#operations.forget()
       this.#status.change('stopped', 'its processes are gone at last')
+      this.#onFreed()
     })
   }
 }

@@ -36,6 +36,8 @@ export interface OrchestratorOptions {
   random?: () => number
   /** Called at once when a running engine, awake or asleep, is known to have died unexpectedly. */
   onLost: (id: string, error: Error) => void
+  /** Called when processes that could not be stopped have ended after all. Default: nobody needs to know. */
+  onFreed?: () => void
 }
 
 /** The view of one engine. */

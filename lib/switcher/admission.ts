@@ -13,8 +13,10 @@ export interface AdmissionContext {
   clock: Clock
   events: LlmuxEvents
   limits: WaitingLimits
-  /** A request arrived, left or is done: time to decide. */
+  /** A request arrived or left: time to decide. */
   onChange: () => void
+  /** A request for the model is done. */
+  onEnd: (slot: Slot) => void
   /** Why no request is admitted for now; undefined if requests are. */
   closed: () => string | undefined
 }
@@ -38,8 +40,8 @@ type Asker = Pick<Waiter, 'id' | 'request' | 'freezable' | 'priority'>
 /** Who gets a lease. */
 type Admitted = Asker & Pick<Waiter, 'since' | 'comeback'>
 
-/** Fields that only some events have. */
-type Details = Pick<RequestChange, 'input' | 'output'> & { error?: Error | undefined }
+/** Fields that only some events have; `now`: the time, if the caller has looked. */
+type Details = Pick<RequestChange, 'input' | 'output'> & { error?: Error | undefined, now?: number }
 
 let lastId = 0
 
@@ -72,18 +74,18 @@ export class Admission {
     if (comeback === undefined && mayCauseSwitch) slot.figures.arrivals.add(now)
     const closed = this.#context.closed()
     if (obstacle === undefined && closed === undefined && slot.admits && slot.queue.size === 0 && !(suspect && slot.suspect !== undefined) && !(alone && slot.leases.size > 0)) {
-      call(answer.granted, this.#lease(slot, { id, request, freezable, priority, since, comeback }, 'arrived', now, { input: bytes }))
+      call(answer.granted, this.#lease(slot, { id, request, freezable, priority, since, comeback }, 'arrived', now, { input: bytes, now }))
       this.#changed()
       return () => {}
     }
     // A returning request has been admitted before.
     const error = obstacle ?? (comeback === undefined ? this.room.full(slot, bytes) : this.room.late(slot, comeback.since, mayCauseSwitch))
     if (error !== undefined) {
-      this.#emit(slot, { id, request, priority }, 'arrived', 'refused', now, error.message, { error, input: bytes })
+      this.#emit(slot, { id, request, priority }, 'arrived', 'refused', now, error.message, { error, input: bytes, now })
       return refuse(answer, error)
     }
     const waiter = this.room.enter(slot, { id, bytes, request, freezable, priority, mayCauseSwitch, comeback, since, ...answer }, (waiter, error) => this.refuse(slot, waiter, error))
-    this.#emit(slot, waiter, 'arrived', 'queued', now, closed ?? (slot.awake ? 'the model is busy' : 'the model is not awake'), { input: bytes })
+    this.#emit(slot, waiter, 'arrived', 'queued', now, closed ?? (slot.awake ? 'the model is busy' : 'the model is not awake'), { input: bytes, now })
     this.#context.onChange()
     // Only now, when the decision has been made.
     if (answer.waiting !== undefined && slot.queue.has(waiter)) call(answer.waiting, waiter)
@@ -150,9 +152,9 @@ export class Admission {
     this.#context.onChange()
   }
 
-  #lease (slot: Slot, asker: Admitted, from: RequestState, since: number, more?: Details): Lease {
+  #lease (slot: Slot, asker: Admitted, from: RequestState, since: number, more: Details = {}): Lease {
     const { id, request, freezable, priority, comeback } = asker
-    const now = this.#context.clock.now()
+    const now = more.now ??= this.#context.clock.now()
     const onEnd = (lease: Lease, how: LeaseEnd) => this.#ended(slot, lease, how)
     const lease = new Lease({ id, request, freezable, priority, model: slot.id, since: now, waited: now - asker.since, onEnd })
     slot.leases.add(lease)
@@ -179,8 +181,8 @@ export class Admission {
     if (how === 'released' && !lease.frozen) slot.figures.serviceTime.add(lease.served(now))
     if (slot.suspect === lease) slot.suspect = undefined
     if (slot.alone === lease) slot.alone = undefined
-    this.#emit(slot, lease, lease.frozen ? 'frozen' : 'granted', how, lease.changedAt, lease.error?.message ?? 'done', { error: lease.error, output: lease.output })
-    this.#context.onChange()
+    this.#emit(slot, lease, lease.frozen ? 'frozen' : 'granted', how, lease.changedAt, lease.error?.message ?? 'done', { error: lease.error, output: lease.output, now })
+    this.#context.onEnd(slot)
   }
 
   #changed (): void {
@@ -188,8 +190,7 @@ export class Admission {
     if (this.room.active > 0) this.#context.onChange()
   }
 
-  #emit (slot: Slot, { id, request }: Asker, from: RequestState, to: RequestState, since: number, reason: string, { error, input, output }: Details = {}): void {
-    const time = this.#context.clock.now()
+  #emit (slot: Slot, { id, request }: Asker, from: RequestState, to: RequestState, since: number, reason: string, { error, input, output, now: time = this.#context.clock.now() }: Details = {}): void {
     const change: RequestChange = { id, time, model: slot.id, from, to, reason, duration: time - since }
     // Written out: this runs twice for each request, and spreading costs more than everything else here.
     if (input !== undefined) change.input = input

@@ -21,6 +21,10 @@ export type OrderAnswer = Pick<Order, 'done' | 'failed' | 'request'>
 export class Orders {
   readonly #orders = new Set<Order>()
 
+  get size (): number {
+    return this.#orders.size
+  }
+
   /** The models that they are about, except models that a transition is about to wake. */
   besides (transition?: Transition): Slot[] {
     const others = [...this.#orders].filter(({ kind, slot }) => kind === 'sleep' || slot !== transition?.plan.wake)

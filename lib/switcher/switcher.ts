@@ -72,7 +72,7 @@ export class Switcher {
     const parts = { ...options, board, learned: this.learned, controls: this.controls, onDue: onChange }
     this.#chooser = new Chooser(parts)
     this.#idle = new Idle(parts)
-    const admission = this.#admission = new Admission({ ...options, onChange, closed: () => this.controls.closed })
+    const admission = this.#admission = new Admission({ ...options, onChange, onEnd: slot => this.#ended(slot), closed: () => this.controls.closed })
     this.requests = new OpenRequests({ ...parts, admission, chooser: this.#chooser })
     this.#review = new Review({ board, chooser: this.#chooser, controls: this.controls, orders: this.#orders, onChange })
     this.#aftermath = new Aftermath({ ...parts, admission, evictedInVain: this.#evictedInVain, idle: this.#idle, orders: this.#orders })
@@ -122,6 +122,11 @@ export class Switcher {
       slot.usedAt = undefined
       this.#idle.failed(slot)
     })
+  }
+
+  /** Processes that could not be stopped are gone: their GPU is free. */
+  freed (): void {
+    this.#decisions.changed()
   }
 
   /** Refuses all waiting requests, and grants no new leases. */
@@ -204,6 +209,13 @@ export class Switcher {
       models: this.#board.views(),
       transitions: [...this.#board.transitions].map(transition => transition.status())
     }
+  }
+
+  /** A request is done. While its model has others, nobody waits and nothing moves, there is nothing to decide: with many requests this is so at nearly every end. */
+  #ended (slot: Slot): void {
+    const board = this.#board
+    const idle = slot.leases.size === 0
+    if (idle || this.#admission.room.size > 0 || board.transitions.size > 0 || this.#orders.size > 0 || board.wanted) this.#decisions.changed()
   }
 
   #order (order: Order): void {

@@ -4,7 +4,7 @@ import type { Clock } from '../../clock.ts'
 import { FleetFullError, LlmuxError, NoNodeError, NodeLostError } from '../../errors.ts'
 import type { ChosenModel } from '../../gateway/body/model-of-request.ts'
 import { errorHeader } from '../../gateway/error-answer.ts'
-import { keepRecord, pathOf, setErrand } from '../../gateway/errand.ts'
+import { keepRecord, setErrand } from '../../gateway/errand.ts'
 import type { Keeper } from '../../gateway/errand.ts'
 import type { AnswerSink, Head } from '../../gateway/relay/answer.ts'
 import { Passage } from '../../gateway/relay/passage.ts'
@@ -78,7 +78,7 @@ export class FleetRequest implements EngineLink {
     this.#body = choice.body
     const { clock, events } = context
     const recorder = { ...context.recorder, clock, events: events.ends(() => this.#node?.name) }
-    this.#record = keepRecord({ prefix: context.prefix, recorder }, request, reply, model, choice.body.length)
+    this.#record = keepRecord({ recorder }, request, reply, model, choice.body.length)
     context.budget.earn()
   }
 
@@ -91,7 +91,7 @@ export class FleetRequest implements EngineLink {
     const node = this.#choose()
     if (node instanceof Error) return done(node)
     this.#take(node)
-    this.#passage = new Passage(pathOf(this.#context, request), this.#reply.raw, this, this.#record)
+    this.#passage = new Passage(request.llmux.path, this.#reply.raw, this, this.#record)
     setErrand(request, { passage: this.#passage, body: this.#body, prefix: this.#context.options.nodePrefix, headers: ownHeaders(request, this.#name, this.#context.options) })
     done()
   }

@@ -20,10 +20,17 @@ class JsonKey {
    */
   isAt (body: Buffer, start: number, end: number): boolean {
     const length = end - start
-    if (length === this.#plain.length) return body.compare(this.#plain, 0, length, start, end) === 0
+    if (length === this.#plain.length) return this.#isPlainAt(body, start)
     if (length < this.#plain.length || length > this.#longest) return false
     const key = body.toString('latin1', start, end)
     return key.includes('\\') && JSON.parse(key) === this.#name
+  }
+
+  /** Byte by byte: for so few, `compare` takes several times as long. */
+  #isPlainAt (body: Buffer, start: number): boolean {
+    const plain = this.#plain
+    for (let index = 0; index < plain.length; index++) if (body[start + index] !== plain[index]) return false
+    return true
   }
 }
 

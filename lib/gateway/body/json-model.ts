@@ -1,4 +1,5 @@
 import { ModelNotStringError } from '../../errors.ts'
+import { ascii } from './ascii.ts'
 import { locateJsonModel } from './json-location.ts'
 
 const kinds: Record<string, string> = { '{': 'an object', '[': 'an array', t: 'a boolean', f: 'a boolean', n: 'null' }
@@ -11,9 +12,11 @@ const kinds: Record<string, string> = { '{': 'an object', '[': 'an array', t: 'a
  */
 export function readJsonModel (body: Buffer, { value } = locateJsonModel(body)): string | undefined {
   if (value === undefined) return undefined
-  const first = body.toString('latin1', value.start, value.start + 1)
-  if (first !== '"') throw new ModelNotStringError(kinds[first] ?? 'a number')
-  return JSON.parse(body.toString('utf8', value.start, value.end))
+  const { start, end } = value
+  if (body[start] !== ascii.quote) throw new ModelNotStringError(kinds[String.fromCharCode(body[start]!)] ?? 'a number')
+  const text = body.toString('utf8', start + 1, end - 1)
+  // Nearly no name has an escape.
+  return text.includes('\\') ? JSON.parse(`"${text}"`) : text
 }
 
 /**

@@ -17,6 +17,11 @@ function isSpecialWord (word: number): boolean {
   return ((((word - 0x20202020) & ~word) | ((quotes - 0x01010101) & ~quotes) | ((backslashes - 0x01010101) & ~backslashes)) & 0x80808080) !== 0
 }
 
+/** Bodies shorter than this are walked over byte by byte: that takes less than to make the words. Bytes. */
+const worthWords = 512
+
+const noWords = new Int32Array(0)
+
 /**
  * Walks over JSON text as bytes and accepts exactly what `JSON.parse` accepts. Every `skip` takes the position of a first
  * byte and returns the position after the last. It builds nothing, so it is faster than `JSON.parse` and leaves no garbage.
@@ -24,7 +29,7 @@ function isSpecialWord (word: number): boolean {
  */
 export class JsonScanner {
   readonly #bytes: Buffer
-  /** The same memory as four-byte words, from the first aligned position. */
+  /** The same memory as four-byte words, from the first aligned position; none of a short body. */
   readonly #words: Int32Array
   readonly #firstWord: number
 
@@ -32,8 +37,7 @@ export class JsonScanner {
     if (!isUtf8(bytes)) throw new BodyNotJsonError('it is not UTF-8')
     this.#bytes = bytes
     this.#firstWord = -bytes.byteOffset & 3
-    const count = Math.max(0, bytes.length - this.#firstWord) >> 2
-    this.#words = new Int32Array(bytes.buffer, count > 0 ? bytes.byteOffset + this.#firstWord : 0, count)
+    this.#words = bytes.length < worthWords ? noWords : new Int32Array(bytes.buffer, bytes.byteOffset + this.#firstWord, (bytes.length - this.#firstWord) >> 2)
   }
 
   fail (at: number): never {

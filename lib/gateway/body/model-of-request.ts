@@ -111,10 +111,13 @@ export function chosenModel (sources: ModelSources): ChosenModel {
   return new Choice(asked, knownName(name, sources), () => body)
 }
 
+const latest = ':latest'
+
 /** Ollama's clients write `name:latest` for `name`. */
 function knownName (name: string, { isKnown = () => true }: ModelSources): string {
-  const [, base] = /^(.+):latest$/.exec(name) ?? []
-  return base !== undefined && !isKnown(name) && isKnown(base) ? base : name
+  if (!name.endsWith(latest) || isKnown(name)) return name
+  const base = name.slice(0, -latest.length)
+  return base !== '' && isKnown(base) ? base : name
 }
 
 /** Node gives the bytes of a header as Latin-1; a name with other letters is sent as UTF-8. */

@@ -15,10 +15,6 @@ export interface ReadBodyOptions {
 /** From here on the event loop does something else between the steps of a body: its last bytes, its copy, its model. Bytes. */
 const large = 1024 * 1024
 
-function ignoreError (): void {
-  // The error that counts has been reported; a later one, as when a decompressing stream loses its source, has nobody to go to.
-}
-
 export type BodyRead = (error: Error | null, body?: Buffer) => void
 
 class BodyReader {
@@ -58,7 +54,8 @@ class BodyReader {
   }
 
   readonly #onEnd = (): void => {
-    this.#detach()
+    // The listeners stay: a stream that has ended calls none of them but `close`, and removing them costs more than reading a short body.
+    this.#finish()
     if (this.#length < large) this.#done(null, this.#whole())
     else {
       setImmediate(() => {
@@ -73,19 +70,19 @@ class BodyReader {
     return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, this.#length)
   }
 
-  readonly #onError = (cause: Error): void => this.#stop(new BodyAbortedError({ cause }))
-  readonly #onClose = (): void => this.#stop(new BodyAbortedError())
+  readonly #onError = (cause: Error): void => { if (!this.#over) this.#stop(new BodyAbortedError({ cause })) }
+  readonly #onClose = (): void => { if (!this.#over) this.#stop(new BodyAbortedError()) }
 
-  #detach (): void {
+  #finish (): void {
     this.#over = true
-    this.#clock.clearTimeout(this.#timer)
-    this.#stream.off('data', this.#onData).off('end', this.#onEnd).off('error', this.#onError).off('close', this.#onClose)
+    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer)
   }
 
   /** Stops reading but keeps the stream open: the answer goes to the same socket. */
   #stop (error: Error): void {
-    this.#detach()
-    this.#stream.on('error', ignoreError).pause()
+    this.#finish()
+    // The listener for errors stays: a later one, as when a decompressing stream loses its source, has nobody to go to.
+    this.#stream.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose).pause()
     this.#chunks.length = 0
     this.#done(error)
   }

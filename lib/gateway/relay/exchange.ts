@@ -1,4 +1,3 @@
-import { AsyncResource } from 'node:async_hooks'
 import type { Dispatcher } from 'undici'
 import { EngineDiedError, LlmuxError, UpstreamError } from '../../errors.ts'
 import { isEventStream } from './answer.ts'
@@ -31,8 +30,6 @@ export class Exchange implements AttemptListener {
   readonly #passage: Passage
   readonly #request: UpstreamRequest
   readonly #sink: AnswerSink
-  /** undici calls back in the context of a caller that has opened the connection: the host's hooks find that of the request. */
-  readonly #scope = new AsyncResource('llmux.Exchange')
   #attempts = 0
   /** How often its engine broke while it was in flight. */
   #casualties = 0
@@ -59,7 +56,7 @@ export class Exchange implements AttemptListener {
       resume: () => { if (controller.paused) controller.resume() },
       abandoned: reason => passage.abort(reason)
     }
-    const body = this.#scope.runInAsyncScope(() => this.#goesTo.begin(head, source))
+    const body = passage.scope.runInAsyncScope(() => this.#goesTo.begin(head, source))
     passage.answer = { body, eventStream: isEventStream(head) }
     return body
   }
@@ -68,7 +65,7 @@ export class Exchange implements AttemptListener {
     this.#answered(head)
     this.#passage.passed(body)
     this.#passage.end()
-    this.#scope.runInAsyncScope(() => this.#goesTo.whole(head, body))
+    this.#passage.scope.runInAsyncScope(() => this.#goesTo.whole(head, body))
   }
 
   suspects (head: Head): boolean {
@@ -118,7 +115,7 @@ export class Exchange implements AttemptListener {
     this.#attempts++
     this.#passage.link?.silent()
     const { path, method, headers, body } = this.#request
-    this.#scope.runInAsyncScope(() => this.#passage.record.sending(headers, headers => dispatcher.dispatch({ origin, path, method, headers, body }, new Attempt(this))))
+    this.#passage.record.sending(headers, headers => dispatcher.dispatch({ origin, path, method, headers, body }, new Attempt(this)))
   }
 
   #answered (head: Head): void {
@@ -148,7 +145,8 @@ export class Exchange implements AttemptListener {
   }
 
   #again (suspicion: Suspicion): void {
-    this.#passage.renew(suspicion, error => error === undefined ? this.send() : this.#giveUp(error))
+    const passage = this.#passage
+    passage.renew(suspicion, error => error === undefined ? passage.scope.runInAsyncScope(() => this.send()) : this.#giveUp(error))
   }
 
   #giveUp (error: Error): void {
@@ -157,7 +155,7 @@ export class Exchange implements AttemptListener {
   }
 
   #fail (error: Error): void {
-    this.#scope.runInAsyncScope(() => this.#goesTo.fail(error))
+    this.#passage.scope.runInAsyncScope(() => this.#goesTo.fail(error))
   }
 
   #died (error: Error): LlmuxError {

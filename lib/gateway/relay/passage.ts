@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
 import type { Clock } from '../../clock.ts'
@@ -95,6 +96,11 @@ export class Passage {
   readonly response: ServerResponse
   readonly link: EngineLink | undefined
   readonly record: PassageRecord
+  /**
+   * The host's hooks and handlers find the request's context: not that of a caller that has made way for it, and not that of
+   * the one that opened the connection, in which undici calls back.
+   */
+  readonly scope = new AsyncResource('llmux.Passage')
   /** The sink of the answer, once the answer has begun. */
   answer: { body: AnswerBody, eventStream: boolean } | undefined
   #target: Endpoint
@@ -132,7 +138,7 @@ export class Passage {
     if (this.#lease?.frozen === true) {
       this.#thawed = this.#stopWaiting = () => {
         this.#stopWaiting = this.#thawed = undefined
-        this.#abortReason === undefined ? this.ready(callback) : callback()
+        this.scope.runInAsyncScope(() => this.#abortReason === undefined ? this.ready(callback) : callback())
       }
       return
     }

@@ -10,7 +10,7 @@ import { Ledger } from '../orphans/ledger.ts'
 import { reclaimOrphans } from '../orphans/reclaim.ts'
 import { LocalDriver, type LocalDriverOptions } from './local-driver.ts'
 
-export interface LocalOrchestratorOptions extends Pick<OrchestratorOptions, 'clock' | 'onLost' | 'missed'>, Pick<LocalDriverOptions, 'onLine'> {
+export interface LocalOrchestratorOptions extends Pick<OrchestratorOptions, 'clock' | 'onLost' | 'onFreed' | 'missed'>, Pick<LocalDriverOptions, 'onLine'> {
   events: LlmuxEvents
   options: Pick<ResolvedOptions, 'models' | 'gpuMemoryCommand' | 'hostMemory'>
   /** For listeners that follow the engines. */
@@ -18,7 +18,7 @@ export interface LocalOrchestratorOptions extends Pick<OrchestratorOptions, 'clo
 }
 
 /** An orchestrator of engines on this machine. What earlier gateways of this user left here is ended in the background. */
-export function localOrchestrator ({ options, clock, events, onLine, onLost, missed, wrapDriver = driver => driver }: LocalOrchestratorOptions): Orchestrator {
+export function localOrchestrator ({ options, clock, events, onLine, onLost, onFreed, missed, wrapDriver = driver => driver }: LocalOrchestratorOptions): Orchestrator {
   const warn = (error: Error) => { events.emit('warning', { time: clock.now(), model: undefined, error }) }
   const ledger = new Ledger({ clock, onError: warn })
   // With each change of state there may be other processes.
@@ -30,6 +30,7 @@ export function localOrchestrator ({ options, clock, events, onLine, onLost, mis
     clock,
     events,
     onLost,
+    ...(onFreed !== undefined && { onFreed }),
     claims,
     hostMemory: hostMemoryLimit(options.hostMemory),
     ...(missed && { missed }),

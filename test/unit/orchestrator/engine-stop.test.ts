@@ -212,11 +212,13 @@ describe('an engine that cannot be ended', () => {
   })
 
   it('does not hold its GPU any more as soon as it is seen gone', async () => {
-    const { orchestrator, driver, clock, changes } = await setUpStuck()
+    const { orchestrator, driver, clock, changes, freed } = await setUpStuck()
     await pass(clock, 60_000)
     expect(orchestrator.holdsGpu('a')).toBe(true)
+    expect(freed).toEqual([])
     driver.process.vanish()
     await settle()
+    expect(freed).toEqual(['stopped'])
     expect(orchestrator.holdsGpu('a')).toBe(false)
     expect(changes.at(-1)).toMatchObject({ from: 'failed', to: 'stopped', reason: expect.stringContaining('gone at last') })
     expect(orchestrator.snapshot('a').pid).toBeUndefined()

@@ -88,6 +88,7 @@ export function setUp (models: ResolvedModel[] = [makeModel('a')], more: Partial
   const changes: EngineChange[] = []
   const warnings: Warning[] = []
   const lost: Array<{ id: string, error: Error, state: string }> = []
+  const freed: string[] = []
   events.on('engine', change => changes.push(change))
   events.on('warning', warning => warnings.push(warning))
   const orchestrator: Orchestrator = new Orchestrator(models, {
@@ -95,11 +96,12 @@ export function setUp (models: ResolvedModel[] = [makeModel('a')], more: Partial
     clock,
     events,
     onLost: (id, error) => lost.push({ id, error, state: orchestrator.state(id) }),
+    onFreed: () => freed.push(changes.at(-1)!.to),
     ...more
   })
   /** The states gone through since the last look. */
   const path = () => changes.splice(0).map(change => change.to)
-  return { clock, driver, events, changes, warnings, lost, orchestrator, path }
+  return { clock, driver, events, changes, warnings, lost, freed, orchestrator, path }
 }
 
 export type Setup = ReturnType<typeof setUp>

@@ -21,7 +21,7 @@ beforeEach(() => {
   changes = []
   events.on('request', change => changes.push(change))
   onChange.mockReset()
-  admission = new Admission({ clock, events, limits: { maxQueue: 3, maxQueueBytes: 100 }, onChange, closed: () => undefined })
+  admission = new Admission({ clock, events, limits: { maxQueue: 3, maxQueueBytes: 100 }, onChange, onEnd: onChange, closed: () => undefined })
   slot = new Slot(model('a', { maxConcurrency: 2, queue: 1_000 }))
 })
 

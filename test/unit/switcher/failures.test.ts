@@ -369,6 +369,19 @@ describe('R29: sleep and kill have both failed', () => {
     expect(asked.answers).toEqual(['granted'])
   })
 
+  test('and a model that is kept awake comes back at once', () => {
+    const rig = new Rig({ models: { a: { keepAwake: true }, b: {} } })
+    rig.awaken('a')
+    rig.engines.failNext('sleep', 'a', new StopError('a', 'still there'))
+    rig.ask('b')
+    rig.engines.completeAll()
+    rig.clock.advance(60_000)
+    expect(rig.engines.pending).toEqual([])
+    rig.engines.unstick('a')
+    rig.switcher.freed()
+    expect(rig.engines.pending).toEqual(['wake a'])
+  })
+
   test('a sleep asked for by hand tries to end them again', () => {
     const { rig } = stuckRig()
     const ordered = rig.sleep('a', 3)

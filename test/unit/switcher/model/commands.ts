@@ -91,9 +91,11 @@ const fail = fc.tuple(pick, fc.boolean()).map(([index, stuck]) => new Step(`fail
 const die = fc.tuple(model, fc.integer({ min: 0, max: 3 })).map(([index, dice]) =>
   new Step(`die(${index}, ${dice === 0})`, world => world.die(world.id(index), dice === 0)))
 
-const unstick = pick.map(index => new Step(`unstick(${index})`, ({ rig: { engines } }) => {
+const unstick = pick.map(index => new Step(`unstick(${index})`, ({ rig: { engines, switcher } }) => {
   const stuck = [...engines.stuck]
-  if (stuck.length > 0) engines.unstick(stuck[index % stuck.length]!)
+  if (stuck.length === 0) return
+  engines.unstick(stuck[index % stuck.length]!)
+  switcher.freed()
 }))
 
 const switchTo = model.map(index => new Step(`switchTo(${index})`, world => world.order('wake', world.id(index))))
