@@ -16,21 +16,18 @@ class JsonKey {
 
   /**
    * Whether the string at this position is the key. It may contain escapes, as `"mod\u0065l"`: the engine reads that as the
-   * same key.
+   * same key. For so few bytes a loop takes a fraction of what Buffer's methods take.
    */
   isAt (body: Buffer, start: number, end: number): boolean {
     const length = end - start
-    if (length === this.#plain.length) return this.#isPlainAt(body, start)
-    if (length < this.#plain.length || length > this.#longest) return false
-    const key = body.toString('latin1', start, end)
-    return key.includes('\\') && JSON.parse(key) === this.#name
-  }
-
-  /** Byte by byte: for so few, `compare` takes several times as long. */
-  #isPlainAt (body: Buffer, start: number): boolean {
     const plain = this.#plain
-    for (let index = 0; index < plain.length; index++) if (body[start + index] !== plain[index]) return false
-    return true
+    if (length < plain.length || length > this.#longest) return false
+    let same = 0
+    while (same < plain.length && body[start + same] === plain[same]) same++
+    if (same === plain.length) return true
+    // A key without an escape is what its bytes say.
+    for (let at = start + same; at < end; at++) if (body[at] === ascii.backslash) return JSON.parse(body.toString('utf8', start, end)) === this.#name
+    return false
   }
 }
 

@@ -79,7 +79,7 @@ export class JsonScanner {
     for (; at < bytes.length; at++) {
       const byte = bytes[at] as number
       if (byte === quote || byte === backslash || byte < space) return at
-      if (((at - this.#firstWord) & 3) !== 3) continue
+      if (words === noWords || ((at - this.#firstWord) & 3) !== 3) continue
       let word = (at + 1 - this.#firstWord) >> 2
       while (word < words.length && !isSpecialWord(words[word] as number)) word++
       at = (word << 2) + this.#firstWord - 1

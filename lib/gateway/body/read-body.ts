@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import type { Clock, Timer } from '../../clock.ts'
 import { BodyAbortedError, BodyTimeoutError, BodyTooLargeError } from '../../errors.ts'
@@ -16,6 +17,11 @@ export interface ReadBodyOptions {
 const large = 1024 * 1024
 
 export type BodyRead = (error: Error | null, body?: Buffer) => void
+
+/** Whether the last byte of a request is there, though perhaps not read. */
+function isParsed (stream: Readable | IncomingMessage): boolean {
+  return 'complete' in stream && stream.complete
+}
 
 class BodyReader {
   readonly #stream: Readable
@@ -40,9 +46,9 @@ class BodyReader {
     this.#stream.on('data', this.#onData).on('end', this.#onEnd).on('error', this.#onError).on('close', this.#onClose)
     // One of your hooks may have paused it.
     this.#stream.resume()
-    // Nearly all bodies have come with their headers, and are read by then: a timer for each costs more than reading it.
-    setImmediate(() => {
-      if (!this.#over) this.#timer = this.#clock.setTimeout(() => this.#stop(new BodyTimeoutError(this.#timeout)), this.#timeout)
+    // Nearly all bodies come with their headers, and are parsed by the next tick: a timer for each costs more than reading it.
+    process.nextTick(() => {
+      if (!this.#over && !isParsed(this.#stream)) this.#timer = this.#clock.setTimeout(() => this.#stop(new BodyTimeoutError(this.#timeout)), this.#timeout)
     })
   }
 
