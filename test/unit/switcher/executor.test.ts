@@ -52,6 +52,23 @@ describe('one decision point: the policy is asked', () => {
     expect(policy.mock.lastCall![0].models[0]).toMatchObject({ id: 'a', inFlight: 0 })
   })
 
+  test('on every release while frozen requests wait, even if its model has others', () => {
+    const { policy } = obedient()
+    const rig = new Rig({ models: { a: { freeze: true }, b: {}, c: {} }, policy, keeping: true })
+    rig.switchTo('a')
+    rig.engines.completeAll()
+    const frozen = rig.ask('a')
+    rig.switchTo('b')
+    rig.engines.completeAll()
+    expect(frozen.lease!.frozen).toBe(true)
+    const running = rig.ask('b')
+    rig.ask('b')
+    policy.mockClear()
+    running.lease!.release()
+    expect(policy).toHaveBeenCalledTimes(1)
+    expect(policy.mock.lastCall![0].models).toMatchObject([{ id: 'a', frozen: 1 }, { id: 'b', inFlight: 1 }, { id: 'c' }])
+  })
+
   test('on every cancellation', () => {
     const { rig, policy } = setUp()
     rig.ask('b')

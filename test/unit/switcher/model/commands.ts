@@ -46,6 +46,13 @@ const release = pick.map(index => new Step(`release(${index})`, world => {
   running[index % (running.length || 1)]?.lease?.release()
 }))
 
+/** The switcher does not decide after each end: where it does not, there must have been nothing to decide. */
+const releaseAndLook = pick.map(index => new Step(`releaseAndLook(${index})`, world => {
+  const { running } = world.reference
+  running[index % (running.length || 1)]?.lease?.release()
+  world.checkDecided()
+}))
+
 /** A client leaves while its request is frozen. */
 const leaveFrozen = pick.map(index => new Step(`leaveFrozen(${index})`, world => {
   const { frozen } = world.reference
@@ -128,7 +135,7 @@ const close = fc.constant(new Step('close()', world => {
 
 // What happens most in life happens most here; what ends everything comes rarely.
 const weights: [fc.Arbitrary<Step>, number][] = [
-  [ask, 12], [complete, 12], [release, 6], [pass, 5], [leave, 3], [finish, 3], [fail, 2], [die, 3], [comeBack, 4], [leaveFrozen, 2], [stall, 2], [readAgain, 1], [unstick, 1], [switchTo, 2], [sleep, 2], [cut, 1], [pin, 1], [pause, 1]
+  [ask, 12], [complete, 12], [release, 4], [releaseAndLook, 2], [pass, 5], [leave, 3], [finish, 3], [fail, 2], [die, 3], [comeBack, 4], [leaveFrozen, 2], [stall, 2], [readAgain, 1], [unstick, 1], [switchTo, 2], [sleep, 2], [cut, 1], [pin, 1], [pause, 1]
 ]
 
 export const commands = fc.commands([...weights.flatMap(([step, weight]) => Array<fc.Arbitrary<Step>>(weight * 4).fill(step)), close], { maxCommands: 60, size: 'max' })

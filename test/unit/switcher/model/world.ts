@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { QueueTimeoutError } from '../../../../lib/errors.ts'
 import type { SleepLevel } from '../../../../lib/options/types.ts'
 import type { Comeback } from '../../../../lib/switcher/queue.ts'
@@ -99,6 +100,16 @@ export class World {
     } else if (!busy && !engines.stuck.has(id)) {
       engines.onLost(id, new Error(`${id} died in its sleep`))
     }
+  }
+
+  /** Another decision changes nothing. A policy may be asked twice and not say the same: then there is nothing to compare. */
+  checkDecided (): void {
+    if (this.#setup.policy === 'erratic') return
+    const { engines, switcher } = this.rig
+    const state = () => [engines.history.length, switcher.status().transitions]
+    const before = state()
+    switcher.freed()
+    must(isDeepStrictEqual(state(), before), 'all is decided at the end of a request', before, state())
   }
 
   check (): void {
