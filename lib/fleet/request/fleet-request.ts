@@ -23,7 +23,7 @@ import type { RetryBudget } from './budget.ts'
 import { conversationOf } from './conversation.ts'
 import { ownHeaders } from './own-headers.ts'
 
-export interface FleetContext extends Omit<Keeper, 'recorder'> {
+export interface FleetContext {
   options: ResolvedFleetOptions
   clock: Clock
   events: FleetEvents
