@@ -63,8 +63,6 @@ export class Hold implements EngineLink {
   readonly #body: Buffer
   readonly #record: RequestRecord
   readonly #details: ReturnType<typeof requestDetails>
-  /** When it first asked for a lease. */
-  #since: number | undefined
   /** The context of a waiting request: the host's hooks and handlers find it, not that of a caller that has made way for it. */
   #scope: AsyncResource | undefined
   #leave = () => {}
@@ -137,7 +135,8 @@ export class Hold implements EngineLink {
   }
 
   renew (suspicion: Suspicion, answer: Answer): () => void {
-    return this.#ask(answer, { since: this.#since!, ...suspicion })
+    const { since, waited } = this.lease
+    return this.#ask(answer, { since: since - waited, ...suspicion })
   }
 
   load (): Promise<void> | undefined {
@@ -178,8 +177,7 @@ export class Hold implements EngineLink {
     const { id, request } = this.#held
     const { priority, mayCauseSwitch } = this.#details
     const record = this.#record
-    const now = record.waits()
-    this.#since ??= now
+    record.waits()
     return this.#context.switcher.request(id, this.#body.length, {
       granted: lease => {
         record.granted(lease.since)

@@ -71,11 +71,8 @@ export class RequestRecord implements PassageRecord, LiveRequest {
     return this.#heard
   }
 
-  /** Returns the time. */
-  waits (): number {
-    const now = this.#recorder.clock.now()
-    this.#waitsSince = now
-    return now
+  waits (): void {
+    this.#waitsSince = this.#recorder.clock.now()
   }
 
   /** The request has to wait. */

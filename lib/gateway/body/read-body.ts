@@ -60,7 +60,7 @@ class BodyReader {
   }
 
   readonly #onEnd = (): void => {
-    // The listeners stay: a stream that has ended calls none of them but `close`, and removing them costs more than reading a short body.
+    // The listeners stay: after its end a stream can only fail or close, which changes nothing, and removing them costs more than reading a short body.
     this.#finish()
     if (this.#length < large) this.#done(null, this.#whole())
     else {

@@ -41,15 +41,13 @@ const leave = pick.map(index => new Step(`leave(${index})`, world => {
   waiting[index % (waiting.length || 1)]?.leave()
 }))
 
-const release = pick.map(index => new Step(`release(${index})`, world => {
-  const { running } = world.reference
-  running[index % (running.length || 1)]?.lease?.release()
-}))
+const runningLease = ({ reference: { running } }: World, index: number) => running[index % (running.length || 1)]?.lease
+
+const release = pick.map(index => new Step(`release(${index})`, world => runningLease(world, index)?.release()))
 
 /** The switcher does not decide after each end: where it does not, there must have been nothing to decide. */
 const releaseAndLook = pick.map(index => new Step(`releaseAndLook(${index})`, world => {
-  const { running } = world.reference
-  running[index % (running.length || 1)]?.lease?.release()
+  runningLease(world, index)?.release()
   world.checkDecided()
 }))
 
@@ -61,8 +59,7 @@ const leaveFrozen = pick.map(index => new Step(`leaveFrozen(${index})`, world =>
 
 /** A client does not read, and others wait. */
 const stall = pick.map(index => new Step(`stall(${index})`, world => {
-  const { running } = world.reference
-  const lease = running[index % (running.length || 1)]?.lease
+  const lease = runningLease(world, index)
   if (lease !== undefined && world.rig.switcher.stalled(lease)) lease.release()
 }))
 
